@@ -1,0 +1,75 @@
+/** @file Every error that a user can cause is a PhospheneError: a code that programs can test, a sentence that people can act on. */
+
+/** What went wrong, as a stable word for programs. */
+export type ErrorCode =
+  | 'unknown-model'
+  | 'unknown-layer'
+  | 'unknown-preset'
+  | 'bad-option'
+  | 'bad-file'
+  | 'bad-weights'
+  | 'missing-weights'
+  | 'unsupported-op'
+  | 'shape'
+  | 'too-large'
+  | 'download'
+  | 'offline'
+  | 'hash-mismatch'
+  | 'filesystem'
+  | 'runtime'
+  | 'aborted';
+
+/**
+ * An error with its cause explained: subject first, then what was found and what would do.
+ *
+ * @example
+ * try { await open('model.h5'); } catch (e) { if (e instanceof PhospheneError && e.code === 'bad-file') … }
+ */
+export class PhospheneError extends Error {
+  override readonly name: string = 'PhospheneError';
+  readonly code: ErrorCode;
+  /** The things that the message names, for programs: the layer asked for, the nearest names, the file … */
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, details: Record<string, unknown> = {}, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/** The names nearest to `name` by edit distance (a shared prefix or substring counts as near), best first, at most `most`. */
+export function nearest(name: string, known: Iterable<string>, most = 3): string[] {
+  const wanted = name.toLowerCase();
+  return [...known]
+    .map((candidate) => {
+      const other = candidate.toLowerCase();
+      const contained = other.includes(wanted) || wanted.includes(other);
+      // A containing name is as near as its extra characters are few, but always nearer than an unrelated one.
+      const distance = contained ? Math.abs(other.length - wanted.length) / 8 : editDistance(wanted, other);
+      return { candidate, distance };
+    })
+    .filter(({ distance }) => distance <= Math.max(3, name.length / 2))
+    .sort((a, b) => a.distance - b.distance)
+    .slice(0, most)
+    .map(({ candidate }) => candidate);
+}
+
+/** `did you mean …?` for an unknown name, or an empty string where nothing is near. */
+export function didYouMean(name: string, known: Iterable<string>): string {
+  const names = nearest(name, known).map((n) => `\`${n}\``);
+  if (names.length === 0) return '';
+  return `; did you mean ${names.length > 1 ? `${names.slice(0, -1).join(', ')} or ${names.at(-1)}` : names[0]}?`;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

@@ -1,0 +1,78 @@
+/** @file A tensor is a dtype, dims and a typed array in row-major order: plain data. */
+import { PhospheneError } from '../errors.ts';
+
+/** Element types that graphs use, with the array that holds each. float16 is held as its bits. */
+export interface DataArrays {
+  float32: Float32Array;
+  float64: Float64Array;
+  float16: Uint16Array;
+  int8: Int8Array;
+  uint8: Uint8Array;
+  int16: Int16Array;
+  uint16: Uint16Array;
+  int32: Int32Array;
+  int64: BigInt64Array;
+  bool: Uint8Array;
+}
+export type DType = keyof DataArrays;
+
+/** Axis lengths, outermost first; images are [n, c, h, w]. */
+export type Dims = readonly number[];
+
+export interface Tensor<T extends DType = DType> {
+  readonly dtype: T;
+  readonly dims: Dims;
+  readonly data: DataArrays[T];
+}
+
+export const arrayTypes: {
+  readonly [T in DType]: { new (length: number): DataArrays[T]; new (buffer: ArrayBufferLike, offset: number, length: number): DataArrays[T]; readonly BYTES_PER_ELEMENT: number };
+} = {
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  int16: Int16Array,
+  uint16: Uint16Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  bool: Uint8Array,
+};
+
+/** Number of elements in `dims`. */
+export function sizeOf(dims: Dims): number {
+  return dims.reduce((product, d) => product * d, 1);
+}
+
+/** Distance in elements between neighbours on each axis of a row-major tensor. */
+export function stridesOf(dims: Dims): number[] {
+  const strides = Array.from({ length: dims.length }, () => 1);
+  for (let i = dims.length - 2; i >= 0; i--) strides[i] = strides[i + 1]! * dims[i + 1]!;
+  return strides;
+}
+
+/** A tensor over `data` (not copied). Throws `shape` when the length does not fit the dims. */
+export function tensor<T extends DType>(dtype: T, dims: Dims, data: DataArrays[T]): Tensor<T> {
+  if (data.length !== sizeOf(dims)) {
+    throw new PhospheneError('shape', `tensor: ${data.length} elements do not fill [${dims.join(', ')}]`);
+  }
+  return { dtype, dims, data };
+}
+
+/** A float32 tensor; a plain number becomes a scalar, an array a vector unless dims say otherwise. */
+export function float32(values: number | readonly number[] | Float32Array, dims?: Dims): Tensor<'float32'> {
+  const data = typeof values === 'number' ? Float32Array.of(values) : values instanceof Float32Array ? values : Float32Array.from(values);
+  return tensor('float32', dims ?? (typeof values === 'number' ? [] : [data.length]), data);
+}
+
+/** An int64 tensor, ONNX's type for shapes, axes and indices. */
+export function int64(values: number | readonly number[], dims?: Dims): Tensor<'int64'> {
+  const list = typeof values === 'number' ? [values] : values;
+  return tensor('int64', dims ?? (typeof values === 'number' ? [] : [list.length]), BigInt64Array.from(list, BigInt));
+}
+
+/** The elements as numbers (int64 included). */
+export function toNumbers(t: Tensor): number[] {
+  return Array.from(t.data as ArrayLike<number | bigint>, Number);
+}
