@@ -1,0 +1,50 @@
+/** @file Window arithmetic: what kernels, strides, dilations and pads make of an axis. Pads are [begin…, end…], as in ONNX. */
+import { PhospheneError } from '../errors.ts';
+import type { Attributes } from './graph.ts';
+import type { Dims } from './tensor.ts';
+
+export interface Window {
+  readonly kernel: readonly number[];
+  readonly strides: readonly number[];
+  readonly dilations: readonly number[];
+  readonly pads: readonly number[];
+  readonly ceil: boolean;
+}
+
+/** The window of a Conv or pooling node over the spatial axes `size`, with `auto_pad` resolved to numbers. */
+export function windowOf(attributes: Attributes, kernel: readonly number[], size: Dims): Window {
+  const rank = kernel.length;
+  const list = (name: string, fallback: number): readonly number[] =>
+    (attributes[name] as readonly number[] | undefined) ?? Array.from({ length: rank }, () => fallback);
+  const strides = list('strides', 1);
+  const dilations = list('dilations', 1);
+  const mode = (attributes['auto_pad'] as string | undefined) ?? 'NOTSET';
+  let pads = (attributes['pads'] as readonly number[] | undefined) ?? Array.from({ length: 2 * rank }, () => 0);
+  if (mode === 'SAME_UPPER' || mode === 'SAME_LOWER') {
+    const totals = kernel.map((k, i) =>
+      Math.max((Math.ceil(size[i]! / strides[i]!) - 1) * strides[i]! + (k - 1) * dilations[i]! + 1 - size[i]!, 0),
+    );
+    const small = totals.map((t) => Math.floor(t / 2));
+    const large = totals.map((t, i) => t - small[i]!);
+    pads = mode === 'SAME_UPPER' ? [...small, ...large] : [...large, ...small];
+  } else if (mode === 'VALID') {
+    pads = pads.map(() => 0);
+  }
+  return { kernel, strides, dilations, pads, ceil: attributes['ceil_mode'] === 1 };
+}
+
+/** Output length of each axis. Throws `shape` where the window does not fit. */
+export function windowOutput(window: Window, size: Dims): number[] {
+  return size.map((length, i) => {
+    const extent = (window.kernel[i]! - 1) * window.dilations[i]! + 1;
+    const padded = length + window.pads[i]! + window.pads[i + size.length]!;
+    if (padded < extent) {
+      throw new PhospheneError('shape', `a window of ${extent} does not fit an axis of ${padded}: the input is too small`);
+    }
+    const steps = (padded - extent) / window.strides[i]!;
+    if (!window.ceil) return Math.floor(steps) + 1;
+    const count = Math.ceil(steps) + 1;
+    // A window that would start in the end padding is dropped (ONNX, PyTorch).
+    return (count - 1) * window.strides[i]! >= length + window.pads[i]! ? count - 1 : count;
+  });
+}
