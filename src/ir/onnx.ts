@@ -1,0 +1,198 @@
+/** @file Graph ⇄ ONNX bytes, both ways in one place. Values keep their names. */
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { PhospheneError } from '../errors.ts';
+import { type Attribute, type Graph, type Node, OPSET, type ValueInfo } from './graph.ts';
+import {
+  type AttributeProto,
+  AttributeProto_AttributeType as Kind,
+  AttributeProtoSchema,
+  type GraphProto,
+  GraphProtoSchema,
+  type ModelProto,
+  ModelProtoSchema,
+  NodeProtoSchema,
+  OperatorSetIdProtoSchema,
+  StringStringEntryProtoSchema,
+  type TensorProto,
+  TensorProto_DataType as Type,
+  TensorProtoSchema,
+  TensorShapeProto_DimensionSchema,
+  TensorShapeProtoSchema,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+  TypeProto_TensorSchema,
+  TypeProtoSchema,
+} from './onnx_pb.ts';
+import { arrayTypes, type DataArrays, type DType, sizeOf, type Tensor } from './tensor.ts';
+
+const dtypes: Readonly<Record<DType, Type>> = {
+  float32: Type.FLOAT,
+  float64: Type.DOUBLE,
+  float16: Type.FLOAT16,
+  int8: Type.INT8,
+  uint8: Type.UINT8,
+  int16: Type.INT16,
+  uint16: Type.UINT16,
+  int32: Type.INT32,
+  int64: Type.INT64,
+  bool: Type.BOOL,
+};
+const names = new Map(Object.entries(dtypes).map(([name, type]) => [type, name as DType]));
+
+/** Attributes that ONNX declares FLOAT; every other number is INT. */
+const floats = new Set(['alpha', 'beta', 'bias', 'cubic_coeff_a', 'epsilon', 'extrapolation_value', 'gamma', 'lambd', 'momentum', 'value_float']);
+
+/** What stands in a file beside the graph. */
+export interface OnnxModel {
+  /** The graph as the file has it; input dims may hold names or -1 where the file leaves them open. */
+  readonly proto: ModelProto;
+  readonly opset: number;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Serialises a graph. Deterministic: the same graph gives the same bytes. */
+export function encodeOnnx(graph: Graph, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+  const model = create(ModelProtoSchema, {
+    irVersion: 8n,
+    producerName: 'phosphene',
+    opsetImport: [create(OperatorSetIdProtoSchema, { domain: '', version: BigInt(OPSET) })],
+    metadataProps: Object.entries(metadata).map(([key, value]) => create(StringStringEntryProtoSchema, { key, value })),
+    graph: create(GraphProtoSchema, {
+      name: 'graph',
+      input: graph.inputs.map(encodeInfo),
+      output: graph.outputs.map(encodeInfo),
+      initializer: [...graph.constants].map(([name, t]) => encodeTensor(t, name)),
+      node: graph.nodes.map((node) =>
+        create(NodeProtoSchema, {
+          opType: node.op,
+          name: node.name,
+          input: [...node.inputs],
+          output: [...node.outputs],
+          attribute: Object.entries(node.attributes).map(([name, value]) => encodeAttribute(node.op, name, value)),
+        }),
+      ),
+    }),
+  });
+  return toBinary(ModelProtoSchema, model);
+}
+
+/** Parses an ONNX file. Throws `bad-file` when the bytes are not one. */
+export function decodeOnnx(bytes: Uint8Array, file = 'model'): OnnxModel {
+  let proto: ModelProto;
+  try {
+    proto = fromBinary(ModelProtoSchema, bytes);
+  } catch (error) {
+    throw new PhospheneError('bad-file', `${file}: not an ONNX model, or cut short (${(error as Error).message})`, { file }, error);
+  }
+  if (!proto.graph || proto.graph.node.length === 0) throw new PhospheneError('bad-file', `${file}: an ONNX model without a graph`, { file });
+  const opset = Number(proto.opsetImport.find(({ domain }) => (domain ?? '') === '' || domain === 'ai.onnx')?.version ?? 0n);
+  return { proto, opset, metadata: Object.fromEntries(proto.metadataProps.map((p) => [p.key ?? '', p.value ?? ''])) };
+}
+
+/** The graph of a file that is already at our opset with static dims: what {@link encodeOnnx} wrote. */
+export function graphOf({ proto }: OnnxModel): Graph {
+  const graph = proto.graph!;
+  const constants = new Map(graph.initializer.map((t) => [t.name ?? '', decodeTensor(t)]));
+  return {
+    inputs: graph.input.filter((i) => !constants.has(i.name ?? '')).map(decodeInfo),
+    outputs: graph.output.map(decodeInfo),
+    nodes: nodesOf(graph),
+    constants,
+  };
+}
+
+/** The nodes of a parsed graph, attributes as plain data. */
+export function nodesOf(graph: GraphProto): Node[] {
+  return graph.node.map((n) => ({
+    op: n.domain && n.domain !== 'ai.onnx' ? `${n.domain}.${n.opType}` : (n.opType ?? ''),
+    name: n.name || (n.output[0] ?? ''),
+    inputs: n.input,
+    outputs: n.output,
+    attributes: Object.fromEntries(n.attribute.map((a) => [a.name ?? '', decodeAttribute(a, n.opType ?? '')])),
+  }));
+}
+
+function encodeInfo({ name, dtype, dims }: ValueInfo): ValueInfoProto {
+  const shape = create(TensorShapeProtoSchema, {
+    dim: dims.map((d) => create(TensorShapeProto_DimensionSchema, { value: { case: 'dimValue', value: BigInt(d) } })),
+  });
+  const tensorType = create(TypeProto_TensorSchema, { elemType: dtypes[dtype], shape });
+  return create(ValueInfoProtoSchema, { name, type: create(TypeProtoSchema, { value: { case: 'tensorType', value: tensorType } }) });
+}
+
+function decodeInfo(info: ValueInfoProto): ValueInfo {
+  const { name, dtype, dims } = openInfo(info);
+  if (dims.some((d) => d < 0)) throw new PhospheneError('shape', `input \`${name}\`: its dims are not all given`);
+  return { name, dtype, dims };
+}
+
+/** Name, dtype and dims of a declared value; -1 stands for a dim that the file leaves open. */
+export function openInfo(info: ValueInfoProto): ValueInfo {
+  const type = info.type?.value;
+  if (type?.case !== 'tensorType') throw new PhospheneError('bad-file', `\`${info.name}\`: only tensors are supported`);
+  const dims = (type.value.shape?.dim ?? []).map((d) => (d.value.case === 'dimValue' ? Number(d.value.value) : -1));
+  return { name: info.name ?? '', dtype: names.get(type.value.elemType ?? 0) ?? 'float32', dims };
+}
+
+function encodeTensor({ dtype, dims, data }: Tensor, name = ''): TensorProto {
+  const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return create(TensorProtoSchema, { name, dataType: dtypes[dtype], dims: dims.map(BigInt), rawData });
+}
+
+/** A tensor of a file. Throws `bad-file` for external data, unknown types, and too few bytes. */
+export function decodeTensor(t: TensorProto): Tensor {
+  const dtype = names.get(t.dataType ?? 0);
+  const what = `tensor \`${t.name ?? ''}\``;
+  if (!dtype) throw new PhospheneError('bad-file', `${what}: element type ${t.dataType} is not supported`);
+  if (t.externalData.length > 0) throw new PhospheneError('bad-file', `${what}: its data lies in another file, which is not supported yet`);
+  const dims = t.dims.map(Number);
+  const count = sizeOf(dims);
+  if (dims.some((d) => d < 0) || !Number.isSafeInteger(count)) throw new PhospheneError('bad-file', `${what}: impossible dims [${dims.join(', ')}]`);
+  const Type_ = arrayTypes[dtype] as (typeof arrayTypes)['float32'];
+  const listed: ArrayLike<number | bigint> =
+    dtype === 'int64' ? t.int64Data : dtype === 'float32' ? t.floatData : dtype === 'float64' ? t.doubleData : t.int32Data;
+  const raw = t.rawData ?? new Uint8Array();
+  const found = raw.length > 0 ? raw.length / Type_.BYTES_PER_ELEMENT : listed.length;
+  // Checked before anything is allocated: dims come from strangers.
+  if (found !== count) throw new PhospheneError('bad-file', `${what}: [${dims.join(', ')}] needs ${count} elements, the file has ${found}`);
+  if (raw.length > 0) {
+    const copy = raw.slice();
+    return { dtype, dims, data: new Type_(copy.buffer, copy.byteOffset, count) } as Tensor;
+  }
+  const data = new Type_(count) as DataArrays[typeof dtype];
+  for (let i = 0; i < count; i++) (data as unknown as (number | bigint)[])[i] = listed[i]!;
+  return { dtype, dims, data } as Tensor;
+}
+
+function encodeAttribute(op: string, name: string, value: Attribute): AttributeProto {
+  const base = { name };
+  if (op === 'Cast' && name === 'to') return create(AttributeProtoSchema, { ...base, type: Kind.INT, i: BigInt(dtypes[value as DType]) });
+  if (typeof value === 'string') return create(AttributeProtoSchema, { ...base, type: Kind.STRING, s: new TextEncoder().encode(value) });
+  if (typeof value === 'number') {
+    return floats.has(name)
+      ? create(AttributeProtoSchema, { ...base, type: Kind.FLOAT, f: value })
+      : create(AttributeProtoSchema, { ...base, type: Kind.INT, i: BigInt(value) });
+  }
+  if (Array.isArray(value)) return create(AttributeProtoSchema, { ...base, type: Kind.INTS, ints: value.map(BigInt) });
+  return create(AttributeProtoSchema, { ...base, type: Kind.TENSOR, t: encodeTensor(value as Tensor) });
+}
+
+function decodeAttribute(a: AttributeProto, op: string): Attribute {
+  if (op === 'Cast' && a.name === 'to') return names.get(Number(a.i)) ?? 'float32';
+  switch (a.type) {
+    case Kind.FLOAT:
+      return a.f ?? 0;
+    case Kind.INT:
+      return Number(a.i ?? 0n);
+    case Kind.STRING:
+      return new TextDecoder().decode(a.s);
+    case Kind.INTS:
+      return a.ints.map(Number);
+    case Kind.FLOATS:
+      return a.floats;
+    case Kind.TENSOR:
+      return decodeTensor(a.t!);
+    default:
+      throw new PhospheneError('bad-file', `attribute \`${a.name}\` of ${op}: its type ${a.type} is not supported`);
+  }
+}
