@@ -1,0 +1,105 @@
+/** @file Rules of operators that act on each element. */
+import type { Builder, Value } from '../ir/builder.ts';
+import { type Rule, unbroadcast } from './rule.ts';
+
+/** dx = g · f′, with f′ built from the input x and the output y. */
+const times =
+  (derivative: (b: Builder, x: Value, y: Value, attributes: Readonly<Record<string, unknown>>) => Value): Rule =>
+  ({ b, g, inputs, outputs, node }) => [b.mul(g, derivative(b, inputs[0]!, outputs[0]!, node.attributes))];
+
+const identity: Rule = ({ g }) => [g];
+const number = (value: unknown, fallback: number): number => (value as number | undefined) ?? fallback;
+const toFloat = (b: Builder, condition: Value, like: Value): Value => b.cast(condition, like.dtype);
+const both = (b: Builder, x: Value, y: Value): Value => b.one('And', [x, y]);
+
+/** Max and Min: the first operand that attains the extremum takes the gradient. */
+const extremum: Rule = ({ b, g, inputs, outputs }) => {
+  let rest: Value | undefined;
+  return inputs.map((x) => {
+    const hit = toFloat(b, b.equal(x!, outputs[0]!), g);
+    const share = rest ? b.mul(hit, rest) : hit;
+    rest = b.sub(rest ?? 1, share);
+    return unbroadcast(b, b.mul(g, share), x!.dims);
+  });
+};
+
+export const elementwise: Readonly<Record<string, Rule>> = {
+  Identity: identity,
+  Dropout: identity,
+  Relu: ({ b, g, outputs, lower }) => [lower.gate(b, g, outputs[0]!)],
+  LeakyRelu: times((b, x, _, { alpha }) => b.where(b.less(x, 0), b.float(number(alpha, 0.01)), b.float(1))),
+  PRelu: ({ b, g, inputs: [x, slope], wants }) => {
+    if (wants(1)) throw new Error('internal: gradients for PRelu slopes are not built');
+    return [b.mul(g, b.where(b.less(x!, 0), slope!, b.float(1))), undefined];
+  },
+  Elu: times((b, x, y, { alpha }) => b.where(b.less(x, 0), b.add(y, number(alpha, 1)), b.float(1))),
+  Selu: times((b, x, y, { alpha, gamma }) => {
+    const scale = number(gamma, 1.0507009873554805);
+    return b.where(b.less(x, 0), b.add(y, scale * number(alpha, 1.6732632423543772)), b.float(scale));
+  }),
+  Sigmoid: times((b, _, y) => b.mul(y, b.sub(1, y))),
+  Tanh: times((b, _, y) => b.sub(1, b.mul(y, y))),
+  HardSigmoid: times((b, _, y, { alpha }) => b.mul(toFloat(b, both(b, b.greater(y, 0), b.less(y, 1)), y), number(alpha, 0.2))),
+  HardSwish: times((b, x) => {
+    // x·clip(x/6 + ½, 0, 1) has slope 0 below −3, 1 above 3, x/3 + ½ between.
+    const middle = b.add(b.mul(x, 1 / 3), 0.5);
+    return b.where(b.less(x, -3), b.float(0), b.where(b.greater(x, 3), b.float(1), middle));
+  }),
+  Softplus: times((b, x) => b.sigmoid(x)),
+  Softsign: times((b, x) => b.pow(b.add(b.one('Abs', [x]), 1), -2)),
+  Erf: times((b, x) => b.mul(b.exp(b.neg(b.mul(x, x))), 2 / Math.sqrt(Math.PI))),
+  Exp: times((_, __, y) => y),
+  Log: times((b, x) => b.one('Reciprocal', [x])),
+  Sqrt: times((b, _, y) => b.div(0.5, y)),
+  Abs: times((b, x) => b.one('Sign', [x])),
+  Neg: ({ b, g }) => [b.neg(g)],
+  Reciprocal: times((b, _, y) => b.neg(b.mul(y, y))),
+  Sin: times((b, x) => b.one('Cos', [x])),
+  Cos: times((b, x) => b.neg(b.one('Sin', [x]))),
+  Clip: ({ b, g, inputs: [x, low, high] }) => {
+    let inside: Value | undefined;
+    for (const [bound, op] of [[low, 'GreaterOrEqual'], [high, 'LessOrEqual']] as const) {
+      if (!bound) continue;
+      const ok = b.one(op, [x!, bound]);
+      inside = inside ? both(b, inside, ok) : ok;
+    }
+    return [inside ? b.mul(g, toFloat(b, inside, g)) : g];
+  },
+  Cast: ({ b, g, inputs }) => [b.cast(g, inputs[0]!.dtype)],
+
+  Add: ({ b, g, inputs }) => inputs.map((x) => unbroadcast(b, g, x!.dims)),
+  Sum: ({ b, g, inputs }) => inputs.map((x) => unbroadcast(b, g, x!.dims)),
+  Mean: ({ b, g, inputs }) => inputs.map((x) => unbroadcast(b, b.mul(g, 1 / inputs.length), x!.dims)),
+  Sub: ({ b, g, inputs: [x, y], wants }) => [unbroadcast(b, g, x!.dims), wants(1) ? unbroadcast(b, b.neg(g), y!.dims) : undefined],
+  Mul: ({ b, g, inputs: [x, y], wants, lower }) => {
+    const scaled = (by: Value, dims: readonly number[]): Value =>
+      by.constant?.dtype === 'float32' && isPerChannel(by, g)
+        ? lower.scaleChannels(b, g, { ...by.constant, dims: [by.constant.data.length] } as typeof by.constant & { dtype: 'float32'; data: Float32Array })
+        : unbroadcast(b, b.mul(g, by), dims);
+    return [wants(0) ? scaled(y!, x!.dims) : undefined, wants(1) ? scaled(x!, y!.dims) : undefined];
+  },
+  Div: ({ b, g, inputs: [x, y], outputs, wants }) => [
+    wants(0) ? unbroadcast(b, b.div(g, y!), x!.dims) : undefined,
+    wants(1) ? unbroadcast(b, b.neg(b.div(b.mul(g, outputs[0]!), y!)), y!.dims) : undefined,
+  ],
+  Pow: ({ b, g, inputs: [x, p], outputs, wants }) => [
+    wants(0) ? unbroadcast(b, b.mul(g, b.mul(p!, b.pow(x!, b.sub(p!, 1)))), x!.dims) : undefined,
+    wants(1) ? unbroadcast(b, b.mul(g, b.mul(outputs[0]!, b.one('Log', [x!]))), p!.dims) : undefined,
+  ],
+  Max: extremum,
+  Min: extremum,
+  Where: ({ b, g, inputs: [condition, x, y], wants }) => {
+    const zero = b.float(0);
+    return [
+      undefined,
+      wants(1) ? unbroadcast(b, b.where(condition!, g, zero), x!.dims) : undefined,
+      wants(2) ? unbroadcast(b, b.where(condition!, zero, g), y!.dims) : undefined,
+    ];
+  },
+};
+
+/** One number a channel of the full-size value g: [c, 1, 1] or [1, c, 1, 1]. */
+function isPerChannel(value: Value, g: Value): boolean {
+  const dims = value.dims.length === 4 && value.dims[0] === 1 ? value.dims.slice(1) : value.dims;
+  return g.dims.length === 4 && dims.length === 3 && dims[0] === g.dims[1] && dims[0] !== 1 && dims[1] === 1 && dims[2] === 1;
+}

@@ -1,0 +1,75 @@
+/** @file Rules of operators that only move elements. */
+import { PhospheneError } from '../errors.ts';
+import { normalAxis, sliceRanges } from '../ir/shape.ts';
+import { toNumbers } from '../ir/tensor.ts';
+import { type Rule, unbroadcast } from './rule.ts';
+
+const reshaped: Rule = ({ b, g, inputs }) => [b.reshape(g, inputs[0]!.dims)];
+const numbers = (value: { constant?: Parameters<typeof toNumbers>[0] | undefined } | undefined): number[] | undefined => value?.constant && toNumbers(value.constant);
+
+export const movement: Readonly<Record<string, Rule>> = {
+  Reshape: reshaped,
+  Flatten: reshaped,
+  Squeeze: reshaped,
+  Unsqueeze: reshaped,
+  Transpose: ({ b, g, node, inputs }) => {
+    const perm = (node.attributes['perm'] as readonly number[] | undefined) ?? inputs[0]!.dims.map((_, i) => inputs[0]!.dims.length - 1 - i);
+    const inverse = perm.map((_, i) => perm.indexOf(i));
+    return [b.transpose(g, inverse)];
+  },
+  Expand: ({ b, g, inputs }) => [unbroadcast(b, g, inputs[0]!.dims)],
+  Concat: ({ b, g, inputs, node, wants }) => {
+    const axis = normalAxis(node.attributes['axis'] as number, g.dims.length);
+    let start = 0;
+    return inputs.map((x, i) => {
+      const begin = start;
+      start += x!.dims[axis]!;
+      return wants(i) ? b.slice(g, [begin], [start], [axis]) : undefined;
+    });
+  },
+  Split: ({ b, gradients, outputs, node }) => {
+    const axis = normalAxis((node.attributes['axis'] as number | undefined) ?? 0, outputs[0]!.dims.length);
+    return [b.concat(gradients.map((g, i) => g ?? b.expand(b.float(0), outputs[i]!.dims)), axis)];
+  },
+  Pad: ({ b, g, inputs, node }) => {
+    const mode = (node.attributes['mode'] as string | undefined) ?? 'constant';
+    if (mode !== 'constant') throw new PhospheneError('unsupported-op', `Pad ${node.name}: no gradient for its mode \`${mode}\``, { op: 'Pad', node: node.name });
+    const rank = g.dims.length;
+    const pads = numbers(inputs[1])!;
+    const axes = numbers(inputs[3])?.map((a) => normalAxis(a, rank)) ?? g.dims.map((_, i) => i);
+    const back = Array.from({ length: 2 * rank }, () => 0);
+    axes.forEach((axis, i) => {
+      back[axis] = -pads[i]!;
+      back[axis + rank] = -pads[i + axes.length]!;
+    });
+    return [b.pad(g, back)];
+  },
+  Slice: ({ b, g, inputs: [x, starts, ends, axes, steps], node, lower }) => {
+    const ranges = sliceRanges(x!.dims, numbers(starts)!, numbers(ends)!, numbers(axes), numbers(steps));
+    if (ranges.some((r) => r.step < 0)) throw new PhospheneError('unsupported-op', `Slice ${node.name}: no gradient for negative steps`, { op: 'Slice', node: node.name });
+    let spread = g;
+    if (ranges.some((r) => r.step > 1)) {
+      if (ranges.length !== 4 || ranges[0]!.step > 1 || ranges[1]!.step > 1) {
+        throw new PhospheneError('unsupported-op', `Slice ${node.name}: no gradient for steps on these axes`, { op: 'Slice', node: node.name });
+      }
+      const dense = ranges.map((r) => (r.count - 1) * r.step + 1);
+      spread = lower.insertZeros(b, g, [ranges[2]!.step, ranges[3]!.step], [g.dims[0]!, g.dims[1]!, dense[2]!, dense[3]!]);
+    }
+    return [b.pad(spread, [...ranges.map((r) => r.begin), ...ranges.map((r, i) => x!.dims[i]! - r.begin - spread.dims[i]!)])];
+  },
+  Gather: ({ b, g, inputs: [x, indices], node }) => {
+    const axis = normalAxis((node.attributes['axis'] as number | undefined) ?? 0, x!.dims.length);
+    const zeros = b.expand(b.float(0), x!.dims);
+    const shape = g.dims.map((d, i) => (i >= axis && i < axis + indices!.dims.length ? d : 1));
+    const flatDims = [...x!.dims.slice(0, axis), indices!.dims.reduce((n, d) => n * d, 1), ...x!.dims.slice(axis + 1)];
+    const positions = b.reshape(b.expand(b.reshape(indices!, shape), g.dims), flatDims);
+    return [b.one('ScatterElements', [zeros, positions, b.reshape(g, flatDims)], { axis, reduction: 'add' })];
+  },
+  DepthToSpace: ({ b, g, node }) => {
+    const s = node.attributes['blocksize'] as number;
+    const [n, c, h, w] = g.dims as [number, number, number, number];
+    const split = b.reshape(g, [n, c, h / s, s, w / s, s]);
+    const perm = node.attributes['mode'] === 'CRD' ? [0, 1, 3, 5, 2, 4] : [0, 3, 5, 1, 2, 4];
+    return [b.reshape(b.transpose(split, perm), [n, c * s * s, h / s, w / s])];
+  },
+};

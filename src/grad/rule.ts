@@ -1,0 +1,34 @@
+/** @file What a gradient rule is: from the gradients of a node's outputs to those of its inputs, in standard operators. */
+import type { Builder, Value } from '../ir/builder.ts';
+import type { Node } from '../ir/graph.ts';
+import type { Lowering } from './lowering.ts';
+
+/** What a rule sees of the node that it differentiates. */
+export interface RuleContext {
+  readonly b: Builder;
+  readonly node: Node;
+  /** The node's inputs; undefined where an optional one is absent. */
+  readonly inputs: readonly (Value | undefined)[];
+  readonly outputs: readonly Value[];
+  /** Gradient of the first output, never absent. */
+  readonly g: Value;
+  /** Gradients of all outputs; undefined where nothing flows back. */
+  readonly gradients: readonly (Value | undefined)[];
+  /** Whether input `i` lies on a path to what is differentiated for; a rule may return undefined for the others. */
+  readonly wants: (i: number) => boolean;
+  /** How the expensive maps are spelled for the provider at hand. */
+  readonly lower: Lowering;
+}
+
+/**
+ * Returns the gradient of each input, in order, each with its input's dims (broadcasting undone by {@link unbroadcast}).
+ * A rule is needed for every operator through which a gradient must flow, and for no other.
+ */
+export type Rule = (context: RuleContext) => (Value | undefined)[];
+
+/** Sums `g` over the axes along which a value of `dims` was broadcast: the one place where broadcasting is undone. */
+export function unbroadcast(b: Builder, g: Value, dims: readonly number[]): Value {
+  const extra = g.dims.length - dims.length;
+  const axes = g.dims.flatMap((d, i) => (i < extra || (dims[i - extra] === 1 && d !== 1) ? [i] : []));
+  return axes.length === 0 ? b.reshape(g, dims) : b.reshape(b.sum(g, axes), dims);
+}
