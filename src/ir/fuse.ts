@@ -1,0 +1,82 @@
+/**
+ * @file Rewrites that leave a graph's results as they are and its gradient cheaper: zero padding goes into the convolution
+ * after it, a batch normalisation into the convolution before it. ONNX Runtime does the same forward, but the gradient is
+ * written before it could.
+ */
+import type { Builder, Value } from './builder.ts';
+import type { Graph, Node } from './graph.ts';
+import { float32, type Tensor, toNumbers } from './tensor.ts';
+
+/** Adds `graph` to the builder, fused, and returns its outputs by name. Values inside a fused pair are gone. */
+export function inlineFused(b: Builder, graph: Graph, inputs: Readonly<Record<string, Value>>): Map<string, Value> {
+  const uses = new Map<string, number>(graph.outputs.map((o) => [o.name, 1]));
+  for (const node of graph.nodes) for (const i of node.inputs) uses.set(i, (uses.get(i) ?? 0) + 1);
+  const producer = new Map(graph.nodes.map((node) => [node.outputs[0]!, node]));
+  const constants = new Map(graph.constants);
+  const replaced = new Map<string, Node | undefined>();
+
+  /** The node behind a value that nothing else uses. */
+  const sole = (name: string, op: string): Node | undefined => {
+    const node = replaced.get(name) ?? producer.get(name);
+    return node?.op === op && uses.get(name) === 1 ? node : undefined;
+  };
+  const set = (name: string, t: Tensor): string => {
+    constants.set(name, t);
+    return name;
+  };
+
+  for (const node of graph.nodes) {
+    if (node.op === 'Conv') {
+      const pad = sole(node.inputs[0]!, 'Pad');
+      const pads = pad && convolutionPads(pad, node, constants);
+      if (!pad || !pads) continue;
+      replaced.set(pad.outputs[0]!, undefined);
+      replaced.set(node.outputs[0]!, { ...node, inputs: [pad.inputs[0]!, ...node.inputs.slice(1)], attributes: { ...node.attributes, pads } });
+    } else if (node.op === 'BatchNormalization') {
+      const conv = sole(node.inputs[0]!, 'Conv');
+      const folded = conv && foldNormalisation(conv, node, constants);
+      if (!conv || !folded) continue;
+      const kernel = set(`${node.name}/folded_kernel`, folded.kernel);
+      const bias = set(`${node.name}/folded_bias`, folded.bias);
+      replaced.set(conv.outputs[0]!, undefined);
+      replaced.set(node.outputs[0]!, { ...conv, name: node.name, inputs: [conv.inputs[0]!, kernel, bias], outputs: node.outputs });
+    }
+  }
+  const nodes = graph.nodes.flatMap((node) => {
+    const name = node.outputs[0]!;
+    if (!replaced.has(name)) return [node];
+    const other = replaced.get(name);
+    return other ? [other] : [];
+  });
+  const used = new Set(nodes.flatMap((node) => node.inputs));
+  const kept = new Map([...constants].filter(([name]) => used.has(name)));
+  return b.inline({ ...graph, nodes, constants: kept }, inputs);
+}
+
+/** Pads of the convolution that does its zero padding itself, or undefined where that is something else. */
+function convolutionPads(pad: Node, conv: Node, constants: ReadonlyMap<string, Tensor>): number[] | undefined {
+  const amounts = constants.get(pad.inputs[1]!);
+  const value = pad.inputs[2] ? constants.get(pad.inputs[2]) : undefined;
+  const mode = pad.attributes['mode'] ?? 'constant';
+  if (!amounts || pad.inputs[3] || mode !== 'constant' || (pad.inputs[2] && !value) || (value && toNumbers(value)[0] !== 0)) return undefined;
+  if ((conv.attributes['auto_pad'] ?? 'NOTSET') !== 'NOTSET') return undefined;
+  const p = toNumbers(amounts);
+  const rank = p.length / 2;
+  if (p.some((v, i) => v < 0 || (i % rank < 2 && v !== 0))) return undefined;
+  const own = (conv.attributes['pads'] as readonly number[] | undefined) ?? Array.from({ length: 2 * (rank - 2) }, () => 0);
+  return [...p.slice(2, rank), ...p.slice(rank + 2)].map((v, i) => v + own[i]!);
+}
+
+/** Kernel and bias of the convolution that normalises its output itself: w·s and (b − mean)·s + beta, s = gamma / √(var + ε). */
+function foldNormalisation(conv: Node, norm: Node, constants: ReadonlyMap<string, Tensor>): { kernel: Tensor; bias: Tensor } | undefined {
+  const [kernel, bias] = conv.inputs.slice(1).map((i) => constants.get(i));
+  const [gamma, beta, mean, variance] = norm.inputs.slice(1).map((i) => constants.get(i));
+  if (kernel?.dtype !== 'float32' || !gamma || !beta || !mean || !variance || (conv.inputs[2] && !bias)) return undefined;
+  const epsilon = (norm.attributes['epsilon'] as number | undefined) ?? 1e-5;
+  const [g, s, m, v] = [gamma, beta, mean, variance].map(toNumbers) as [number[], number[], number[], number[]];
+  const scale = g.map((value, i) => value / Math.sqrt(v[i]! + epsilon));
+  const run = kernel.data.length / scale.length;
+  const weights = Float32Array.from(kernel.data as Float32Array, (w, i) => w * scale[Math.floor(i / run)]!);
+  const shift = scale.map((a, i) => (((bias?.data[i] as number | undefined) ?? 0) - m[i]!) * a + s[i]!);
+  return { kernel: float32(weights, kernel.dims), bias: float32(shift) };
+}

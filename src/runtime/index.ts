@@ -1,0 +1,22 @@
+/** @file The whole contract between us and an engine: a graph is compiled to a program, a program maps feeds to results. */
+import type { Graph } from '../ir/graph.ts';
+import type { Tensor } from '../ir/tensor.ts';
+
+/** A compiled graph. */
+export interface Program {
+  /** One evaluation: a tensor for every graph input, by name; returns every graph output, by name. Throws `runtime`. */
+  run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
+  /** Frees what the engine holds. */
+  dispose(): Promise<void>;
+}
+
+export interface CompileOptions {
+  /** Threads inside one evaluation; 1 (default) where several programs run side by side. */
+  readonly threads?: number;
+}
+
+export interface Runtime {
+  /** Engine, version and device, for the record of a run. */
+  readonly name: string;
+  compile(graph: Graph, options?: CompileOptions): Promise<Program>;
+}
