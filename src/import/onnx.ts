@@ -1,0 +1,127 @@
+/** @file ONNX files as models: nodes are replayed through the Builder at the size asked for, and so brought up to our operator set. */
+import { PhospheneError } from '../errors.ts';
+import { Builder, type Value } from '../ir/builder.ts';
+import type { Graph, Node } from '../ir/graph.ts';
+import { decodeOnnx, decodeTensor, nodesOf, openInfo } from '../ir/onnx.ts';
+import { sizeOf, type Tensor } from '../ir/tensor.ts';
+import type { Layer } from './layers.ts';
+import { IMAGE, type Model, type Preprocess, preprocessed, type Size, unknownLayer } from './model.ts';
+
+export interface OnnxOptions {
+  readonly name: string;
+  readonly hash: string;
+  /** What the network expects; read from the file's metadata where that says it, else `tf`. */
+  readonly preprocess?: Preprocess;
+}
+
+/** A model from the bytes of an ONNX file with one NCHW image input. Throws `bad-file` or `unsupported-op`. */
+export function fromOnnx(bytes: Uint8Array, options: OnnxOptions): Model {
+  const { proto, opset, metadata } = decodeOnnx(bytes, options.name);
+  const graph = proto.graph!;
+  const initializers = new Map(graph.initializer.map((t) => [t.name ?? '', t]));
+  const nodes = nodesOf(graph);
+  const inputs = graph.input.filter((i) => !initializers.has(i.name ?? ''));
+  if (inputs.length !== 1) throw new PhospheneError('bad-file', `${options.name}: it has ${inputs.length} inputs; a network with one image input is needed`);
+  const input = openInfo(inputs[0]!);
+  if (input.dims.length !== 4 || (input.dims[1] !== 3 && input.dims[1] !== -1)) {
+    throw new PhospheneError('bad-file', `${options.name}: its input is [${input.dims.join(', ')}]; [n, 3, h, w] is needed`);
+  }
+  const preprocess = options.preprocess ?? preprocessOf(metadata);
+
+  const build = (b: Builder, size: Size, until?: string): { layers: Layer[]; last: Value } => {
+    const layers: Layer[] = [];
+    const decoded = new Map<string, Tensor>();
+    const values = new Map<string, Value>();
+    let last = b.input(IMAGE, 'float32', [1, 3, size.height, size.width]);
+    values.set(input.name, preprocessed(b, last, preprocess));
+    const resolve = (name: string): Value | undefined => {
+      if (name === '') return undefined;
+      const found = values.get(name);
+      if (found) return found;
+      const stored = initializers.get(name);
+      if (!stored) throw new PhospheneError('bad-file', `${options.name}: \`${name}\` is used before it is computed`);
+      if (!decoded.has(name)) decoded.set(name, decodeTensor(stored));
+      const value = b.constant(decoded.get(name)!, name);
+      values.set(name, value);
+      return value;
+    };
+    for (const node of nodes) {
+      const out = replay(b, node, opset, resolve);
+      node.outputs.forEach((o, i) => out[i] && values.set(o, out[i]));
+      if (out[0]!.constant) continue;
+      last = out[0]!;
+      const parameters = node.inputs.slice(1).reduce((sum, i) => sum + (i !== '' && values.get(i)?.constant?.dtype === 'float32' ? sizeOf(values.get(i)!.dims) : 0), 0);
+      layers.push({ name: node.outputs[0]!, type: node.op, dims: last.dims, parameters });
+      if (node.outputs[0] === until) break;
+    }
+    return { layers, last };
+  };
+
+  return {
+    name: options.name,
+    hash: options.hash,
+    preprocess,
+    defaultLayer: graph.output[0]?.name ?? '',
+    layers: (size) => build(new Builder(), size).layers,
+    cut(layer, size): Graph {
+      const b = new Builder();
+      const { layers, last } = build(b, size, layer);
+      if (layers.at(-1)?.name !== layer) throw unknownLayer(options.name, layer, layers);
+      return b.graph({ [last.name]: last });
+    },
+  };
+}
+
+function preprocessOf(metadata: Readonly<Record<string, string>>): Preprocess {
+  const stated = metadata['phosphene.preprocess'];
+  return stated === 'caffe' || stated === 'torch' || stated === 'raw' ? stated : 'tf';
+}
+
+/** Adds one node of a file, spelled as our operator set spells it: what older sets had as attributes are inputs now. */
+function replay(b: Builder, node: Node, opset: number, resolve: (name: string) => Value | undefined): Value[] {
+  const inputs = node.inputs.map(resolve);
+  const { op, attributes } = node;
+  const options = { name: node.outputs[0]!, outputs: Math.max(1, node.outputs.filter((o) => o !== '').length) };
+  const without = (...names: string[]): Node['attributes'] => Object.fromEntries(Object.entries(attributes).filter(([name]) => !names.includes(name)));
+  const list = (name: string): Value | undefined => (attributes[name] === undefined ? undefined : b.ints(attributes[name] as readonly number[]));
+  const number = (name: string): Value | undefined => (attributes[name] === undefined ? undefined : b.float(attributes[name] as number));
+  switch (op) {
+    case 'Constant':
+      return [b.constant(attributes['value'] as Tensor, node.outputs[0])];
+    case 'Dropout':
+      return [b.one('Identity', [inputs[0]], {}, options.name)];
+    case 'BatchNormalization':
+      return [b.one(op, inputs, without('spatial', 'momentum', 'training_mode', 'consumed_inputs', 'is_test'), options.name)];
+    case 'Clip':
+      if (opset < 11) return [b.one(op, [inputs[0], number('min'), number('max')], {}, options.name)];
+      break;
+    case 'Pad':
+      if (opset < 11) return [b.one(op, [inputs[0], list('pads'), number('value')], without('pads', 'value'), options.name)];
+      break;
+    case 'Slice':
+      if (opset < 10) return [b.one(op, [inputs[0], list('starts'), list('ends'), list('axes')], {}, options.name)];
+      break;
+    case 'Squeeze':
+    case 'Unsqueeze':
+    case 'ReduceL1':
+    case 'ReduceL2':
+    case 'ReduceMax':
+    case 'ReduceMean':
+    case 'ReduceMin':
+    case 'ReduceProd':
+    case 'ReduceSum':
+    case 'ReduceSumSquare':
+      if (attributes['axes'] !== undefined) return [b.one(op, [inputs[0], list('axes')], without('axes'), options.name)];
+      break;
+    case 'Softmax':
+    case 'LogSoftmax':
+      // Before opset 13 the default axis was 1 and everything after it was one axis; that is the same for [n, c] only.
+      if (opset < 13) return [b.one(op, inputs, { axis: (attributes['axis'] as number | undefined) ?? 1 }, options.name)];
+      break;
+    case 'Split':
+      if (opset < 13 && attributes['split'] !== undefined) return b.op(op, [inputs[0], list('split')], without('split'), options);
+      if (inputs.length === 1) return b.op(op, inputs, { ...attributes, num_outputs: options.outputs }, options);
+      break;
+  }
+  return b.op(op, inputs, attributes, options);
+}
