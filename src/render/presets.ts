@@ -19,11 +19,12 @@ export interface Settings {
   readonly contrast: number;
 }
 
-export const presets = {
+export type PresetName = 'keras';
+
+export const presets: Readonly<Record<PresetName, Settings>> = {
   /** The Keras example "Visualizing what convnets learn", to the digit. */
   keras: { height: 180, width: 180, steps: 30, rate: 10, noise: 0.125, border: 2, crop: 25, contrast: 0.15 },
-} as const satisfies Record<string, Settings>;
-export type PresetName = keyof typeof presets;
+};
 
 /** Settings of a preset with some replaced. Throws `unknown-preset`, or `bad-option` for numbers that make no sense. */
 export function settingsOf(preset: string, changes: Partial<Settings> = {}): Settings {
