@@ -26,7 +26,11 @@ export interface Tensor<T extends DType = DType> {
 }
 
 export const arrayTypes: {
-  readonly [T in DType]: { new (length: number): DataArrays[T]; new (buffer: ArrayBufferLike, offset: number, length: number): DataArrays[T]; readonly BYTES_PER_ELEMENT: number };
+  readonly [T in DType]: {
+    new (length: number): DataArrays[T];
+    new (buffer: ArrayBufferLike, offset: number, length: number): DataArrays[T];
+    readonly BYTES_PER_ELEMENT: number;
+  };
 } = {
   float32: Float32Array,
   float64: Float64Array,
@@ -62,7 +66,12 @@ export function tensor<T extends DType>(dtype: T, dims: Dims, data: DataArrays[T
 
 /** A float32 tensor; a plain number becomes a scalar, an array a vector unless dims say otherwise. */
 export function float32(values: number | readonly number[] | Float32Array, dims?: Dims): Tensor<'float32'> {
-  const data = typeof values === 'number' ? Float32Array.of(values) : values instanceof Float32Array ? values : Float32Array.from(values);
+  const data =
+    typeof values === 'number'
+      ? Float32Array.of(values)
+      : values instanceof Float32Array
+        ? values
+        : Float32Array.from(values);
   return tensor('float32', dims ?? (typeof values === 'number' ? [] : [data.length]), data);
 }
 

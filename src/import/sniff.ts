@@ -1,0 +1,31 @@
+/** @file What a file looks like from its first bytes, for messages about files that are not what was expected. */
+
+/**
+ * Says what `head` (the first 512 bytes or so) looks like: a noun phrase, such as `an HTML page`.
+ *
+ * @example
+ * looksLike(Buffer.from('<!DOCTYPE html>…')); // 'an HTML page (what a server sends instead of a file)'
+ */
+export function looksLike(head: Uint8Array): string {
+  if (head.length === 0) return 'an empty file';
+  const starts = (...bytes: number[]): boolean => bytes.every((byte, i) => head[i] === byte);
+  if (starts(0x89, 0x48, 0x44, 0x46)) return 'an HDF5 file';
+  if (starts(0x50, 0x4b, 0x03, 0x04)) return 'a zip archive (a `.keras` file is one)';
+  if (starts(0x1f, 0x8b)) return 'a gzip archive';
+  if (starts(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59)) return 'a NumPy array';
+  if (starts(0x89, 0x50, 0x4e, 0x47) || starts(0xff, 0xd8, 0xff)) return 'a picture';
+  if (String.fromCharCode(...head.subarray(4, 8)) === 'TFL3') return 'a TensorFlow Lite model';
+  // ONNX: field 1 (the IR version) as a small varint, then another length-delimited field.
+  if (head[0] === 8 && head[1]! > 0 && head[1]! < 32 && [0x12, 0x1a, 0x3a, 0x42].includes(head[2]!))
+    return 'an ONNX model';
+  if (head.every((byte) => byte === 0)) return 'a file of zeros (an unfinished download?)';
+  if (head.every((byte) => byte >= 32 || byte === 9 || byte === 10 || byte === 13)) {
+    const text = new TextDecoder().decode(head).trimStart().toLowerCase();
+    if (text.startsWith('version https://git-lfs')) return 'a Git LFS pointer (run `git lfs pull`)';
+    if (/^<(!doctype html|html|head|body)/.test(text)) return 'an HTML page (what a server sends instead of a file)';
+    if (text.startsWith('<')) return 'an XML or HTML text';
+    if (text.startsWith('{') || text.startsWith('[')) return 'a JSON text';
+    return 'a text file';
+  }
+  return 'an unknown kind of file';
+}
