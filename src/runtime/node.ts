@@ -24,7 +24,11 @@ export const nodeRuntime: Runtime = {
         graphOptimizationLevel: 'all',
         logSeverityLevel: 3,
         // Denormal numbers slow convolutions a hundredfold and change no picture.
-        extra: { session: { set_denormal_as_zero: '1' } },
+        extra: {
+          session: { set_denormal_as_zero: '1' },
+          // ONNX Runtime folds a Pad of zeros into the MaxPool after it, which pads with -inf: wrong below zero (ResNet V2's pool1_pad).
+          optimization: { disable_specified_optimizers: 'Pad_Fusion' },
+        },
       });
     } catch (error) {
       throw new PhospheneError('runtime', `ONNX Runtime cannot compile the graph: ${(error as Error).message}`, {}, error);

@@ -1,0 +1,84 @@
+/** @file A model from what a user has: a published name with weights, or a file. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { PhospheneError } from '../errors.ts';
+import { kerasModel, type Topology } from '../import/keras.ts';
+import { openWeights, type WeightFile } from '../import/keras-weights.ts';
+import type { Model } from '../import/model.ts';
+import { fromOnnx } from '../import/onnx.ts';
+import { findModel, models } from './models.ts';
+import { resnet } from './resnet.ts';
+
+/** The model that comes with the package. */
+export const BUILT_IN = 'resnet50v2-mini';
+const builtInFile: string = fileURLToPath(new URL('../../models/resnet50v2-mini.onnx', import.meta.url));
+
+/** Blocks of each stage, by depth and version. */
+const topologies: Readonly<Record<string, Topology>> = Object.fromEntries(
+  (
+    [
+      ['resnet50', 1, [3, 4, 6, 3]],
+      ['resnet101', 1, [3, 4, 23, 3]],
+      ['resnet152', 1, [3, 8, 36, 3]],
+      ['resnet50v2', 2, [3, 4, 6, 3]],
+      ['resnet101v2', 2, [3, 4, 23, 3]],
+      ['resnet152v2', 2, [3, 8, 36, 3]],
+    ] as const
+  ).map(([name, version, blocks]) => [name, (l, image) => resnet(l, image, { version, blocks })]),
+);
+
+export interface OpenOptions {
+  /** A weights file in place of the published one. */
+  readonly weights?: string | undefined;
+  /** How the published weights are had when no file is given; without it the model can only be listed. */
+  readonly fetchWeights?: ((name: string) => Promise<string>) | undefined;
+  /** Only list layers: no weights are looked for. */
+  readonly listOnly?: boolean;
+}
+
+/** A model that may hold a file open. */
+export interface OpenModel extends Model {
+  close(): void;
+}
+
+/** Names that {@link openModel} knows. */
+export const modelNames: readonly string[] = [BUILT_IN, ...models.map((m) => m.name)];
+
+/**
+ * Opens a model by name (`resnet50v2`), the built-in one (`resnet50v2-mini`), or an ONNX file by path.
+ * Throws `unknown-model`, `missing-weights`, `bad-file`, `filesystem`.
+ */
+export async function openModel(name: string, options: OpenOptions = {}): Promise<OpenModel> {
+  if (name === BUILT_IN) return openOnnx(builtInFile, BUILT_IN, 'conv3_block4_out');
+  if (/\.onnx$/i.test(name) || name.includes('/') || name.includes('\\')) return openOnnx(name, name.replace(/^.*[/\\]/, ''));
+  const published = findModel(name);
+  const base = { name: published.name, preprocess: published.preprocess, defaultLayer: published.defaultLayer, topology: topologies[published.name]! };
+  if (options.listOnly) return { ...kerasModel({ ...base, hash: '' }), close: () => {} };
+  const path = options.weights ?? (await options.fetchWeights?.(published.name));
+  if (!path) throw new PhospheneError('missing-weights', `${name}: no weights; give a file with --weights, or use the built-in model ${BUILT_IN}`);
+  const file: WeightFile = await openWeights(path);
+  const weights = { source: path, read: (layer: string, weight: string) => file.read(layer, weight) };
+  return { ...kerasModel({ ...base, hash: await hashOf(path), weights }), close: () => file.close() };
+}
+
+async function openOnnx(path: string, name: string, defaultLayer?: string): Promise<OpenModel> {
+  let bytes: Uint8Array;
+  try {
+    if (!(await stat(path)).isFile()) throw new PhospheneError('filesystem', `${path}: not a file`);
+    bytes = await readFile(path);
+  } catch (error) {
+    if (error instanceof PhospheneError) throw error;
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new PhospheneError('filesystem', `${path}: ${missing ? 'there is no such file' : (error as Error).message}; the models known by name are ${modelNames.join(', ')}`, { path }, error);
+  }
+  const model = fromOnnx(bytes, { name, hash: createHash('sha256').update(bytes).digest('hex') });
+  return { ...model, ...(defaultLayer ? { defaultLayer } : {}), close: () => {} };
+}
+
+async function hashOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}

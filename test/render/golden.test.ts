@@ -1,0 +1,81 @@
+/** @file The seed, to the digit: ResNet50V2 with its ImageNet weights against values computed in float64. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openModel } from '../../src/hub/open.ts';
+import { IMAGE } from '../../src/import/model.ts';
+import { float32, int64, type Tensor } from '../../src/ir/tensor.ts';
+import { channelMean } from '../../src/objective/index.ts';
+import { ascend } from '../../src/render/ascend.ts';
+import { CHANNEL, GRADIENT, LOSS, RATE, stepGraph } from '../../src/render/step.ts';
+import type { Program } from '../../src/runtime/index.ts';
+import { nodeRuntime } from '../../src/runtime/node.ts';
+import { hwcToChw, readNpy } from '../npy.ts';
+import { sharedPath } from '../shared.ts';
+
+const golden = sharedPath('golden/seed');
+const weights = sharedPath('models/resnet50v2-imagenet-conv1-4.h5');
+const LAYER = 'conv3_block4_out';
+const DIMS = [1, 3, 180, 180];
+const size = { height: 180, width: 180 };
+
+describe.skipIf(!golden || !weights)('the seed against golden/seed (needs shared/golden and shared/models)', () => {
+  const read = (name: string): Float32Array => hwcToChw(readNpy(join(golden!, name)));
+  const report = golden ? (JSON.parse(readFileSync(join(golden, 'report.json'), 'utf8')) as { filters: Record<string, { losses: number[] }> }) : { filters: {} };
+  let program: Program;
+  let forward: Program;
+  let input: Float32Array;
+
+  beforeAll(async () => {
+    const model = await openModel('resnet50v2', { weights });
+    const network = model.cut(LAYER, size);
+    model.close();
+    forward = await nodeRuntime.compile(network);
+    program = await nodeRuntime.compile(stepGraph(network, { objective: channelMean(2), withGradient: true }));
+    input = read('input_hwc.npy');
+  }, 60_000);
+  afterAll(async () => {
+    await Promise.all([program, forward].map((p) => p?.dispose()));
+  });
+
+  const step = (channel: number): Promise<Record<string, Tensor>> =>
+    program.run({ [IMAGE]: float32(input, DIMS), [CHANNEL]: int64(channel), [RATE]: float32(10) });
+
+  it('gives the activation within 1e-4', async () => {
+    const { [LAYER]: activation } = await forward.run({ [IMAGE]: float32(input, DIMS) });
+    expect(activation!.dims).toEqual([1, 512, 12, 12]);
+    const expected = read('conv3_block4_out_hwc.npy');
+    const worst = expected.reduce((most, v, i) => Math.max(most, Math.abs(v - (activation!.data as Float32Array)[i]!)), 0);
+    expect(worst).toBeLessThan(1e-4);
+  });
+
+  it.each([0, 63])('gives the first gradient of filter %i within 1e-5', async (channel) => {
+    const g = (await step(channel))[GRADIENT]!.data as Float32Array;
+    const expected = read(`grad_filter${channel}_hwc.npy`);
+    expect(distance(g, expected) / norm(expected)).toBeLessThan(1e-5);
+  });
+
+  it.each(Object.keys(report.filters).map(Number))('gives the first loss of filter %i within 1e-5', async (channel) => {
+    const loss = ((await step(channel))[LOSS]!.data as Float32Array)[0]!;
+    expect(Math.abs(loss - report.filters[channel]!.losses[0]!)).toBeLessThan(1e-5);
+  });
+
+  it.each(Object.keys(report.filters).map(Number))('ascends filter %i for 30 steps to within 2 percent', async (channel) => {
+    const { image, losses } = await ascend(program, { channel, start: input, dims: DIMS, steps: 30, rate: 10 });
+    const expected = report.filters[channel]!.losses;
+    expect(losses).toHaveLength(30);
+    expect(Math.abs(losses[29]! / expected[29]! - 1)).toBeLessThan(0.02);
+    if (channel === 0 || channel === 63) expect(correlation(image, read(`image30_filter${channel}_hwc.npy`))).toBeGreaterThan(0.9);
+  }, 60_000);
+});
+
+const norm = (a: Float32Array): number => Math.sqrt(a.reduce((s, v) => s + v * v, 0));
+const distance = (a: Float32Array, b: Float32Array): number => norm(a.map((v, i) => v - b[i]!));
+function correlation(a: Float32Array, b: Float32Array): number {
+  const centred = (x: Float32Array): Float32Array => {
+    const mean = x.reduce((s, v) => s + v, 0) / x.length;
+    return x.map((v) => v - mean);
+  };
+  const [p, q] = [centred(a), centred(b)];
+  return p.reduce((s, v, i) => s + v * q[i]!, 0) / (norm(p) * norm(q));
+}
