@@ -1,0 +1,81 @@
+/** @file Many channels at once: worker threads, each with its own single-threaded program, fed one channel at a time. */
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { PhospheneError } from '../errors.ts';
+import type { Diagnosis } from '../render/ascend.ts';
+import type { FromWorker, WorkerTask } from './messages.ts';
+
+/** One channel's ascent, finished. */
+export interface Finished {
+  readonly type: 'done';
+  readonly channel: number;
+  /** [1, 3, h, w]. */
+  readonly image: Float32Array;
+  readonly losses: readonly number[];
+  readonly diagnosis?: Diagnosis;
+}
+
+export type PoolEvent = Finished | { readonly type: 'ready'; readonly workers: number } | { readonly type: 'steps'; readonly channel: number; readonly done: number };
+
+export interface PoolOptions extends WorkerTask {
+  readonly channels: readonly number[];
+  /** Worker threads; as many as there are cores unless told otherwise, and never more than channels. */
+  readonly workers?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Ascends every channel and yields what happens, as it happens. Ends its workers however it is left: by its end, an error, the
+ * signal, or a `break` in the caller's loop. Throws `runtime` with a worker's own message, `aborted` on the signal.
+ */
+export async function* pool({ channels, workers, signal, ...task }: PoolOptions): AsyncGenerator<PoolEvent, void> {
+  if (channels.length === 0) return;
+  const count = Math.min(workers ?? availableParallelism(), channels.length);
+  const events: (PoolEvent | { readonly type: 'failed'; readonly error: PhospheneError })[] = [];
+  let wake = (): void => {};
+  const push = (event: (typeof events)[number]): void => {
+    events.push(event);
+    wake();
+  };
+  const waiting = channels[Symbol.iterator]();
+  let ready = 0;
+  const threads = Array.from({ length: count }, () => {
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: task });
+    const next = (): void => {
+      const channel = waiting.next();
+      if (!channel.done) worker.postMessage({ channel: channel.value });
+    };
+    const failed = (message: string, cause: unknown): void => push({ type: 'failed', error: new PhospheneError('runtime', `a worker failed: ${message}`, {}, cause) });
+    worker.on('message', (message: FromWorker) => {
+      if (message.type === 'error') return failed(message.message, message.stack);
+      if (message.type === 'ready') {
+        if (++ready === count) push({ type: 'ready', workers: count });
+        return next();
+      }
+      if (message.type === 'done') next();
+      push(message);
+    });
+    worker.on('error', (error) => failed((error as Error).message, error));
+    worker.on('exit', (code) => code !== 0 && failed(`it exited with ${code}`, undefined));
+    return worker;
+  });
+  const abort = (): void => push({ type: 'failed', error: new PhospheneError('aborted', 'aborted', {}, signal?.reason) });
+  if (signal?.aborted) abort();
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    let left = channels.length;
+    while (left > 0) {
+      const event = events.shift();
+      if (!event) {
+        await new Promise<void>((resolve) => (wake = resolve));
+        continue;
+      }
+      if (event.type === 'failed') throw event.error;
+      if (event.type === 'done') left--;
+      yield event;
+    }
+  } finally {
+    signal?.removeEventListener('abort', abort);
+    await Promise.all(threads.map((t) => t.terminate()));
+  }
+}

@@ -1,0 +1,191 @@
+/** @file A run: the pictures of some channels of a layer in a folder, resumable, with a record of how each was made. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { availableParallelism, freemem } from 'node:os';
+import { join } from 'node:path';
+import { PhospheneError } from '../errors.ts';
+import type { Model } from '../import/model.ts';
+import { unknownLayer } from '../import/model.ts';
+import { channelMean } from '../objective/index.ts';
+import { deprocess, stretch } from '../output/deprocess.ts';
+import { grid } from '../output/grid.ts';
+import { asciiJson, decodePng, encodePng } from '../output/png.ts';
+import type { Raster } from '../output/raster.ts';
+import { diagnoses, type Diagnosis } from '../render/ascend.ts';
+import type { Settings } from '../render/presets.ts';
+import { checkMemory, stepGraph } from '../render/step.ts';
+import { VERSION } from '../version.ts';
+import { ensureFolder, sweep, writeWhole } from './files.ts';
+import { pool } from './pool.ts';
+
+/** What decides the bytes of a picture. */
+export interface Making {
+  readonly version: string;
+  readonly model: string;
+  /** SHA-256 of the weights file. */
+  readonly weights: string;
+  readonly layer: string;
+  readonly preset: string;
+  readonly settings: Settings;
+  readonly seed: number;
+  /** Pictures stretched to 0…255 once more, as Keras' `save_img` does. */
+  readonly stretched: boolean;
+}
+
+/** The text chunk `phosphene` of a picture. */
+export interface PictureRecord extends Making {
+  readonly channel: number;
+  /** Loss of the picture that entered the last step: what the Keras example returns. */
+  readonly activation: number | null;
+  readonly losses: readonly number[];
+  readonly diagnosis?: Diagnosis;
+}
+
+/** One picture of a run. */
+export interface Picture {
+  readonly channel: number;
+  readonly raster: Raster;
+  readonly losses: readonly number[];
+  readonly diagnosis?: Diagnosis;
+}
+
+export interface RenderOptions {
+  readonly layer: string;
+  readonly channels: readonly number[];
+  readonly preset: string;
+  readonly settings: Settings;
+  readonly seed: number;
+  readonly workers?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type RenderEvent =
+  | { readonly type: 'ready'; readonly workers: number }
+  | { readonly type: 'steps'; readonly channel: number; readonly done: number }
+  | { readonly type: 'picture'; readonly picture: Picture };
+
+/** Channels of a layer at this size. Throws `unknown-layer`, `too-large`. */
+export function channelsOf(model: Model, layer: string, settings: Settings, workers: number = availableParallelism()): number {
+  const layers = model.layers(settings);
+  const at = layers.findIndex((l) => l.name === layer);
+  if (at < 0) throw unknownLayer(model.name, layer, layers);
+  checkMemory(layers.slice(0, at + 1), freemem() / workers);
+  return layers[at]!.dims[1]!;
+}
+
+/**
+ * Renders channels of a layer and yields pictures as they are finished, in no fixed order; each depends only on model, layer,
+ * channel, settings and seed.
+ */
+export async function* renderChannels(model: Model, options: RenderOptions): AsyncGenerator<RenderEvent, void> {
+  const { layer, channels, settings, seed, workers, signal } = options;
+  const count = channelsOf(model, layer, settings, workers);
+  const outside = channels.find((c) => !Number.isInteger(c) || c < 0 || c >= count);
+  if (outside !== undefined) throw outOfRange(layer, outside, count);
+  const graph = stepGraph(model.cut(layer, settings), { objective: channelMean(settings.border) });
+  for await (const event of pool({ graph, layer, seed, settings, channels, workers, signal })) {
+    if (event.type !== 'done') yield event;
+    else {
+      const { channel, image, losses, diagnosis } = event;
+      yield { type: 'picture', picture: { channel, losses, raster: deprocess(image, settings), ...(diagnosis ? { diagnosis } : {}) } };
+    }
+  }
+}
+
+export function outOfRange(layer: string, channel: number, count: number): PhospheneError {
+  return new PhospheneError('bad-option', `filter ${channel} is out of range: \`${layer}\` has ${count} channels (0-${count - 1})`, { layer, channel, count });
+}
+
+export interface RunOptions extends RenderOptions {
+  readonly out: string;
+  readonly columns?: number | undefined;
+  readonly margin?: number | undefined;
+  readonly stretched?: boolean;
+}
+
+export type RunEvent = RenderEvent | { readonly type: 'resumed'; readonly channels: readonly number[] } | { readonly type: 'grid'; readonly file: string; readonly width: number; readonly height: number; readonly manifest: string };
+
+/** The record of a run. Documented in docs/manifest.md. */
+export interface Manifest extends Making {
+  readonly format: 'phosphene-manifest/1';
+  readonly grid: { readonly file: string; readonly columns: number | null; readonly margin: number };
+  readonly filters: readonly { readonly channel: number; readonly status: 'done' | 'pending'; readonly file: string; readonly activation: number | null; readonly losses: readonly number[]; readonly diagnosis?: Diagnosis; readonly hint?: string }[];
+}
+
+/**
+ * Renders into a folder: `LAYER/CHANNEL.png`, `stitched_filters.png`, `manifest.json`. Pictures that are there already and were
+ * made in exactly this way are kept; so a run that was killed goes on where it was, and ends with the same bytes.
+ */
+export async function* run(model: Model, options: RunOptions): AsyncGenerator<RunEvent, void> {
+  const { layer, preset, settings, seed, out, columns, margin = 5, stretched = false } = options;
+  const channels = [...new Set(options.channels)];
+  const making: Making = { version: VERSION, model: model.name, weights: model.hash, layer, preset, settings, seed, stretched };
+  const key = keyOf(making);
+  // A layer's name may hold anything; the folder's may not leave `out`.
+  const folder = layer.replaceAll(/[^\w.-]+/g, '_').replace(/^\.+/, '_');
+  const file = (channel: number): string => `${folder}/${channel}.png`;
+  await ensureFolder(join(out, folder));
+  await Promise.all([sweep(out), sweep(join(out, folder))]);
+
+  const pictures = new Map<number, Picture>();
+  for (const channel of channels) {
+    const found = await finished(join(out, file(channel)), key, channel);
+    if (found) pictures.set(channel, found);
+  }
+  if (pictures.size > 0) yield { type: 'resumed', channels: [...pictures.keys()] };
+
+  const writeManifest = (): Promise<void> => {
+    const manifest: Manifest = {
+      format: 'phosphene-manifest/1',
+      ...making,
+      grid: { file: 'stitched_filters.png', columns: columns ?? null, margin },
+      filters: channels.map((channel) => {
+        const picture = pictures.get(channel);
+        const { losses = [], diagnosis } = picture ?? {};
+        return { channel, status: picture ? 'done' : 'pending', file: file(channel), activation: losses.at(-1) ?? null, losses, ...(diagnosis ? { diagnosis, hint: diagnoses[diagnosis] } : {}) };
+      }),
+    };
+    return writeWhole(join(out, 'manifest.json'), `${JSON.stringify(manifest, undefined, 1)}\n`);
+  };
+  await writeManifest();
+
+  const missing = channels.filter((c) => !pictures.has(c));
+  for await (const event of renderChannels(model, { ...options, channels: missing })) {
+    if (event.type !== 'picture') {
+      yield event;
+      continue;
+    }
+    const { channel, losses, diagnosis } = event.picture;
+    const raster = stretched ? stretch(event.picture.raster) : event.picture.raster;
+    const record: PictureRecord = { ...making, channel, activation: losses.at(-1) ?? null, losses, ...(diagnosis ? { diagnosis } : {}) };
+    await writeWhole(join(out, file(channel)), encodePng(raster, { Software: `phosphene ${VERSION}`, phosphene: asciiJson(record) }));
+    pictures.set(channel, { ...event.picture, raster });
+    await writeManifest();
+    yield { type: 'picture', picture: pictures.get(channel)! };
+  }
+
+  const sheet = grid(channels.map((c) => pictures.get(c)?.raster), { columns, margin });
+  const name = join(out, 'stitched_filters.png');
+  await writeWhole(name, encodePng(sheet, { Software: `phosphene ${VERSION}`, phosphene: asciiJson({ ...making, channels }) }));
+  await writeManifest();
+  yield { type: 'grid', file: name, width: sheet.width, height: sheet.height, manifest: join(out, 'manifest.json') };
+}
+
+/** A digest of everything that decides a picture of the run. */
+function keyOf({ version, model, weights, layer, preset, settings, seed, stretched }: Making): string {
+  const ordered = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256').update(JSON.stringify([version, model, weights, layer, preset, ordered, seed, stretched])).digest('hex');
+}
+
+/** The picture in a file where it is whole and was made in this way. */
+async function finished(path: string, key: string, channel: number): Promise<Picture | undefined> {
+  try {
+    const { raster, text } = decodePng(await readFile(path));
+    const record = JSON.parse(text['phosphene'] ?? 'null') as PictureRecord | null;
+    if (!record || record.channel !== channel || keyOf(record) !== key) return undefined;
+    return { channel, raster, losses: record.losses, ...(record.diagnosis ? { diagnosis: record.diagnosis } : {}) };
+  } catch {
+    // Absent, cut short, or something else: made anew.
+    return undefined;
+  }
+}
