@@ -225,13 +225,15 @@ async function ask(
   } catch (cause) {
     const reason = watch.reason(url);
     if (reason) throw reason;
-    const code = systemCode(cause) ?? 'unknown';
-    if (OFFLINE.has(code)) {
+    const code = systemCode(cause);
+    if (code !== undefined && OFFLINE.has(code)) {
       const host = URL.canParse(url) ? new URL(url).host : url;
       const message = `${url}: ${host} cannot be reached (${code}); is the network on? Without it, ${INSTEAD}`;
       throw new Interruption(new PhospheneError('offline', message, { url, host, reason: code }, cause));
     }
-    throw new Interruption(broken(url, `the request failed (${code === 'unknown' ? messageOf(cause) : code})`, cause));
+    const error = broken(url, `the request failed (${code ?? messageOf(cause)})`, cause);
+    // Without a system's code it is the address itself; a certificate does not become valid by asking again.
+    throw code === undefined || /^ERR_|CERT|SSL|TLS|UNABLE_TO/.test(code) ? error : new Interruption(error);
   }
 }
 

@@ -230,7 +230,16 @@ describe('a download that cannot succeed', () => {
       code: 'offline',
       message: expect.stringMatching(/models\.example.*--weights FILE.*resnet50v2-mini/),
     });
-    await expect(download({ url: 'http://127.0.0.1:1/w.h5', md5, file })).rejects.toBeInstanceOf(Error);
+  });
+
+  it('is offline where nothing listens, and has an address that cannot be', async () => {
+    const closed = await serve(good);
+    await closed.close();
+    await expect(download({ url: closed.url, md5, file })).rejects.toMatchObject({
+      code: 'offline',
+      details: { reason: 'ECONNREFUSED' },
+    });
+    await expect(download({ url: 'nonsense', md5, file })).rejects.toMatchObject({ code: 'download' });
   });
 
   it.skipIf(!existsSync('/dev/full'))('meets a full disk', async () => {

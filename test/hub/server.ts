@@ -35,7 +35,7 @@ export function give(
   request: IncomingMessage,
   response: ServerResponse,
   content: Uint8Array,
-  { etag = '"1"', stopAfter = Infinity } = {},
+  { etag = '"1"', stopAfter = Infinity }: { etag?: string; stopAfter?: number } = {},
 ): void {
   const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? NaN);
   const condition = request.headers['if-range'];
