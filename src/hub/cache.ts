@@ -26,6 +26,7 @@ export function cacheFolder(option?: string, surroundings: CacheSurroundings = {
   const xdg = env['XDG_CACHE_HOME'];
   if (xdg && path.isAbsolute(xdg)) return path.join(xdg, 'phosphene');
   if (platform === 'darwin') return path.join(home, 'Library', 'Caches', 'phosphene');
-  if (platform === 'win32') return path.join(env['LOCALAPPDATA'] || path.join(home, 'AppData', 'Local'), 'phosphene', 'Cache');
+  if (platform === 'win32')
+    return path.join(env['LOCALAPPDATA'] || path.join(home, 'AppData', 'Local'), 'phosphene', 'Cache');
   return path.join(home, '.cache', 'phosphene');
 }

@@ -37,7 +37,8 @@ function resnet(version: 1 | 2, depth: number, md5: string, bytes?: number): Pub
     // caffe: 0 - 123.68 (red, darkest) to 255 - 103.939 (blue, brightest).
     inputRange: version === 2 ? [-1, 1] : [-123.68, 151.061],
     defaultLayer: 'conv3_block4_out',
-    licence: 'Apache-2.0',
+    // ResNet V1 was ported from Kaiming He's release, V2 from TensorFlow's.
+    licence: version === 2 ? 'Apache-2.0' : 'MIT',
   };
 }
 
@@ -62,8 +63,12 @@ export function findModel(name: string): PublishedModel {
   const model = models.find((m) => m.name === plain(name));
   if (model) return model;
   const known = models.map((m) => m.name);
-  throw new PhospheneError('unknown-model', `\`${name}\`: no published model has this name${didYouMean(name, known)} (known: ${known.join(', ')})`, {
-    name,
-    known,
-  });
+  throw new PhospheneError(
+    'unknown-model',
+    `\`${name}\`: no published model has this name${didYouMean(name, known)} (known: ${known.join(', ')})`,
+    {
+      name,
+      known,
+    },
+  );
 }

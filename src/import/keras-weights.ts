@@ -38,7 +38,7 @@ const FORMATS = 'what is read here is the HDF5 file that Keras writes with `save
 export async function openWeights(path: string): Promise<WeightFile> {
   const source = openFile(path);
   try {
-    return readWeights(source, source.close);
+    return readWeights(source, () => source.close());
   } catch (error) {
     source.close();
     throw error;
