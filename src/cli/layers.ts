@@ -1,0 +1,25 @@
+/** @file phosphene layers: what there is to see in a model. */
+import { defineCommand } from 'citty';
+import { openModel } from '../hub/open.ts';
+import { parseSize } from './parse.ts';
+import { modelArgs } from './shared.ts';
+
+export default defineCommand({
+  meta: { name: 'layers', description: "A model's layers in order: type, output (channels x height x width), parameters, and which can be a target" },
+  args: modelArgs,
+  async run({ args }) {
+    const model = await openModel(args.model, { listOnly: true });
+    const layers = model.layers(parseSize(args.size) ?? { height: 180, width: 180 });
+    model.close();
+    // Anything with channels that depends on the image can be ascended.
+    const rows = layers.map((l) => ({ ...l, dims: l.dims.slice(1), target: l.dims.length >= 2 }));
+    if (args.json) {
+      process.stdout.write(`${JSON.stringify({ model: model.name, layers: rows }, undefined, 1)}\n`);
+      return;
+    }
+    const table = [['layer', 'type', 'output', 'parameters', 'target'], ...rows.map((r) => [r.name, r.type, r.dims.join('×'), r.parameters === 0 ? '' : r.parameters.toLocaleString('en'), r.target ? 'yes' : 'no'])];
+    const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
+    const lines = table.map((row) => row.map((cell, i) => (i === 3 ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!))).join('  ').trimEnd());
+    process.stdout.write(`${lines.join('\n')}\n`);
+  },
+});

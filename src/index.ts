@@ -1,0 +1,28 @@
+/** @file The table of contents: what runs anywhere. `phosphene/node` adds files, workers and ONNX Runtime. */
+export { PhospheneError, type ErrorCode } from './errors.ts';
+export { Random } from './random.ts';
+
+// The language and its calculus.
+export { Builder, type Value } from './ir/builder.ts';
+export type { Graph, Node, ValueInfo } from './ir/graph.ts';
+export { decodeOnnx, encodeOnnx } from './ir/onnx.ts';
+export { float32, int64, type DType, type Dims, type Tensor } from './ir/tensor.ts';
+export { gradient, type GradientOptions, type Rule, type RuleContext } from './grad/index.ts';
+export type { CompileOptions, Program, Runtime } from './runtime/index.ts';
+
+// Models.
+export type { Layer } from './import/layers.ts';
+export type { Model, Preprocess, Size } from './import/model.ts';
+export { fromOnnx } from './import/onnx.ts';
+
+// The ascent.
+export { channelMean, type Objective } from './objective/index.ts';
+export { ascend, startNoise, type Ascent, type Diagnosis } from './render/ascend.ts';
+export { presets, settingsOf, type PresetName, type Settings } from './render/presets.ts';
+export { stepGraph } from './render/step.ts';
+
+// Pictures.
+export { deprocess, stretch } from './output/deprocess.ts';
+export { grid, squareColumns } from './output/grid.ts';
+export { decodePng, encodePng } from './output/png.ts';
+export type { Raster } from './output/raster.ts';
