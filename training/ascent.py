@@ -36,7 +36,7 @@ def ascend(net: Trunk, layer: str, filter_index: int, start: Tensor, steps: int 
         loss = filter_means(net(image, layer)[-1])[0, filter_index]
         (grad,) = torch.autograd.grad(loss, image)
         image = image.detach() + rate * grad * torch.rsqrt(grad.square().sum().clamp_min(1e-12))
-    return image.detach(), float(loss)
+    return image.detach(), float(loss.detach())
 
 
 def picture(image: Tensor) -> np.ndarray:

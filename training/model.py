@@ -91,7 +91,12 @@ class Trunk(nn.Module):
 
     def weights(self) -> Weights:
         """The weights, detached and by Keras name."""
-        return {_name(key): w.detach() for key, w in self.table.items()}
+        return self.named(dict(self.table.items()))
+
+    @staticmethod
+    def named(table: dict[str, Tensor]) -> Weights:
+        """A table of parameters (or averages of them) by Keras name."""
+        return {_name(key): w.detach() for key, w in table.items()}
 
     def forward(self, x: Tensor, last: str = OUTS[-1], taps: dict[str, tuple[Tensor, Tensor]] | None = None) -> list[Tensor]:
         """The block outputs up to `last`, in order. `taps` receives what enters `_2_conv` and `_3_conv` (the latter
@@ -189,7 +194,7 @@ def convolutions() -> Iterator[tuple[str, int]]:
 
 def multiply_adds(weights: Weights, size: int = 180) -> int:
     """Multiply-adds of the convolutions for one picture of size x size."""
-    return sum(-(-size // stride) ** 2 * weights[f"{layer}/kernel"].numel() for layer, stride in convolutions())
+    return sum((-(-size // stride)) ** 2 * weights[f"{layer}/kernel"].numel() for layer, stride in convolutions())
 
 
 def channels_last(x: Tensor) -> Tensor:
