@@ -82,7 +82,7 @@ def unpack(debs: Path, out: Path) -> None:
 
 def pictures(root: Path) -> Iterator[Picture]:
     """Every usable picture under the unpacked packages, each once."""
-    seen: set[tuple[int, tuple[int, int]]] = set()
+    seen: set[tuple[int | str, tuple[int, int]]] = set()
     for package in PACKAGES:
         for file in sorted(p for p in (root / package).rglob("*") if p.is_file() and not p.is_symlink()):
             for picture in _inside(package, file, str(file.relative_to(root / package))):
@@ -91,7 +91,8 @@ def pictures(root: Path) -> Iterator[Picture]:
                         size = image.size
                 except Exception:  # not a picture after all, or a damaged one
                     continue
-                length = file.stat().st_size if picture.member is None and picture.offset is None else hash(picture.name)
+                is_file = picture.member is None and picture.offset is None
+                length = file.stat().st_size if is_file else picture.name  # equal files lie in several places
                 smallest = 90 if picture.rule.kind == "cutout" else 120
                 if min(size) < smallest or max(size) > 9 * min(size) or (length, size) in seen:
                     continue
