@@ -47,7 +47,10 @@ export interface Render {
   readonly signal?: AbortSignal | undefined;
 }
 
-const filled = (model: Model, { layer = model.defaultLayer, preset = 'keras', settings, seed = 0, ...rest }: Render) => ({
+const filled = (
+  model: Model,
+  { layer = model.defaultLayer, preset = 'keras', settings, seed = 0, ...rest }: Render,
+) => ({
   ...rest,
   layer,
   preset,

@@ -6,7 +6,11 @@ export function readNpy(path: string): { dims: number[]; data: Float32Array } {
   const headerLength = bytes.readUInt16LE(8);
   const header = bytes.toString('latin1', 10, 10 + headerLength);
   if (!header.includes("'<f4'") || !header.includes("'fortran_order': False")) throw new Error(`${path}: ${header}`);
-  const dims = /\(([^)]*)\)/.exec(header)![1]!.split(',').filter((d) => d.trim() !== '').map(Number);
+  const dims = /\(([^)]*)\)/
+    .exec(header)![1]!
+    .split(',')
+    .filter((d) => d.trim() !== '')
+    .map(Number);
   const body = bytes.subarray(10 + headerLength);
   return { dims, data: new Float32Array(body.buffer.slice(body.byteOffset, body.byteOffset + body.byteLength)) };
 }

@@ -5,7 +5,11 @@ import { parseSize } from './parse.ts';
 import { modelArgs } from './shared.ts';
 
 export default defineCommand({
-  meta: { name: 'layers', description: "A model's layers in order: type, output (channels x height x width), parameters, and which can be a target" },
+  meta: {
+    name: 'layers',
+    description:
+      "A model's layers in order: type, output (channels x height x width), parameters, and which can be a target",
+  },
   args: modelArgs,
   async run({ args }) {
     const model = await openModel(args.model, { listOnly: true });
@@ -17,9 +21,23 @@ export default defineCommand({
       process.stdout.write(`${JSON.stringify({ model: model.name, layers: rows }, undefined, 1)}\n`);
       return;
     }
-    const table = [['layer', 'type', 'output', 'parameters', 'target'], ...rows.map((r) => [r.name, r.type, r.dims.join('×'), r.parameters === 0 ? '' : r.parameters.toLocaleString('en'), r.target ? 'yes' : 'no'])];
+    const table = [
+      ['layer', 'type', 'output', 'parameters', 'target'],
+      ...rows.map((r) => [
+        r.name,
+        r.type,
+        r.dims.join('×'),
+        r.parameters === 0 ? '' : r.parameters.toLocaleString('en'),
+        r.target ? 'yes' : 'no',
+      ]),
+    ];
     const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
-    const lines = table.map((row) => row.map((cell, i) => (i === 3 ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!))).join('  ').trimEnd());
+    const lines = table.map((row) =>
+      row
+        .map((cell, i) => (i === 3 ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
+        .join('  ')
+        .trimEnd(),
+    );
     process.stdout.write(`${lines.join('\n')}\n`);
   },
 });

@@ -4,7 +4,7 @@ import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand }
 import { didYouMean, PhospheneError } from '../errors.ts';
 import { VERSION } from '../version.ts';
 
-// A command's argument types matter inside it only; `any` is how citty itself types a table of commands.
+// oxlint-disable-next-line typescript/no-explicit-any -- A command's argument types matter inside it only; citty types its tables so.
 type AnyCommand = CommandDef<any>;
 /** Loaded when asked for: start-up is part of the wait for the first picture. */
 const commands: Record<string, () => Promise<AnyCommand>> = {
@@ -38,7 +38,10 @@ async function main(argv: string[]): Promise<number> {
     return 0;
   }
   if (!Object.hasOwn(commands, name)) {
-    throw new PhospheneError('bad-option', `command \`${name}\` is not known${didYouMean(name, Object.keys(commands)) || `; there are ${Object.keys(commands).join(' and ')}`}`);
+    throw new PhospheneError(
+      'bad-option',
+      `command \`${name}\` is not known${didYouMean(name, Object.keys(commands)) || `; there are ${Object.keys(commands).join(' and ')}`}`,
+    );
   }
   const command = await commands[name]!();
   if (rest.includes('--help') || rest.includes('-h')) {
@@ -54,7 +57,11 @@ async function main(argv: string[]): Promise<number> {
 function rejectUnknown(argv: readonly string[], args: ArgsDef): void {
   const options = Object.entries(args).filter(([, a]) => a.type !== 'positional');
   const known = new Set(options.flatMap(([name, a]) => [name, ...('alias' in a && a.alias ? [a.alias].flat() : [])]));
-  const takesValue = new Set(options.flatMap(([name, a]) => (a.type === 'boolean' ? [] : [name, ...('alias' in a && a.alias ? [a.alias].flat() : [])])));
+  const takesValue = new Set(
+    options.flatMap(([name, a]) =>
+      a.type === 'boolean' ? [] : [name, ...('alias' in a && a.alias ? [a.alias].flat() : [])],
+    ),
+  );
   let positionals = Object.values(args).filter((a) => a.type === 'positional').length;
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i]!;
@@ -64,9 +71,18 @@ function rejectUnknown(argv: readonly string[], args: ArgsDef): void {
     }
     const [flag, value] = word.replace(/^--?/, '').split('=', 2) as [string, string | undefined];
     if (!known.has(flag)) {
-      throw new PhospheneError('bad-option', `option \`${word}\` is not known${didYouMean(flag, [...known].filter((k) => k.length > 1).map((k) => k)) || '; see --help'}`);
+      throw new PhospheneError(
+        'bad-option',
+        `option \`${word}\` is not known${
+          didYouMean(
+            flag,
+            [...known].filter((k) => k.length > 1).map((k) => k),
+          ) || '; see --help'
+        }`,
+      );
     }
-    if (takesValue.has(flag) && value === undefined && ++i >= argv.length) throw new PhospheneError('bad-option', `option \`${word}\` needs a value`);
+    if (takesValue.has(flag) && value === undefined && ++i >= argv.length)
+      throw new PhospheneError('bad-option', `option \`${word}\` needs a value`);
   }
 }
 
@@ -75,9 +91,14 @@ main(process.argv.slice(2)).then(
   (error: unknown) => {
     if (error instanceof PhospheneError) {
       const aborted = error.code === 'aborted';
-      process.stderr.write(aborted ? 'stopped; what is finished is kept, and the same command goes on from there\n' : `phosphene: ${error.message}\n`);
+      process.stderr.write(
+        aborted
+          ? 'stopped; what is finished is kept, and the same command goes on from there\n'
+          : `phosphene: ${error.message}\n`,
+      );
       process.exitCode = aborted ? 130 : error.code === 'runtime' ? 1 : 2;
-      if (error.code === 'runtime' && error.cause) process.stderr.write(`${String((error.cause as Error).stack ?? error.cause)}\n`);
+      if (error.code === 'runtime' && error.cause)
+        process.stderr.write(`${error.cause instanceof Error ? error.cause.stack : JSON.stringify(error.cause)}\n`);
     } else {
       process.stderr.write(`phosphene: this is a bug of ours: ${(error as Error).stack ?? String(error)}\n`);
       process.exitCode = 1;

@@ -8,7 +8,8 @@ const bad = (message: string): PhospheneError => new PhospheneError('bad-option'
 export function parseNumber(option: string, text: string | undefined, whole = false): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || (whole && !Number.isSafeInteger(value))) throw bad(`--${option}: a ${whole ? 'whole ' : ''}number is needed, not \`${text}\``);
+  if (text.trim() === '' || !Number.isFinite(value) || (whole && !Number.isSafeInteger(value)))
+    throw bad(`--${option}: a ${whole ? 'whole ' : ''}number is needed, not \`${text}\``);
   return value;
 }
 
@@ -17,7 +18,8 @@ export function parseSize(text: string | undefined): { height: number; width: nu
   if (text === undefined) return undefined;
   const match = /^(\d+)(?:[x×](\d+))?$/.exec(text);
   const [height, width] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])];
-  if (!match || height < 1 || width < 1) throw bad(`--size: pixels such as 180 or 180x240 (height x width) are needed, not \`${text}\``);
+  if (!match || height < 1 || width < 1)
+    throw bad(`--size: pixels such as 180 or 180x240 (height x width) are needed, not \`${text}\``);
   return { height, width };
 }
 

@@ -11,7 +11,10 @@ export interface Progress {
 /** Shows nothing before this: what is quick needs no bar. */
 const PATIENCE = 400;
 
-export function createProgress(stream: Pick<WriteStream, 'write' | 'isTTY' | 'columns'>, now: () => number = performance.now.bind(performance)): Progress {
+export function createProgress(
+  stream: Pick<WriteStream, 'write' | 'isTTY' | 'columns'>,
+  now: () => number = performance.now.bind(performance),
+): Progress {
   if (!stream.isTTY) return { update: () => {}, clear: () => {} };
   let label = '';
   let begun = 0;
@@ -33,7 +36,9 @@ export function createProgress(stream: Pick<WriteStream, 'write' | 'isTTY' | 'co
       const rate = (done - first) / (time - begun);
       const left = total && rate > 0 ? `, ${duration((total - done) / rate)} left` : '';
       const width = Math.max(8, Math.min(32, (stream.columns || 80) - what.length - 40));
-      const bar = total ? `${'█'.repeat(Math.round(share * width))}${'░'.repeat(width - Math.round(share * width))} ` : '';
+      const bar = total
+        ? `${'█'.repeat(Math.round(share * width))}${'░'.repeat(width - Math.round(share * width))} `
+        : '';
       const line = `${what} ${bar}${format(done)}${total ? ` of ${format(total)}` : ''}${left}`;
       stream.write(`\r\u001b[2K${line.slice(0, (stream.columns || 80) - 1)}`);
       shown = true;

@@ -15,10 +15,19 @@ export default defineCommand({
   meta: { name: 'render', description: 'Pictures of what the filters of a layer respond to, and a grid of them all' },
   args: {
     ...modelArgs,
-    layer: { type: 'string', alias: 'l', description: "Layer (see `phosphene layers`); default: the model's own choice" },
+    layer: {
+      type: 'string',
+      alias: 'l',
+      description: "Layer (see `phosphene layers`); default: the model's own choice",
+    },
     filters: { type: 'string', alias: 'f', description: 'Filters: 0-63, 1,7,200 or all; default: the first 64' },
-    out: { type: 'string', alias: 'o', description: 'Folder for LAYER/FILTER.png, stitched_filters.png and manifest.json', default: 'out' },
-    weights: { type: 'string', description: "A Keras HDF5 weights file, in place of downloading the published one" },
+    out: {
+      type: 'string',
+      alias: 'o',
+      description: 'Folder for LAYER/FILTER.png, stitched_filters.png and manifest.json',
+      default: 'out',
+    },
+    weights: { type: 'string', description: 'A Keras HDF5 weights file, in place of downloading the published one' },
     cache: { type: 'string', description: 'Folder for downloads; default $PHOSPHENE_CACHE or the system cache' },
     seed: { type: 'string', description: 'Seed of the start noise; same seed, same bytes', default: '0' },
     preset: { type: 'string', description: 'Settings to start from: keras', default: 'keras' },
@@ -31,20 +40,34 @@ export default defineCommand({
     columns: { type: 'string', description: 'Pictures in a row of the grid; default: a square' },
     margin: { type: 'string', description: 'Pixels between the pictures of the grid', default: '5' },
     workers: { type: 'string', alias: 'w', description: 'Worker threads; default: one a core' },
-    'keras-save': { type: 'boolean', description: "Stretch each picture to full contrast once more, as Keras' save_img does" },
+    'keras-save': {
+      type: 'boolean',
+      description: "Stretch each picture to full contrast once more, as Keras' save_img does",
+    },
     quiet: { type: 'boolean', alias: 'q', description: 'Say nothing but errors' },
   },
   async run({ args }) {
     const begun = performance.now();
     const { signal, release } = interruptible();
-    const progress = createProgress(args.quiet || args.json ? { isTTY: false, columns: 0, write: () => true } : process.stderr);
-    const say = (event: Record<string, unknown>): void => void (args.json && process.stdout.write(`${JSON.stringify(event)}\n`));
+    const progress = createProgress(
+      args.quiet || args.json ? { isTTY: false, columns: 0, write: () => true } : process.stderr,
+    );
+    const say = (event: Record<string, unknown>): void =>
+      void (args.json && process.stdout.write(`${JSON.stringify(event)}\n`));
     try {
       const number = (name: 'steps' | 'border' | 'crop' | 'rate' | 'noise' | 'contrast'): Partial<Settings> => {
         const value = parseNumber(name, args[name], name === 'steps' || name === 'border' || name === 'crop');
         return value === undefined ? {} : { [name]: value };
       };
-      const settings = settingsOf(args.preset, { ...parseSize(args.size), ...number('steps'), ...number('rate'), ...number('noise'), ...number('border'), ...number('crop'), ...number('contrast') });
+      const settings = settingsOf(args.preset, {
+        ...parseSize(args.size),
+        ...number('steps'),
+        ...number('rate'),
+        ...number('noise'),
+        ...number('border'),
+        ...number('crop'),
+        ...number('contrast'),
+      });
       const workers = positive('workers', args.workers);
       const seed = parseNumber('seed', args.seed, true)!;
       const columns = positive('columns', args.columns);
@@ -60,7 +83,12 @@ export default defineCommand({
       const model = await openModel(args.model, {
         weights,
         fetchWeights: (name) =>
-          ensureWeights(name, { cacheDir: args.cache, signal, onProgress: ({ received, total }) => progress.update(`Downloading the weights of ${name}`, received, total, megabytes) }),
+          ensureWeights(name, {
+            cacheDir: args.cache,
+            signal,
+            onProgress: ({ received, total }) =>
+              progress.update(`Downloading the weights of ${name}`, received, total, megabytes),
+          }),
       });
       const out = resolve(args.out);
       let done = 0;
@@ -68,9 +96,26 @@ export default defineCommand({
       const total = channels.length * settings.steps;
       const paint = (): void => {
         const under = [...steps.values()].reduce((a, b) => a + b, 0);
-        progress.update(`${layer}: ${done} of ${channels.length} filters`, done * settings.steps + under, total, (n) => `${Math.round((100 * n) / total)} %`);
+        progress.update(
+          `${layer}: ${done} of ${channels.length} filters`,
+          done * settings.steps + under,
+          total,
+          (n) => `${Math.round((100 * n) / total)} %`,
+        );
       };
-      for await (const event of run(model, { layer, channels, preset: args.preset, settings, seed, workers, signal, out, columns, margin, stretched: args['keras-save'] ?? false })) {
+      for await (const event of run(model, {
+        layer,
+        channels,
+        preset: args.preset,
+        settings,
+        seed,
+        workers,
+        signal,
+        out,
+        columns,
+        margin,
+        stretched: args['keras-save'] ?? false,
+      })) {
         if (event.type === 'ready') say({ event: 'ready', workers: event.workers, seconds: seconds(begun) });
         else if (event.type === 'steps') steps.set(event.channel, event.done);
         else if (event.type === 'resumed') {
@@ -80,15 +125,31 @@ export default defineCommand({
           const { channel, losses, diagnosis } = event.picture;
           done++;
           steps.delete(channel);
-          say({ event: 'picture', filter: channel, activation: losses.at(-1), seconds: seconds(begun), ...(diagnosis ? { diagnosis } : {}) });
+          say({
+            event: 'picture',
+            filter: channel,
+            activation: losses.at(-1),
+            seconds: seconds(begun),
+            ...(diagnosis ? { diagnosis } : {}),
+          });
           if (diagnosis && !args.json && !args.quiet) {
             progress.clear();
             process.stderr.write(`filter ${channel}: ${diagnoses[diagnosis]}\n`);
           }
         } else {
           progress.clear();
-          say({ event: 'grid', file: event.file, width: event.width, height: event.height, manifest: event.manifest, seconds: seconds(begun) });
-          if (!args.json && !args.quiet) process.stdout.write(`${event.file} (${event.width}×${event.height}, ${channels.length} filters of ${layer}, ${duration(performance.now() - begun)})\n`);
+          say({
+            event: 'grid',
+            file: event.file,
+            width: event.width,
+            height: event.height,
+            manifest: event.manifest,
+            seconds: seconds(begun),
+          });
+          if (!args.json && !args.quiet)
+            process.stdout.write(
+              `${event.file} (${event.width}×${event.height}, ${channels.length} filters of ${layer}, ${duration(performance.now() - begun)})\n`,
+            );
         }
         paint();
       }

@@ -39,7 +39,9 @@ export const elementwise: Readonly<Record<string, Rule>> = {
   }),
   Sigmoid: times((b, _, y) => b.mul(y, b.sub(1, y))),
   Tanh: times((b, _, y) => b.sub(1, b.mul(y, y))),
-  HardSigmoid: times((b, _, y, { alpha }) => b.mul(toFloat(b, both(b, b.greater(y, 0), b.less(y, 1)), y), number(alpha, 0.2))),
+  HardSigmoid: times((b, _, y, { alpha }) =>
+    b.mul(toFloat(b, both(b, b.greater(y, 0), b.less(y, 1)), y), number(alpha, 0.2)),
+  ),
   HardSwish: times((b, x) => {
     // x·clip(x/6 + ½, 0, 1) has slope 0 below −3, 1 above 3, x/3 + ½ between.
     const middle = b.add(b.mul(x, 1 / 3), 0.5);
@@ -58,7 +60,10 @@ export const elementwise: Readonly<Record<string, Rule>> = {
   Cos: times((b, x) => b.neg(b.one('Sin', [x]))),
   Clip: ({ b, g, inputs: [x, low, high] }) => {
     let inside: Value | undefined;
-    for (const [bound, op] of [[low, 'GreaterOrEqual'], [high, 'LessOrEqual']] as const) {
+    for (const [bound, op] of [
+      [low, 'GreaterOrEqual'],
+      [high, 'LessOrEqual'],
+    ] as const) {
       if (!bound) continue;
       const ok = b.one(op, [x!, bound]);
       inside = inside ? both(b, inside, ok) : ok;
@@ -70,11 +75,17 @@ export const elementwise: Readonly<Record<string, Rule>> = {
   Add: ({ b, g, inputs }) => inputs.map((x) => unbroadcast(b, g, x!.dims)),
   Sum: ({ b, g, inputs }) => inputs.map((x) => unbroadcast(b, g, x!.dims)),
   Mean: ({ b, g, inputs }) => inputs.map((x) => unbroadcast(b, b.mul(g, 1 / inputs.length), x!.dims)),
-  Sub: ({ b, g, inputs: [x, y], wants }) => [unbroadcast(b, g, x!.dims), wants(1) ? unbroadcast(b, b.neg(g), y!.dims) : undefined],
+  Sub: ({ b, g, inputs: [x, y], wants }) => [
+    unbroadcast(b, g, x!.dims),
+    wants(1) ? unbroadcast(b, b.neg(g), y!.dims) : undefined,
+  ],
   Mul: ({ b, g, inputs: [x, y], wants, lower }) => {
     const scaled = (by: Value, dims: readonly number[]): Value =>
       by.constant?.dtype === 'float32' && isPerChannel(by, g)
-        ? lower.scaleChannels(b, g, { ...by.constant, dims: [by.constant.data.length] } as typeof by.constant & { dtype: 'float32'; data: Float32Array })
+        ? lower.scaleChannels(b, g, { ...by.constant, dims: [by.constant.data.length] } as typeof by.constant & {
+            dtype: 'float32';
+            data: Float32Array;
+          })
         : unbroadcast(b, b.mul(g, by), dims);
     return [wants(0) ? scaled(y!, x!.dims) : undefined, wants(1) ? scaled(x!, y!.dims) : undefined];
   },
@@ -101,5 +112,7 @@ export const elementwise: Readonly<Record<string, Rule>> = {
 /** One number a channel of the full-size value g: [c, 1, 1] or [1, c, 1, 1]. */
 function isPerChannel(value: Value, g: Value): boolean {
   const dims = value.dims.length === 4 && value.dims[0] === 1 ? value.dims.slice(1) : value.dims;
-  return g.dims.length === 4 && dims.length === 3 && dims[0] === g.dims[1] && dims[0] !== 1 && dims[1] === 1 && dims[2] === 1;
+  return (
+    g.dims.length === 4 && dims.length === 3 && dims[0] === g.dims[1] && dims[0] !== 1 && dims[1] === 1 && dims[2] === 1
+  );
 }

@@ -19,7 +19,22 @@ export type { Rule, RuleContext } from './rule.ts';
 export const rules: Readonly<Record<string, Rule>> = { ...elementwise, ...linear, ...pool, ...movement };
 
 /** Outputs through which no gradient flows: comparisons, shapes, steps. Their inputs are constants to the calculus. */
-const flat = new Set(['And', 'Ceil', 'ConstantOfShape', 'Equal', 'Floor', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'Not', 'Or', 'Round', 'Shape', 'Sign']);
+const flat = new Set([
+  'And',
+  'Ceil',
+  'ConstantOfShape',
+  'Equal',
+  'Floor',
+  'Greater',
+  'GreaterOrEqual',
+  'Less',
+  'LessOrEqual',
+  'Not',
+  'Or',
+  'Round',
+  'Shape',
+  'Sign',
+]);
 
 export interface GradientOptions {
   /** Alternative rules by operator (redirected ReLU, guided back-propagation …); they come before the table. */
@@ -45,17 +60,32 @@ export function gradient(b: Builder, y: Value, xs: readonly Value[], options: Gr
     if (!node.outputs.some((o, k) => gradients[k] && onPath.has(o)) || flat.has(node.op)) continue;
     const rule = overrides[node.op] ?? rules[node.op];
     if (!rule) {
-      throw new PhospheneError('unsupported-op', `${node.op} ${node.name}: there is no gradient rule for this operator`, { op: node.op, node: node.name });
+      throw new PhospheneError(
+        'unsupported-op',
+        `${node.op} ${node.name}: there is no gradient rule for this operator`,
+        { op: node.op, node: node.name },
+      );
     }
     const inputs = node.inputs.map((name) => (name === '' ? undefined : b.value(name)));
     const wants = (k: number): boolean => onPath.has(node.inputs[k] ?? '');
     const g = gradients[0] ?? b.expand(b.float(0), b.value(node.outputs[0]!).dims);
-    const results = rule({ b, node, inputs, outputs: node.outputs.map((o) => b.value(o)), g, gradients, wants, lower: lowering });
+    const results = rule({
+      b,
+      node,
+      inputs,
+      outputs: node.outputs.map((o) => b.value(o)),
+      g,
+      gradients,
+      wants,
+      lower: lowering,
+    });
     results.forEach((result, k) => {
       if (!result || !wants(k)) return;
       const input = inputs[k]!;
       if (!sameDims(result.dims, input.dims)) {
-        throw new Error(`internal: ${node.op} ${node.name}: gradient of input ${k} is [${result.dims.join(', ')}], the input [${input.dims.join(', ')}]`);
+        throw new Error(
+          `internal: ${node.op} ${node.name}: gradient of input ${k} is [${result.dims.join(', ')}], the input [${input.dims.join(', ')}]`,
+        );
       }
       const earlier = flowing.get(input.name);
       flowing.set(input.name, earlier ? b.add(earlier, result) : result);

@@ -6,7 +6,10 @@ import { type Rule, type RuleContext, unbroadcast } from './rule.ts';
 
 function weightsStay({ node, wants }: RuleContext, ...inputs: number[]): void {
   if (inputs.some(wants)) {
-    throw new PhospheneError('unsupported-op', `${node.op} ${node.name}: gradients for its weights are not supported`, { op: node.op, node: node.name });
+    throw new PhospheneError('unsupported-op', `${node.op} ${node.name}: gradients for its weights are not supported`, {
+      op: node.op,
+      node: node.name,
+    });
   }
 }
 
@@ -28,7 +31,16 @@ export const linear: Readonly<Record<string, Rule>> = {
     const full = b.one('Conv', [g, w!], { kernel_shape: w!.dims.slice(2), ...attributes });
     const same = full.dims.every((d, i) => d === x!.dims[i]);
     const axes = Array.from({ length: rank }, (__, i) => i + 2);
-    return [same ? full : b.slice(full, axes.map(() => 0), x!.dims.slice(2), axes)];
+    return [
+      same
+        ? full
+        : b.slice(
+            full,
+            axes.map(() => 0),
+            x!.dims.slice(2),
+            axes,
+          ),
+    ];
   },
   MatMul: ({ b, g, inputs: [x, y], wants }) => {
     const swap = (rank: number): number[] => [...Array.from({ length: rank - 2 }, (_, i) => i), rank - 1, rank - 2];

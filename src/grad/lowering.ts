@@ -40,7 +40,11 @@ export const cpuLowering: Lowering = {
     const flipped = { ...exchanged, dims: [group * inGroup, out / group, ...kernel] } as Tensor;
     const full = window.pads.map((p, i) => (window.kernel[i % 2]! - 1) * window.dilations[i % 2]! - p);
     const pads = full.map((p) => Math.max(p, 0));
-    const attributes: WindowAttributes = { pads, ...(unit(window.dilations) ? {} : { dilations: window.dilations }), ...(group > 1 ? { group } : {}) };
+    const attributes: WindowAttributes = {
+      pads,
+      ...(unit(window.dilations) ? {} : { dilations: window.dilations }),
+      ...(group > 1 ? { group } : {}),
+    };
     const grown = b.conv(g, b.constant(flipped), undefined, attributes);
     // Padding wider than the kernel reaches: what fell on it is cropped away.
     const crop = full.map((p) => Math.min(p, 0));
@@ -75,7 +79,13 @@ function transposed(b: Builder, g: Value, weights: Value, window: Window, group:
     const extent = (window.kernel[i]! - 1) * window.dilations[i]! + 1;
     return d - ((g.dims[i + 2]! - 1) * window.strides[i]! + extent - window.pads[i]! - window.pads[i + size.length]!);
   });
-  return b.convTranspose(g, weights, { strides: window.strides, pads: window.pads, dilations: window.dilations, group, output_padding });
+  return b.convTranspose(g, weights, {
+    strides: window.strides,
+    pads: window.pads,
+    dilations: window.dilations,
+    group,
+    output_padding,
+  });
 }
 
 /**
@@ -97,7 +107,9 @@ function phases(b: Builder, g: Value, w: Tensor<'float32'>, window: Window, x: D
           const tap = (th - 1 - Math.floor(y / sh)) * tw + (tw - 1 - Math.floor(z / sw));
           kernel[(phase * out + o) * th * tw + tap] = w.data[((o * channels + c) * kh + y) * kw + z]!;
         }
-  const [q, r] = [0, 1].map((i) => Math.ceil((x[2 + i]! + window.pads[i]! + window.pads[i + 2]!) / window.strides[i]!)) as [number, number];
+  const [q, r] = [0, 1].map((i) =>
+    Math.ceil((x[2 + i]! + window.pads[i]! + window.pads[i + 2]!) / window.strides[i]!),
+  ) as [number, number];
   const pads = [th - 1, tw - 1, q - g.dims[2]!, r - g.dims[3]!];
   const packed = b.conv(g, b.constant(float32(kernel, [channels * sh * sw, out, th, tw])), undefined, { pads });
   const padded = b.one('DepthToSpace', [packed], { blocksize: sh, mode: 'CRD' });

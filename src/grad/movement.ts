@@ -5,7 +5,8 @@ import { toNumbers } from '../ir/tensor.ts';
 import { type Rule, unbroadcast } from './rule.ts';
 
 const reshaped: Rule = ({ b, g, inputs }) => [b.reshape(g, inputs[0]!.dims)];
-const numbers = (value: { constant?: Parameters<typeof toNumbers>[0] | undefined } | undefined): number[] | undefined => value?.constant && toNumbers(value.constant);
+const numbers = (value: { constant?: Parameters<typeof toNumbers>[0] | undefined } | undefined): number[] | undefined =>
+  value?.constant && toNumbers(value.constant);
 
 export const movement: Readonly<Record<string, Rule>> = {
   Reshape: reshaped,
@@ -13,7 +14,9 @@ export const movement: Readonly<Record<string, Rule>> = {
   Squeeze: reshaped,
   Unsqueeze: reshaped,
   Transpose: ({ b, g, node, inputs }) => {
-    const perm = (node.attributes['perm'] as readonly number[] | undefined) ?? inputs[0]!.dims.map((_, i) => inputs[0]!.dims.length - 1 - i);
+    const perm =
+      (node.attributes['perm'] as readonly number[] | undefined) ??
+      inputs[0]!.dims.map((_, i) => inputs[0]!.dims.length - 1 - i);
     const inverse = perm.map((_, i) => perm.indexOf(i));
     return [b.transpose(g, inverse)];
   },
@@ -29,11 +32,20 @@ export const movement: Readonly<Record<string, Rule>> = {
   },
   Split: ({ b, gradients, outputs, node }) => {
     const axis = normalAxis((node.attributes['axis'] as number | undefined) ?? 0, outputs[0]!.dims.length);
-    return [b.concat(gradients.map((g, i) => g ?? b.expand(b.float(0), outputs[i]!.dims)), axis)];
+    return [
+      b.concat(
+        gradients.map((g, i) => g ?? b.expand(b.float(0), outputs[i]!.dims)),
+        axis,
+      ),
+    ];
   },
   Pad: ({ b, g, inputs, node }) => {
     const mode = (node.attributes['mode'] as string | undefined) ?? 'constant';
-    if (mode !== 'constant') throw new PhospheneError('unsupported-op', `Pad ${node.name}: no gradient for its mode \`${mode}\``, { op: 'Pad', node: node.name });
+    if (mode !== 'constant')
+      throw new PhospheneError('unsupported-op', `Pad ${node.name}: no gradient for its mode \`${mode}\``, {
+        op: 'Pad',
+        node: node.name,
+      });
     const rank = g.dims.length;
     const pads = numbers(inputs[1])!;
     const axes = numbers(inputs[3])?.map((a) => normalAxis(a, rank)) ?? g.dims.map((_, i) => i);
@@ -46,16 +58,30 @@ export const movement: Readonly<Record<string, Rule>> = {
   },
   Slice: ({ b, g, inputs: [x, starts, ends, axes, steps], node, lower }) => {
     const ranges = sliceRanges(x!.dims, numbers(starts)!, numbers(ends)!, numbers(axes), numbers(steps));
-    if (ranges.some((r) => r.step < 0)) throw new PhospheneError('unsupported-op', `Slice ${node.name}: no gradient for negative steps`, { op: 'Slice', node: node.name });
+    if (ranges.some((r) => r.step < 0))
+      throw new PhospheneError('unsupported-op', `Slice ${node.name}: no gradient for negative steps`, {
+        op: 'Slice',
+        node: node.name,
+      });
     let spread = g;
     if (ranges.some((r) => r.step > 1)) {
       if (ranges.length !== 4 || ranges[0]!.step > 1 || ranges[1]!.step > 1) {
-        throw new PhospheneError('unsupported-op', `Slice ${node.name}: no gradient for steps on these axes`, { op: 'Slice', node: node.name });
+        throw new PhospheneError('unsupported-op', `Slice ${node.name}: no gradient for steps on these axes`, {
+          op: 'Slice',
+          node: node.name,
+        });
       }
       const dense = ranges.map((r) => (r.count - 1) * r.step + 1);
-      spread = lower.insertZeros(b, g, [ranges[2]!.step, ranges[3]!.step], [g.dims[0]!, g.dims[1]!, dense[2]!, dense[3]!]);
+      spread = lower.insertZeros(
+        b,
+        g,
+        [ranges[2]!.step, ranges[3]!.step],
+        [g.dims[0]!, g.dims[1]!, dense[2]!, dense[3]!],
+      );
     }
-    return [b.pad(spread, [...ranges.map((r) => r.begin), ...ranges.map((r, i) => x!.dims[i]! - r.begin - spread.dims[i]!)])];
+    return [
+      b.pad(spread, [...ranges.map((r) => r.begin), ...ranges.map((r, i) => x!.dims[i]! - r.begin - spread.dims[i]!)]),
+    ];
   },
   Gather: ({ b, g, inputs: [x, indices], node }) => {
     const axis = normalAxis((node.attributes['axis'] as number | undefined) ?? 0, x!.dims.length);

@@ -10,7 +10,11 @@ import type { Rule, RuleContext } from './rule.ts';
 function unreduced({ b, g, inputs, node }: RuleContext): { g: Value; count: number; axes: number[] } {
   const { dims } = inputs[0]!;
   const given = inputs[1]?.constant ? Array.from(inputs[1].constant.data as BigInt64Array, Number) : undefined;
-  const axes = given?.length ? given.map((a) => normalAxis(a, dims.length)) : node.attributes['noop_with_empty_axes'] === 1 ? [] : dims.map((_, i) => i);
+  const axes = given?.length
+    ? given.map((a) => normalAxis(a, dims.length))
+    : node.attributes['noop_with_empty_axes'] === 1
+      ? []
+      : dims.map((_, i) => i);
   const kept = dims.map((d, i) => (axes.includes(i) ? 1 : d));
   return { g: b.reshape(g, kept), count: axes.reduce((n, a) => n * dims[a]!, 1), axes };
 }
@@ -23,26 +27,42 @@ const reduceExtremum: Rule = (c) => {
   return [b.mul(hits, b.div(g, b.sum(hits, axes)))];
 };
 
-const softmaxAxis = (c: RuleContext): number => normalAxis((c.node.attributes['axis'] as number | undefined) ?? -1, c.g.dims.length);
+const softmaxAxis = (c: RuleContext): number =>
+  normalAxis((c.node.attributes['axis'] as number | undefined) ?? -1, c.g.dims.length);
 
 export const pool: Readonly<Record<string, Rule>> = {
   MaxPool: ({ b, g, node, inputs: [x], lower }) => {
     const window = windowOf(node.attributes, node.attributes['kernel_shape'] as number[], x!.dims.slice(2));
     const plain = window.pads.every((p) => p === 0);
-    if (plain && window.kernel.every((k) => k === 1) && x!.dims.length === 4) return [lower.insertZeros(b, g, window.strides, x!.dims)];
+    if (plain && window.kernel.every((k) => k === 1) && x!.dims.length === 4)
+      return [lower.insertZeros(b, g, window.strides, x!.dims)];
     // The indices output says which element won each window (the first of ties, as in TensorFlow); wins of overlapping windows add up.
     const [, indices] = b.op('MaxPool', [x], { ...node.attributes, storage_order: 0 }, { outputs: 2 });
     const flat = (v: Value): Value => b.reshape(v, [sizeOf(v.dims)]);
     const zeros = b.one('ConstantOfShape', [b.ints([sizeOf(x!.dims)])]);
-    return [b.reshape(b.one('ScatterElements', [zeros, flat(indices!), flat(g)], { axis: 0, reduction: 'add' }), x!.dims)];
+    return [
+      b.reshape(b.one('ScatterElements', [zeros, flat(indices!), flat(g)], { axis: 0, reduction: 'add' }), x!.dims),
+    ];
   },
   AveragePool: ({ b, g, node, inputs: [x], lower }) => {
-    if (x!.dims.length !== 4) throw new PhospheneError('unsupported-op', `AveragePool ${node.name}: only two spatial axes are supported`);
+    if (x!.dims.length !== 4)
+      throw new PhospheneError('unsupported-op', `AveragePool ${node.name}: only two spatial axes are supported`);
     const window = windowOf(node.attributes, node.attributes['kernel_shape'] as number[], x!.dims.slice(2));
     const channels = x!.dims[1]!;
-    const ones = b.constant(float32(new Float32Array(channels * sizeOf(window.kernel)).fill(1), [channels, 1, ...window.kernel]));
+    const ones = b.constant(
+      float32(new Float32Array(channels * sizeOf(window.kernel)).fill(1), [channels, 1, ...window.kernel]),
+    );
     const shares = averageShares(window, x!.dims.slice(2), g.dims.slice(2), node.attributes['count_include_pad'] === 1);
-    return [sumWindows(b, b.mul(g, b.constant(float32(shares, [1, 1, g.dims[2]!, g.dims[3]!]))), ones, window, x!.dims, lower)];
+    return [
+      sumWindows(
+        b,
+        b.mul(g, b.constant(float32(shares, [1, 1, g.dims[2]!, g.dims[3]!]))),
+        ones,
+        window,
+        x!.dims,
+        lower,
+      ),
+    ];
   },
   GlobalAveragePool: ({ b, g, inputs: [x] }) => [b.expand(b.mul(g, 1 / sizeOf(x!.dims.slice(2))), x!.dims)],
   GlobalMaxPool: ({ b, g, inputs: [x], outputs }) => {
@@ -72,7 +92,12 @@ export const pool: Readonly<Record<string, Rule>> = {
 };
 
 /** One over the number of elements that each window of an AveragePool counts. */
-function averageShares(window: Window, size: readonly number[], out: readonly number[], includePad: boolean): Float32Array {
+function averageShares(
+  window: Window,
+  size: readonly number[],
+  out: readonly number[],
+  includePad: boolean,
+): Float32Array {
   const counts = out.map((length, axis) =>
     Array.from({ length }, (_, i) => {
       const begin = i * window.strides[axis]! - window.pads[axis]!;
@@ -86,11 +111,21 @@ function averageShares(window: Window, size: readonly number[], out: readonly nu
       return count;
     }),
   );
-  return Float32Array.from({ length: out[0]! * out[1]! }, (_, i) => 1 / (counts[0]![Math.floor(i / out[1]!)]! * counts[1]![i % out[1]!]!));
+  return Float32Array.from(
+    { length: out[0]! * out[1]! },
+    (_, i) => 1 / (counts[0]![Math.floor(i / out[1]!)]! * counts[1]![i % out[1]!]!),
+  );
 }
 
 /** Adjoint of taking window sums: a depthwise convolution's gradient, with the end padding that ceil mode implies. */
-function sumWindows(b: Builder, g: Value, ones: Value, window: Window, x: readonly number[], lower: RuleContext['lower']): Value {
+function sumWindows(
+  b: Builder,
+  g: Value,
+  ones: Value,
+  window: Window,
+  x: readonly number[],
+  lower: RuleContext['lower'],
+): Value {
   const rank = 2;
   const pads = [...window.pads];
   for (let i = 0; i < rank; i++) {

@@ -52,12 +52,22 @@ export const modelNames: readonly string[] = [BUILT_IN, ...models.map((m) => m.n
  */
 export async function openModel(name: string, options: OpenOptions = {}): Promise<OpenModel> {
   if (name === BUILT_IN) return openOnnx(builtInFile, BUILT_IN, 'conv3_block4_out');
-  if (/\.onnx$/i.test(name) || name.includes('/') || name.includes('\\')) return openOnnx(name, name.replace(/^.*[/\\]/, ''));
+  if (/\.onnx$/i.test(name) || name.includes('/') || name.includes('\\'))
+    return openOnnx(name, name.replace(/^.*[/\\]/, ''));
   const published = findModel(name);
-  const base = { name: published.name, preprocess: published.preprocess, defaultLayer: published.defaultLayer, topology: topologies[published.name]! };
+  const base = {
+    name: published.name,
+    preprocess: published.preprocess,
+    defaultLayer: published.defaultLayer,
+    topology: topologies[published.name]!,
+  };
   if (options.listOnly) return { ...kerasModel({ ...base, hash: '' }), close: () => {} };
   const path = options.weights ?? (await options.fetchWeights?.(published.name));
-  if (!path) throw new PhospheneError('missing-weights', `${name}: no weights; give a file with --weights, or use the built-in model ${BUILT_IN}`);
+  if (!path)
+    throw new PhospheneError(
+      'missing-weights',
+      `${name}: no weights; give a file with --weights, or use the built-in model ${BUILT_IN}`,
+    );
   const file: WeightFile = await openWeights(path);
   const weights = { source: path, read: (layer: string, weight: string) => file.read(layer, weight) };
   return { ...kerasModel({ ...base, hash: await hashOf(path), weights }), close: () => file.close() };
@@ -71,7 +81,12 @@ async function openOnnx(path: string, name: string, defaultLayer?: string): Prom
   } catch (error) {
     if (error instanceof PhospheneError) throw error;
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new PhospheneError('filesystem', `${path}: ${missing ? 'there is no such file' : (error as Error).message}; the models known by name are ${modelNames.join(', ')}`, { path }, error);
+    throw new PhospheneError(
+      'filesystem',
+      `${path}: ${missing ? 'there is no such file' : (error as Error).message}; the models known by name are ${modelNames.join(', ')}`,
+      { path },
+      error,
+    );
   }
   const model = fromOnnx(bytes, { name, hash: createHash('sha256').update(bytes).digest('hex') });
   return { ...model, ...(defaultLayer ? { defaultLayer } : {}), close: () => {} };

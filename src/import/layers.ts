@@ -42,21 +42,34 @@ export class LayerBuilder {
     }
   }
 
-  conv(name: string, x: Value, o: { filters: number; kernel: number; stride?: number; bias?: boolean; same?: boolean }): Value {
+  conv(
+    name: string,
+    x: Value,
+    o: { filters: number; kernel: number; stride?: number; bias?: boolean; same?: boolean },
+  ): Value {
     const dims = [o.kernel, o.kernel, x.dims[1]!, o.filters];
     const kernel = this.#weight(name, 'kernel', dims);
     const bias = o.bias ? this.#constant(name, 'bias', [o.filters]) : undefined;
     const side = o.same ? (o.kernel - 1) / 2 : 0;
     const stride = o.stride ?? 1;
-    const w = this.#b.constant(this.#weights ? transpose(kernel, [3, 2, 0, 1]) : { ...kernel, dims: [dims[3]!, dims[2]!, dims[0]!, dims[1]!] }, `${name}/kernel`);
+    const w = this.#b.constant(
+      this.#weights ? transpose(kernel, [3, 2, 0, 1]) : { ...kernel, dims: [dims[3]!, dims[2]!, dims[0]!, dims[1]!] },
+      `${name}/kernel`,
+    );
     const y = this.#b.conv(x, w, bias, { strides: [stride, stride], pads: [side, side, side, side] }, name);
     return this.#record('Conv2D', y, sizeOf(dims) + (o.bias ? o.filters : 0));
   }
 
   batchNormalization(name: string, x: Value, epsilon: number): Value {
     const c = x.dims[1]!;
-    const inputs = ['gamma', 'beta', 'moving_mean', 'moving_variance'].map((weight) => this.#constant(name, weight, [c]));
-    return this.#record('BatchNormalization', this.#b.one('BatchNormalization', [x, ...inputs], { epsilon }, name), 4 * c);
+    const inputs = ['gamma', 'beta', 'moving_mean', 'moving_variance'].map((weight) =>
+      this.#constant(name, weight, [c]),
+    );
+    return this.#record(
+      'BatchNormalization',
+      this.#b.one('BatchNormalization', [x, ...inputs], { epsilon }, name),
+      4 * c,
+    );
   }
 
   relu(name: string, x: Value): Value {
@@ -72,7 +85,10 @@ export class LayerBuilder {
   }
 
   maxPooling(name: string, x: Value, kernel: number, stride: number): Value {
-    return this.#record('MaxPooling2D', this.#b.one('MaxPool', [x], { kernel_shape: [kernel, kernel], strides: [stride, stride] }, name));
+    return this.#record(
+      'MaxPooling2D',
+      this.#b.one('MaxPool', [x], { kernel_shape: [kernel, kernel], strides: [stride, stride] }, name),
+    );
   }
 
   /** Keras' automatic names: `max_pooling2d`, `max_pooling2d_1`, … */
@@ -97,10 +113,18 @@ export class LayerBuilder {
     const found = this.#weights.read(layer, weight);
     const { source } = this.#weights;
     if (!found) {
-      throw new PhospheneError('missing-weights', `${source}: it has no \`${weight}\` for layer \`${layer}\`; choose a target before that layer, or a file that has it`, { layer, weight, source });
+      throw new PhospheneError(
+        'missing-weights',
+        `${source}: it has no \`${weight}\` for layer \`${layer}\`; choose a target before that layer, or a file that has it`,
+        { layer, weight, source },
+      );
     }
     if (found.dims.length !== dims.length || found.dims.some((d, i) => d !== dims[i])) {
-      throw new PhospheneError('bad-weights', `${source}: \`${weight}\` of layer \`${layer}\` is [${found.dims.join(', ')}], the layer takes [${dims.join(', ')}]`, { layer, weight, source });
+      throw new PhospheneError(
+        'bad-weights',
+        `${source}: \`${weight}\` of layer \`${layer}\` is [${found.dims.join(', ')}], the layer takes [${dims.join(', ')}]`,
+        { layer, weight, source },
+      );
     }
     return found;
   }

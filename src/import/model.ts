@@ -46,7 +46,11 @@ export function preprocessed(b: Builder, image: Value, preprocess: Preprocess): 
   const bgr = preprocess === 'caffe';
   const scale = preprocess === 'torch' ? deviation.map((d) => 0.5 / d) : [127.5, 127.5, 127.5];
   const shift =
-    preprocess === 'torch' ? mean.map((m, i) => (0.5 - m) / deviation[i]!) : bgr ? [127.5 - 103.939, 127.5 - 116.779, 127.5 - 123.68] : [127.5, 127.5, 127.5];
+    preprocess === 'torch'
+      ? mean.map((m, i) => (0.5 - m) / deviation[i]!)
+      : bgr
+        ? [127.5 - 103.939, 127.5 - 116.779, 127.5 - 123.68]
+        : [127.5, 127.5, 127.5];
   const kernel = new Float32Array(9);
   for (let out = 0; out < 3; out++) kernel[out * 3 + (bgr ? 2 - out : out)] = scale[out]!;
   return b.conv(image, b.constant(float32(kernel, [3, 3, 1, 1])), b.float(shift));
@@ -54,12 +58,23 @@ export function preprocessed(b: Builder, image: Value, preprocess: Preprocess): 
 
 export function unknownLayer(model: string, layer: string, layers: readonly Layer[]): PhospheneError {
   const names = layers.map((l) => l.name);
-  return new PhospheneError('unknown-layer', `layer \`${layer}\` not found in ${model}${didYouMean(layer, names) || `; \`phosphene layers ${model}\` lists its ${names.length} layers`}`, { layer, model });
+  return new PhospheneError(
+    'unknown-layer',
+    `layer \`${layer}\` not found in ${model}${didYouMean(layer, names) || `; \`phosphene layers ${model}\` lists its ${names.length} layers`}`,
+    { layer, model },
+  );
 }
 
 /** Checks a picture size before anything is built for it. */
 export function checkSize({ height, width }: Size): void {
-  for (const [what, value] of [['height', height], ['width', width]] as const) {
-    if (!Number.isInteger(value) || value < 1) throw new PhospheneError('bad-option', `size: the ${what} must be a positive whole number of pixels, not ${value}`);
+  for (const [what, value] of [
+    ['height', height],
+    ['width', width],
+  ] as const) {
+    if (!Number.isInteger(value) || value < 1)
+      throw new PhospheneError(
+        'bad-option',
+        `size: the ${what} must be a positive whole number of pixels, not ${value}`,
+      );
   }
 }

@@ -21,10 +21,17 @@ export function fromOnnx(bytes: Uint8Array, options: OnnxOptions): Model {
   const initializers = new Map(graph.initializer.map((t) => [t.name ?? '', t]));
   const nodes = nodesOf(graph);
   const inputs = graph.input.filter((i) => !initializers.has(i.name ?? ''));
-  if (inputs.length !== 1) throw new PhospheneError('bad-file', `${options.name}: it has ${inputs.length} inputs; a network with one image input is needed`);
+  if (inputs.length !== 1)
+    throw new PhospheneError(
+      'bad-file',
+      `${options.name}: it has ${inputs.length} inputs; a network with one image input is needed`,
+    );
   const input = openInfo(inputs[0]!);
   if (input.dims.length !== 4 || (input.dims[1] !== 3 && input.dims[1] !== -1)) {
-    throw new PhospheneError('bad-file', `${options.name}: its input is [${input.dims.join(', ')}]; [n, 3, h, w] is needed`);
+    throw new PhospheneError(
+      'bad-file',
+      `${options.name}: its input is [${input.dims.join(', ')}]; [n, 3, h, w] is needed`,
+    );
   }
   const preprocess = options.preprocess ?? preprocessOf(metadata);
 
@@ -50,7 +57,13 @@ export function fromOnnx(bytes: Uint8Array, options: OnnxOptions): Model {
       node.outputs.forEach((o, i) => out[i] && values.set(o, out[i]));
       if (out[0]!.constant) continue;
       last = out[0]!;
-      const parameters = node.inputs.slice(1).reduce((sum, i) => sum + (i !== '' && values.get(i)?.constant?.dtype === 'float32' ? sizeOf(values.get(i)!.dims) : 0), 0);
+      const parameters = node.inputs
+        .slice(1)
+        .reduce(
+          (sum, i) =>
+            sum + (i !== '' && values.get(i)?.constant?.dtype === 'float32' ? sizeOf(values.get(i)!.dims) : 0),
+          0,
+        );
       layers.push({ name: node.outputs[0]!, type: node.op, dims: last.dims, parameters });
       if (node.outputs[0] === until) break;
     }
@@ -82,21 +95,27 @@ function replay(b: Builder, node: Node, opset: number, resolve: (name: string) =
   const inputs = node.inputs.map(resolve);
   const { op, attributes } = node;
   const options = { name: node.outputs[0]!, outputs: Math.max(1, node.outputs.filter((o) => o !== '').length) };
-  const without = (...names: string[]): Node['attributes'] => Object.fromEntries(Object.entries(attributes).filter(([name]) => !names.includes(name)));
-  const list = (name: string): Value | undefined => (attributes[name] === undefined ? undefined : b.ints(attributes[name] as readonly number[]));
-  const number = (name: string): Value | undefined => (attributes[name] === undefined ? undefined : b.float(attributes[name] as number));
+  const without = (...names: string[]): Node['attributes'] =>
+    Object.fromEntries(Object.entries(attributes).filter(([name]) => !names.includes(name)));
+  const list = (name: string): Value | undefined =>
+    attributes[name] === undefined ? undefined : b.ints(attributes[name] as readonly number[]);
+  const number = (name: string): Value | undefined =>
+    attributes[name] === undefined ? undefined : b.float(attributes[name] as number);
   switch (op) {
     case 'Constant':
       return [b.constant(attributes['value'] as Tensor, node.outputs[0])];
     case 'Dropout':
       return [b.one('Identity', [inputs[0]], {}, options.name)];
     case 'BatchNormalization':
-      return [b.one(op, inputs, without('spatial', 'momentum', 'training_mode', 'consumed_inputs', 'is_test'), options.name)];
+      return [
+        b.one(op, inputs, without('spatial', 'momentum', 'training_mode', 'consumed_inputs', 'is_test'), options.name),
+      ];
     case 'Clip':
       if (opset < 11) return [b.one(op, [inputs[0], number('min'), number('max')], {}, options.name)];
       break;
     case 'Pad':
-      if (opset < 11) return [b.one(op, [inputs[0], list('pads'), number('value')], without('pads', 'value'), options.name)];
+      if (opset < 11)
+        return [b.one(op, [inputs[0], list('pads'), number('value')], without('pads', 'value'), options.name)];
       break;
     case 'Slice':
       if (opset < 10) return [b.one(op, [inputs[0], list('starts'), list('ends'), list('axes')], {}, options.name)];
@@ -111,15 +130,18 @@ function replay(b: Builder, node: Node, opset: number, resolve: (name: string) =
     case 'ReduceProd':
     case 'ReduceSum':
     case 'ReduceSumSquare':
-      if (attributes['axes'] !== undefined) return [b.one(op, [inputs[0], list('axes')], without('axes'), options.name)];
+      if (attributes['axes'] !== undefined)
+        return [b.one(op, [inputs[0], list('axes')], without('axes'), options.name)];
       break;
     case 'Softmax':
     case 'LogSoftmax':
       // Before opset 13 the default axis was 1 and everything after it was one axis; that is the same for [n, c] only.
-      if (opset < 13) return [b.one(op, inputs, { axis: (attributes['axis'] as number | undefined) ?? 1 }, options.name)];
+      if (opset < 13)
+        return [b.one(op, inputs, { axis: (attributes['axis'] as number | undefined) ?? 1 }, options.name)];
       break;
     case 'Split':
-      if (opset < 13 && attributes['split'] !== undefined) return b.op(op, [inputs[0], list('split')], without('split'), options);
+      if (opset < 13 && attributes['split'] !== undefined)
+        return b.op(op, [inputs[0], list('split')], without('split'), options);
       if (inputs.length === 1) return b.op(op, inputs, { ...attributes, num_outputs: options.outputs }, options);
       break;
   }

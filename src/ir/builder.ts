@@ -62,7 +62,10 @@ export class Builder {
 
   /** A constant; small ones of the same content are one. */
   constant(t: Tensor, name?: string): Value {
-    const key = t.data.length <= 64 && name === undefined ? `${t.dtype}[${t.dims.join()}]${Array.from(t.data as ArrayLike<number | bigint>, String).join()}` : undefined;
+    const key =
+      t.data.length <= 64 && name === undefined
+        ? `${t.dtype}[${t.dims.join()}]${Array.from(t.data as ArrayLike<number | bigint>, String).join()}`
+        : undefined;
     const seen = key === undefined ? undefined : this.#known.get(key);
     if (seen) return seen[0]!;
     const value = this.#register({ name: this.#unique(name ?? 'constant'), dtype: t.dtype, dims: t.dims, constant: t });
@@ -85,20 +88,41 @@ export class Builder {
    * Adds a node, and is what all other methods call. With a `name`, the node and its (first) output get that name and no earlier
    * equal node stands in for it. Throws `unsupported-op` or `shape`.
    */
-  op(op: string, inputs: readonly (Value | undefined)[], attributes: Attributes = {}, options: { name?: string; outputs?: number } = {}): Value[] {
+  op(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    attributes: Attributes = {},
+    options: { name?: string; outputs?: number } = {},
+  ): Value[] {
     const { name, outputs = 1 } = options;
     const inferred = infer(op, name ?? '', inputs, attributes, outputs);
     // Only what inference alone decides, or all inputs known, can be computed now.
     if (outputs === 1) {
-      const folded = op === 'Shape' ? int64(inputs[0]!.dims) : fold(op, inputs.filter((i) => i !== undefined).map((i) => i.constant), attributes, inferred[0]!);
+      const folded =
+        op === 'Shape'
+          ? int64(inputs[0]!.dims)
+          : fold(
+              op,
+              inputs.filter((i) => i !== undefined).map((i) => i.constant),
+              attributes,
+              inferred[0]!,
+            );
       if (folded) return [this.constant(folded, name)];
     }
     const key = `${op}(${inputs.map((i) => i?.name ?? '').join()})${outputs}${JSON.stringify(attributes, tensorAsIs)}`;
     const seen = name === undefined ? this.#known.get(key) : undefined;
     if (seen) return seen;
     const base = this.#unique(name ?? op.toLowerCase());
-    const values = inferred.map(({ dtype, dims }, i) => this.#register({ name: i === 0 ? base : this.#unique(`${base}:${i}`), dtype, dims }));
-    this.#nodes.push({ op, name: base, inputs: inputs.map((i) => i?.name ?? ''), outputs: values.map((v) => v.name), attributes });
+    const values = inferred.map(({ dtype, dims }, i) =>
+      this.#register({ name: i === 0 ? base : this.#unique(`${base}:${i}`), dtype, dims }),
+    );
+    this.#nodes.push({
+      op,
+      name: base,
+      inputs: inputs.map((i) => i?.name ?? ''),
+      outputs: values.map((v) => v.name),
+      attributes,
+    });
     if (name === undefined) this.#known.set(key, values);
     return values;
   }
@@ -121,7 +145,12 @@ export class Builder {
     }
     for (const [name, t] of graph.constants) values.set(name, this.constant(t, t.data.length > 64 ? name : undefined));
     for (const node of graph.nodes) {
-      const out = this.op(node.op, node.inputs.map((i) => (i === '' ? undefined : values.get(i)!)), node.attributes, { name: node.name, outputs: node.outputs.length });
+      const out = this.op(
+        node.op,
+        node.inputs.map((i) => (i === '' ? undefined : values.get(i)!)),
+        node.attributes,
+        { name: node.name, outputs: node.outputs.length },
+      );
       node.outputs.forEach((o, i) => values.set(o, out[i]!));
     }
     return values;
@@ -129,7 +158,9 @@ export class Builder {
 
   /** The finished graph, with only what the outputs need; each output gets its key as its name. */
   graph(outputs: Readonly<Record<string, Value>>): Graph {
-    const named = Object.entries(outputs).map(([name, value]) => (value.name === name ? value : this.#identity(value, name)));
+    const named = Object.entries(outputs).map(([name, value]) =>
+      value.name === name ? value : this.#identity(value, name),
+    );
     const info = ({ name, dtype, dims }: Value): ValueInfo => ({ name, dtype, dims });
     return prune({ inputs: this.#inputs, outputs: named.map(info), nodes: this.#nodes, constants: this.#constants });
   }
@@ -194,7 +225,11 @@ export class Builder {
   conv(x: Value, w: Value, bias?: Value, attributes: WindowAttributes = {}, name?: string): Value {
     return this.one('Conv', bias ? [x, w, bias] : [x, w], { kernel_shape: w.dims.slice(2), ...attributes }, name);
   }
-  convTranspose(x: Value, w: Value, attributes: WindowAttributes & { readonly output_padding?: readonly number[] } = {}): Value {
+  convTranspose(
+    x: Value,
+    w: Value,
+    attributes: WindowAttributes & { readonly output_padding?: readonly number[] } = {},
+  ): Value {
     return this.one('ConvTranspose', [x, w], { kernel_shape: w.dims.slice(2), ...attributes });
   }
   matmul(a: Value, b: Value): Value {
@@ -225,10 +260,27 @@ export class Builder {
   /** Pads with `value`; `pads` is [begin…, end…] over all axes; negative pads crop. */
   pad(x: Value, pads: readonly number[], value = 0, name?: string): Value {
     if (name === undefined && pads.every((p) => p === 0)) return x;
-    return this.one('Pad', value === 0 ? [x, this.ints(pads)] : [x, this.ints(pads), this.float(value)], { mode: 'constant' }, name);
+    return this.one(
+      'Pad',
+      value === 0 ? [x, this.ints(pads)] : [x, this.ints(pads), this.float(value)],
+      { mode: 'constant' },
+      name,
+    );
   }
-  slice(x: Value, starts: readonly number[], ends: readonly number[], axes: readonly number[], steps?: readonly number[]): Value {
-    return this.one('Slice', [x, this.ints(starts), this.ints(ends), this.ints(axes), ...(steps ? [this.ints(steps)] : [])]);
+  slice(
+    x: Value,
+    starts: readonly number[],
+    ends: readonly number[],
+    axes: readonly number[],
+    steps?: readonly number[],
+  ): Value {
+    return this.one('Slice', [
+      x,
+      this.ints(starts),
+      this.ints(ends),
+      this.ints(axes),
+      ...(steps ? [this.ints(steps)] : []),
+    ]);
   }
   gather(x: Value, indices: Value, axis: number): Value {
     return this.one('Gather', [x, indices], { axis });
@@ -237,7 +289,8 @@ export class Builder {
   #binary(op: string, a: Operand, b: Operand): Value {
     if (typeof a === 'number' && typeof b === 'number') throw new Error(`internal: ${op} of two plain numbers`);
     const dtype = (typeof a === 'number' ? (b as Value) : a).dtype;
-    const value = (v: Operand): Value => (typeof v !== 'number' ? v : dtype === 'int64' ? this.constant(int64(v)) : this.cast(this.float(v), dtype));
+    const value = (v: Operand): Value =>
+      typeof v !== 'number' ? v : dtype === 'int64' ? this.constant(int64(v)) : this.cast(this.float(v), dtype);
     return this.one(op, [value(a), value(b)]);
   }
 
@@ -246,7 +299,8 @@ export class Builder {
   }
 
   #identity(value: Value, name: string): Value {
-    if (this.#values.has(name)) throw new PhospheneError('bad-option', `output \`${name}\`: another value has this name`);
+    if (this.#values.has(name))
+      throw new PhospheneError('bad-option', `output \`${name}\`: another value has this name`);
     this.#values.set(name, { ...value, name });
     this.#nodes.push({ op: 'Identity', name, inputs: [value.name], outputs: [name], attributes: {} });
     return this.#values.get(name)!;
@@ -269,5 +323,9 @@ export function sameDims(a: Dims, b: Dims): boolean {
 }
 
 function tensorAsIs(_: string, value: Attribute): unknown {
-  return typeof value === 'bigint' ? String(value) : ArrayBuffer.isView(value) ? Array.from(value as unknown as ArrayLike<unknown>, String) : value;
+  return typeof value === 'bigint'
+    ? String(value)
+    : ArrayBuffer.isView(value)
+      ? Array.from(value as unknown as ArrayLike<unknown>, String)
+      : value;
 }

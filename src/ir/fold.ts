@@ -10,7 +10,8 @@ const MOST_ELEMENTS = 1 << 26;
 
 /** A tensor of `dtype` from numbers, rounded as the dtype rounds. */
 export function fromNumbers(dtype: DType, dims: Dims, values: ArrayLike<number>): Tensor {
-  if (dtype === 'int64') return { dtype, dims, data: BigInt64Array.from(values as number[], (v) => BigInt(Math.trunc(v))) };
+  if (dtype === 'int64')
+    return { dtype, dims, data: BigInt64Array.from(values as number[], (v) => BigInt(Math.trunc(v))) };
   const data = new arrayTypes[dtype](values.length) as Float32Array;
   for (let i = 0; i < values.length; i++) data[i] = values[i]!;
   return { dtype, dims, data } as Tensor;
@@ -51,14 +52,23 @@ function broadcastStrides(from: Dims, to: Dims): number[] {
 
 export function transpose(x: Tensor, perm: readonly number[]): Tensor {
   const strides = stridesOf(x.dims);
-  return restride(x, perm.map((p) => x.dims[p]!), perm.map((p) => strides[p]!));
+  return restride(
+    x,
+    perm.map((p) => x.dims[p]!),
+    perm.map((p) => strides[p]!),
+  );
 }
 
 /** Reverses the given axes: the kernel flip of a convolution's gradient. */
 export function reverse(x: Tensor, axes: readonly number[]): Tensor {
   const strides = stridesOf(x.dims);
   const start = axes.reduce((sum, a) => sum + (x.dims[a]! - 1) * strides[a]!, 0);
-  return restride(x, x.dims, strides.map((s, i) => (axes.includes(i) ? -s : s)), start);
+  return restride(
+    x,
+    x.dims,
+    strides.map((s, i) => (axes.includes(i) ? -s : s)),
+    start,
+  );
 }
 
 const pointwise =
@@ -81,7 +91,8 @@ const folds: Readonly<Record<string, Fold>> = {
   Add: pointwise((a, b) => a + b),
   Sub: pointwise((a, b) => a - b),
   Mul: pointwise((a, b) => a * b),
-  Div: (inputs, attributes, out) => pointwise(isInteger(out.dtype) ? (a, b) => Math.trunc(a / b) : (a, b) => a / b)(inputs, attributes, out),
+  Div: (inputs, attributes, out) =>
+    pointwise(isInteger(out.dtype) ? (a, b) => Math.trunc(a / b) : (a, b) => a / b)(inputs, attributes, out),
   Pow: pointwise((a, b) => a ** b),
   Max: pointwise(Math.max),
   Min: pointwise(Math.min),
@@ -97,7 +108,8 @@ const folds: Readonly<Record<string, Fold>> = {
   Greater: pointwise((a, b) => Number(a > b)),
   Less: pointwise((a, b) => Number(a < b)),
   Where: pointwise((condition, a, b) => (condition ? a : b)),
-  Cast: ([x], _, out) => fromNumbers(out.dtype, out.dims, isInteger(out.dtype) ? toNumbers(x!).map(Math.trunc) : toNumbers(x!)),
+  Cast: ([x], _, out) =>
+    fromNumbers(out.dtype, out.dims, isInteger(out.dtype) ? toNumbers(x!).map(Math.trunc) : toNumbers(x!)),
   Concat: (inputs, { axis }, out) => {
     const at = normalAxis(axis as number, out.dims.length);
     const outer = sizeOf(out.dims.slice(0, at));
@@ -128,18 +140,37 @@ const folds: Readonly<Record<string, Fold>> = {
   },
   Slice: (inputs, _, out) => {
     const [x, starts, ends, axes, steps] = inputs;
-    const ranges = sliceRanges(x!.dims, toNumbers(starts!), toNumbers(ends!), axes && toNumbers(axes), steps && toNumbers(steps));
+    const ranges = sliceRanges(
+      x!.dims,
+      toNumbers(starts!),
+      toNumbers(ends!),
+      axes && toNumbers(axes),
+      steps && toNumbers(steps),
+    );
     const strides = stridesOf(x!.dims);
     const begin = ranges.reduce((sum, r, i) => sum + r.begin * strides[i]!, 0);
-    return restride(x!, out.dims, ranges.map((r, i) => r.step * strides[i]!), begin);
+    return restride(
+      x!,
+      out.dims,
+      ranges.map((r, i) => r.step * strides[i]!),
+      begin,
+    );
   },
-  Transpose: ([x], { perm }) => transpose(x!, (perm as readonly number[] | undefined) ?? x!.dims.map((_, i) => x!.dims.length - 1 - i)),
+  Transpose: ([x], { perm }) =>
+    transpose(x!, (perm as readonly number[] | undefined) ?? x!.dims.map((_, i) => x!.dims.length - 1 - i)),
   Expand: ([x], _, out) => restride(x!, out.dims, broadcastStrides(x!.dims, out.dims)),
   ConstantOfShape: (_, { value }, out) =>
-    fromNumbers(out.dtype, out.dims, new Float64Array(sizeOf(out.dims)).fill(value ? toNumbers(value as Tensor)[0]! : 0)),
+    fromNumbers(
+      out.dtype,
+      out.dims,
+      new Float64Array(sizeOf(out.dims)).fill(value ? toNumbers(value as Tensor)[0]! : 0),
+    ),
   ReduceProd: ([x], _, out) => fromNumbers(out.dtype, out.dims, [toNumbers(x!).reduce((a, b) => a * b, 1)]),
   DequantizeLinear: ([x, scale, zero], { axis = 1 }, out) => {
-    const along = scale!.dims.length === 0 ? out.dims.map(() => 1) : out.dims.map((d, i) => (i === normalAxis(axis as number, out.dims.length) ? d : 1));
+    const along =
+      scale!.dims.length === 0
+        ? out.dims.map(() => 1)
+        : out.dims.map((d, i) => (i === normalAxis(axis as number, out.dims.length) ? d : 1));
     const spread = (t: Tensor): Tensor => ({ ...t, dims: along }) as Tensor;
     const inputs = zero ? [x!, spread(scale!), spread(zero)] : [x!, spread(scale!)];
     return pointwise((q, s, z = 0) => (q - z) * s)(inputs, {}, out);
@@ -147,10 +178,14 @@ const folds: Readonly<Record<string, Fold>> = {
 };
 
 /** The value of an operator on known inputs, or undefined where it must wait for the runtime. */
-export function fold(op: string, inputs: readonly (Tensor | undefined)[], attributes: Attributes, out: Inferred): Tensor | undefined {
+export function fold(
+  op: string,
+  inputs: readonly (Tensor | undefined)[],
+  attributes: Attributes,
+  out: Inferred,
+): Tensor | undefined {
   const rule = folds[op];
   if (!rule || sizeOf(out.dims) > MOST_ELEMENTS || inputs.some((x) => !x || x.dtype === 'float16')) return undefined;
   if (op === 'ReduceProd' && sizeOf(out.dims) !== 1) return undefined;
   return rule(inputs as readonly Tensor[], attributes, out);
 }
-

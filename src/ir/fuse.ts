@@ -31,7 +31,11 @@ export function inlineFused(b: Builder, graph: Graph, inputs: Readonly<Record<st
       const pads = pad && convolutionPads(pad, node, constants);
       if (!pad || !pads) continue;
       replaced.set(pad.outputs[0]!, undefined);
-      replaced.set(node.outputs[0]!, { ...node, inputs: [pad.inputs[0]!, ...node.inputs.slice(1)], attributes: { ...node.attributes, pads } });
+      replaced.set(node.outputs[0]!, {
+        ...node,
+        inputs: [pad.inputs[0]!, ...node.inputs.slice(1)],
+        attributes: { ...node.attributes, pads },
+      });
     } else if (node.op === 'BatchNormalization') {
       const conv = sole(node.inputs[0]!, 'Conv');
       const folded = conv && foldNormalisation(conv, node, constants);
@@ -39,7 +43,12 @@ export function inlineFused(b: Builder, graph: Graph, inputs: Readonly<Record<st
       const kernel = set(`${node.name}/folded_kernel`, folded.kernel);
       const bias = set(`${node.name}/folded_bias`, folded.bias);
       replaced.set(conv.outputs[0]!, undefined);
-      replaced.set(node.outputs[0]!, { ...conv, name: node.name, inputs: [conv.inputs[0]!, kernel, bias], outputs: node.outputs });
+      replaced.set(node.outputs[0]!, {
+        ...conv,
+        name: node.name,
+        inputs: [conv.inputs[0]!, kernel, bias],
+        outputs: node.outputs,
+      });
     }
   }
   const nodes = graph.nodes.flatMap((node) => {
@@ -58,20 +67,33 @@ function convolutionPads(pad: Node, conv: Node, constants: ReadonlyMap<string, T
   const amounts = constants.get(pad.inputs[1]!);
   const value = pad.inputs[2] ? constants.get(pad.inputs[2]) : undefined;
   const mode = pad.attributes['mode'] ?? 'constant';
-  if (!amounts || pad.inputs[3] || mode !== 'constant' || (pad.inputs[2] && !value) || (value && toNumbers(value)[0] !== 0)) return undefined;
+  if (
+    !amounts ||
+    pad.inputs[3] ||
+    mode !== 'constant' ||
+    (pad.inputs[2] && !value) ||
+    (value && toNumbers(value)[0] !== 0)
+  )
+    return undefined;
   if ((conv.attributes['auto_pad'] ?? 'NOTSET') !== 'NOTSET') return undefined;
   const p = toNumbers(amounts);
   const rank = p.length / 2;
   if (p.some((v, i) => v < 0 || (i % rank < 2 && v !== 0))) return undefined;
-  const own = (conv.attributes['pads'] as readonly number[] | undefined) ?? Array.from({ length: 2 * (rank - 2) }, () => 0);
+  const own =
+    (conv.attributes['pads'] as readonly number[] | undefined) ?? Array.from({ length: 2 * (rank - 2) }, () => 0);
   return [...p.slice(2, rank), ...p.slice(rank + 2)].map((v, i) => v + own[i]!);
 }
 
 /** Kernel and bias of the convolution that normalises its output itself: w·s and (b − mean)·s + beta, s = gamma / √(var + ε). */
-function foldNormalisation(conv: Node, norm: Node, constants: ReadonlyMap<string, Tensor>): { kernel: Tensor; bias: Tensor } | undefined {
+function foldNormalisation(
+  conv: Node,
+  norm: Node,
+  constants: ReadonlyMap<string, Tensor>,
+): { kernel: Tensor; bias: Tensor } | undefined {
   const [kernel, bias] = conv.inputs.slice(1).map((i) => constants.get(i));
   const [gamma, beta, mean, variance] = norm.inputs.slice(1).map((i) => constants.get(i));
-  if (kernel?.dtype !== 'float32' || !gamma || !beta || !mean || !variance || (conv.inputs[2] && !bias)) return undefined;
+  if (kernel?.dtype !== 'float32' || !gamma || !beta || !mean || !variance || (conv.inputs[2] && !bias))
+    return undefined;
   const epsilon = (norm.attributes['epsilon'] as number | undefined) ?? 1e-5;
   const [g, s, m, v] = [gamma, beta, mean, variance].map(toNumbers) as [number[], number[], number[], number[]];
   const scale = g.map((value, i) => value / Math.sqrt(v[i]! + epsilon));

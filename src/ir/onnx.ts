@@ -40,7 +40,18 @@ const dtypes: Readonly<Record<DType, Type>> = {
 const names = new Map(Object.entries(dtypes).map(([name, type]) => [type, name as DType]));
 
 /** Attributes that ONNX declares FLOAT; every other number is INT. */
-const floats = new Set(['alpha', 'beta', 'bias', 'cubic_coeff_a', 'epsilon', 'extrapolation_value', 'gamma', 'lambd', 'momentum', 'value_float']);
+const floats = new Set([
+  'alpha',
+  'beta',
+  'bias',
+  'cubic_coeff_a',
+  'epsilon',
+  'extrapolation_value',
+  'gamma',
+  'lambd',
+  'momentum',
+  'value_float',
+]);
 
 /** What stands in a file beside the graph. */
 export interface OnnxModel {
@@ -82,10 +93,18 @@ export function decodeOnnx(bytes: Uint8Array, file = 'model'): OnnxModel {
   try {
     proto = fromBinary(ModelProtoSchema, bytes);
   } catch (error) {
-    throw new PhospheneError('bad-file', `${file}: not an ONNX model, or cut short (${(error as Error).message})`, { file }, error);
+    throw new PhospheneError(
+      'bad-file',
+      `${file}: not an ONNX model, or cut short (${(error as Error).message})`,
+      { file },
+      error,
+    );
   }
-  if (!proto.graph || proto.graph.node.length === 0) throw new PhospheneError('bad-file', `${file}: an ONNX model without a graph`, { file });
-  const opset = Number(proto.opsetImport.find(({ domain }) => (domain ?? '') === '' || domain === 'ai.onnx')?.version ?? 0n);
+  if (!proto.graph || proto.graph.node.length === 0)
+    throw new PhospheneError('bad-file', `${file}: an ONNX model without a graph`, { file });
+  const opset = Number(
+    proto.opsetImport.find(({ domain }) => (domain ?? '') === '' || domain === 'ai.onnx')?.version ?? 0n,
+  );
   return { proto, opset, metadata: Object.fromEntries(proto.metadataProps.map((p) => [p.key ?? '', p.value ?? ''])) };
 }
 
@@ -117,7 +136,10 @@ function encodeInfo({ name, dtype, dims }: ValueInfo): ValueInfoProto {
     dim: dims.map((d) => create(TensorShapeProto_DimensionSchema, { value: { case: 'dimValue', value: BigInt(d) } })),
   });
   const tensorType = create(TypeProto_TensorSchema, { elemType: dtypes[dtype], shape });
-  return create(ValueInfoProtoSchema, { name, type: create(TypeProtoSchema, { value: { case: 'tensorType', value: tensorType } }) });
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: create(TypeProtoSchema, { value: { case: 'tensorType', value: tensorType } }),
+  });
 }
 
 function decodeInfo(info: ValueInfoProto): ValueInfo {
@@ -144,30 +166,45 @@ export function decodeTensor(t: TensorProto): Tensor {
   const dtype = names.get(t.dataType ?? 0);
   const what = `tensor \`${t.name ?? ''}\``;
   if (!dtype) throw new PhospheneError('bad-file', `${what}: element type ${t.dataType} is not supported`);
-  if (t.externalData.length > 0) throw new PhospheneError('bad-file', `${what}: its data lies in another file, which is not supported yet`);
+  if (t.externalData.length > 0)
+    throw new PhospheneError('bad-file', `${what}: its data lies in another file, which is not supported yet`);
   const dims = t.dims.map(Number);
   const count = sizeOf(dims);
-  if (dims.some((d) => d < 0) || !Number.isSafeInteger(count)) throw new PhospheneError('bad-file', `${what}: impossible dims [${dims.join(', ')}]`);
-  const Type_ = arrayTypes[dtype] as (typeof arrayTypes)['float32'];
+  if (dims.some((d) => d < 0) || !Number.isSafeInteger(count))
+    throw new PhospheneError('bad-file', `${what}: impossible dims [${dims.join(', ')}]`);
+  const ArrayOf = arrayTypes[dtype] as (typeof arrayTypes)['float32'];
   const listed: ArrayLike<number | bigint> =
-    dtype === 'int64' ? t.int64Data : dtype === 'float32' ? t.floatData : dtype === 'float64' ? t.doubleData : t.int32Data;
+    dtype === 'int64'
+      ? t.int64Data
+      : dtype === 'float32'
+        ? t.floatData
+        : dtype === 'float64'
+          ? t.doubleData
+          : t.int32Data;
   const raw = t.rawData ?? new Uint8Array();
-  const found = raw.length > 0 ? raw.length / Type_.BYTES_PER_ELEMENT : listed.length;
+  const found = raw.length > 0 ? raw.length / ArrayOf.BYTES_PER_ELEMENT : listed.length;
   // Checked before anything is allocated: dims come from strangers.
-  if (found !== count) throw new PhospheneError('bad-file', `${what}: [${dims.join(', ')}] needs ${count} elements, the file has ${found}`);
+  if (found !== count)
+    throw new PhospheneError(
+      'bad-file',
+      `${what}: [${dims.join(', ')}] needs ${count} elements, the file has ${found}`,
+    );
   if (raw.length > 0) {
-    const copy = raw.slice();
-    return { dtype, dims, data: new Type_(copy.buffer, copy.byteOffset, count) } as Tensor;
+    // A copy, for alignment. (A Node Buffer's `slice` would share memory.)
+    const copy = Uint8Array.from(raw);
+    return { dtype, dims, data: new ArrayOf(copy.buffer, 0, count) } as Tensor;
   }
-  const data = new Type_(count) as DataArrays[typeof dtype];
+  const data = new ArrayOf(count) as DataArrays[typeof dtype];
   for (let i = 0; i < count; i++) (data as unknown as (number | bigint)[])[i] = listed[i]!;
   return { dtype, dims, data } as Tensor;
 }
 
 function encodeAttribute(op: string, name: string, value: Attribute): AttributeProto {
   const base = { name };
-  if (op === 'Cast' && name === 'to') return create(AttributeProtoSchema, { ...base, type: Kind.INT, i: BigInt(dtypes[value as DType]) });
-  if (typeof value === 'string') return create(AttributeProtoSchema, { ...base, type: Kind.STRING, s: new TextEncoder().encode(value) });
+  if (op === 'Cast' && name === 'to')
+    return create(AttributeProtoSchema, { ...base, type: Kind.INT, i: BigInt(dtypes[value as DType]) });
+  if (typeof value === 'string')
+    return create(AttributeProtoSchema, { ...base, type: Kind.STRING, s: new TextEncoder().encode(value) });
   if (typeof value === 'number') {
     return floats.has(name)
       ? create(AttributeProtoSchema, { ...base, type: Kind.FLOAT, f: value })

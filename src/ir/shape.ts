@@ -43,7 +43,13 @@ export function normalAxis(axis: number, rank: number): number {
 }
 
 /** Begin, end and step of a Slice on every axis, clamped as ONNX says. */
-export function sliceRanges(dims: Dims, starts: readonly number[], ends: readonly number[], axes?: readonly number[], steps?: readonly number[]): { begin: number; step: number; count: number }[] {
+export function sliceRanges(
+  dims: Dims,
+  starts: readonly number[],
+  ends: readonly number[],
+  axes?: readonly number[],
+  steps?: readonly number[],
+): { begin: number; step: number; count: number }[] {
   const ranges = dims.map((d) => ({ begin: 0, step: 1, count: d }));
   starts.forEach((start, i) => {
     const axis = normalAxis(axes?.[i] ?? i, dims.length);
@@ -69,8 +75,11 @@ const binary: Rule = (inputs) => [{ dtype: first(inputs).dtype, dims: broadcast(
 const comparison: Rule = (inputs) => [{ dtype: 'bool', dims: broadcast(...inputs.map((i) => i!.dims)) }];
 
 function axesOf(inputs: Inputs, attributes: Attributes, position: number, rank: number): number[] {
-  const axes = inputs[position] ? known(inputs[position], 'axes') : (attributes['axes'] as readonly number[] | undefined);
-  if (!axes || axes.length === 0) return attributes['noop_with_empty_axes'] === 1 ? [] : Array.from({ length: rank }, (_, i) => i);
+  const axes = inputs[position]
+    ? known(inputs[position], 'axes')
+    : (attributes['axes'] as readonly number[] | undefined);
+  if (!axes || axes.length === 0)
+    return attributes['noop_with_empty_axes'] === 1 ? [] : Array.from({ length: rank }, (_, i) => i);
   return axes.map((a) => normalAxis(a, rank));
 }
 
@@ -84,8 +93,16 @@ const reduce: Rule = (inputs, attributes) => {
 const pool: Rule = (inputs, attributes, outputs) => {
   const { dtype, dims } = first(inputs);
   const size = dims.slice(2);
-  const out = [...dims.slice(0, 2), ...windowOutput(windowOf(attributes, attributes['kernel_shape'] as number[], size), size)];
-  return outputs > 1 ? [{ dtype, dims: out }, { dtype: 'int64', dims: out }] : [{ dtype, dims: out }];
+  const out = [
+    ...dims.slice(0, 2),
+    ...windowOutput(windowOf(attributes, attributes['kernel_shape'] as number[], size), size),
+  ];
+  return outputs > 1
+    ? [
+        { dtype, dims: out },
+        { dtype: 'int64', dims: out },
+      ]
+    : [{ dtype, dims: out }];
 };
 
 const globalPool: Rule = (inputs) => {
@@ -100,7 +117,9 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
     ['Abs', 'BatchNormalization', 'Ceil', 'Clip', 'Cos', 'Dropout', 'Elu', 'Erf', 'Exp', 'Floor', 'HardSigmoid', 'HardSwish', 'Identity', 'InstanceNormalization', 'LRN', 'LayerNormalization', 'LeakyRelu', 'Log', 'LogSoftmax', 'Neg', 'Not', 'PRelu', 'Reciprocal', 'Relu', 'Round', 'Selu', 'Sigmoid', 'Sign', 'Sin', 'Softmax', 'Softplus', 'Softsign', 'Sqrt', 'Tanh', 'ThresholdedRelu', 'ScatterElements'].map((op) => [op, same]),
   ),
   ...Object.fromEntries(['Add', 'Div', 'Max', 'Mean', 'Min', 'Mul', 'Pow', 'Sub', 'Sum'].map((op) => [op, binary])),
-  ...Object.fromEntries(['And', 'Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'Or'].map((op) => [op, comparison])),
+  ...Object.fromEntries(
+    ['And', 'Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'Or'].map((op) => [op, comparison]),
+  ),
   Where: ([condition, a, b]) => [{ dtype: a!.dtype, dims: broadcast(condition!.dims, a!.dims, b!.dims) }],
   Cast: (inputs, { to }) => [{ dtype: to as DType, dims: first(inputs).dims }],
   DequantizeLinear: (inputs) => [{ dtype: inputs[1]!.dtype, dims: first(inputs).dims }],
@@ -108,35 +127,50 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
   // bilinear
   Conv: ([x, w], attributes) => {
     const group = (attributes['group'] as number | undefined) ?? 1;
-    if (x!.dims.length !== w!.dims.length) throw new PhospheneError('shape', `input has rank ${x!.dims.length}, weights have ${w!.dims.length}`);
+    if (x!.dims.length !== w!.dims.length)
+      throw new PhospheneError('shape', `input has rank ${x!.dims.length}, weights have ${w!.dims.length}`);
     if (x!.dims[1] !== w!.dims[1]! * group) {
       throw new PhospheneError('shape', `input has ${x!.dims[1]} channels, weights expect ${w!.dims[1]! * group}`);
     }
-    if (w!.dims[0]! % group !== 0) throw new PhospheneError('shape', `${w!.dims[0]} filters do not divide into ${group} groups`);
+    if (w!.dims[0]! % group !== 0)
+      throw new PhospheneError('shape', `${w!.dims[0]} filters do not divide into ${group} groups`);
     const size = x!.dims.slice(2);
-    return [{ dtype: x!.dtype, dims: [x!.dims[0]!, w!.dims[0]!, ...windowOutput(windowOf(attributes, w!.dims.slice(2), size), size)] }];
+    return [
+      {
+        dtype: x!.dtype,
+        dims: [x!.dims[0]!, w!.dims[0]!, ...windowOutput(windowOf(attributes, w!.dims.slice(2), size), size)],
+      },
+    ];
   },
   ConvTranspose: ([x, w], attributes) => {
     const group = (attributes['group'] as number | undefined) ?? 1;
-    if (x!.dims[1] !== w!.dims[0]) throw new PhospheneError('shape', `input has ${x!.dims[1]} channels, weights expect ${w!.dims[0]}`);
+    if (x!.dims[1] !== w!.dims[0])
+      throw new PhospheneError('shape', `input has ${x!.dims[1]} channels, weights expect ${w!.dims[0]}`);
     const window = windowOf({ ...attributes, auto_pad: 'NOTSET' }, w!.dims.slice(2), []);
     const size = x!.dims.slice(2);
     const extra = (attributes['output_padding'] as readonly number[] | undefined) ?? [];
     const out = size.map(
       (d, i) =>
-        (d - 1) * window.strides[i]! + (window.kernel[i]! - 1) * window.dilations[i]! + 1 - window.pads[i]! - window.pads[i + size.length]! + (extra[i] ?? 0),
+        (d - 1) * window.strides[i]! +
+        (window.kernel[i]! - 1) * window.dilations[i]! +
+        1 -
+        window.pads[i]! -
+        window.pads[i + size.length]! +
+        (extra[i] ?? 0),
     );
     return [{ dtype: x!.dtype, dims: [x!.dims[0]!, w!.dims[1]! * group, ...out] }];
   },
   MatMul: ([a, b]) => {
     const [m, n] = [a!.dims, b!.dims];
-    if (m.at(-1) !== n.at(-2)) throw new PhospheneError('shape', `[${m.join(', ')}] and [${n.join(', ')}] do not multiply`);
+    if (m.at(-1) !== n.at(-2))
+      throw new PhospheneError('shape', `[${m.join(', ')}] and [${n.join(', ')}] do not multiply`);
     return [{ dtype: a!.dtype, dims: [...broadcast(m.slice(0, -2), n.slice(0, -2)), m.at(-2)!, n.at(-1)!] }];
   },
   Gemm: ([a, b], { transA, transB }) => {
     const [m, k] = transA === 1 ? [a!.dims[1]!, a!.dims[0]!] : [a!.dims[0]!, a!.dims[1]!];
     const [k2, n] = transB === 1 ? [b!.dims[1]!, b!.dims[0]!] : [b!.dims[0]!, b!.dims[1]!];
-    if (k !== k2) throw new PhospheneError('shape', `[${a!.dims.join(', ')}] and [${b!.dims.join(', ')}] do not multiply`);
+    if (k !== k2)
+      throw new PhospheneError('shape', `[${a!.dims.join(', ')}] and [${b!.dims.join(', ')}] do not multiply`);
     return [{ dtype: a!.dtype, dims: [m, n] }];
   },
 
@@ -146,7 +180,9 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
   GlobalAveragePool: globalPool,
   GlobalMaxPool: globalPool,
   ...Object.fromEntries(
-    ['ReduceL1', 'ReduceL2', 'ReduceMax', 'ReduceMean', 'ReduceMin', 'ReduceProd', 'ReduceSum', 'ReduceSumSquare'].map((op) => [op, reduce]),
+    ['ReduceL1', 'ReduceL2', 'ReduceMax', 'ReduceMean', 'ReduceMin', 'ReduceProd', 'ReduceSum', 'ReduceSumSquare'].map(
+      (op) => [op, reduce],
+    ),
   ),
 
   // movement
@@ -155,7 +191,10 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
     const at = normalAxis(axis as number, dims.length);
     for (const other of inputs) {
       if (other!.dims.length !== dims.length || other!.dims.some((d, i) => i !== at && d !== dims[i])) {
-        throw new PhospheneError('shape', `[${inputs.map((i) => i!.dims.join(', ')).join('] and [')}] do not join on axis ${at}`);
+        throw new PhospheneError(
+          'shape',
+          `[${inputs.map((i) => i!.dims.join(', ')).join('] and [')}] do not join on axis ${at}`,
+        );
       }
     }
     return [{ dtype, dims: dims.map((d, i) => (i === at ? inputs.reduce((sum, x) => sum + x!.dims[at]!, 0) : d)) }];
@@ -164,21 +203,32 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
     const { dtype, dims } = first(inputs);
     const axis = normalAxis((attributes['axis'] as number | undefined) ?? 0, dims.length);
     const even = Math.ceil(dims[axis]! / outputs);
-    const parts = inputs[1] ? known(inputs[1], 'Split sizes') : Array.from({ length: outputs }, (_, i) => Math.min(even, dims[axis]! - i * even));
+    const parts = inputs[1]
+      ? known(inputs[1], 'Split sizes')
+      : Array.from({ length: outputs }, (_, i) => Math.min(even, dims[axis]! - i * even));
     return parts.map((part) => ({ dtype, dims: dims.map((d, i) => (i === axis ? part : d)) }));
   },
   Pad: (inputs) => {
     const { dtype, dims } = first(inputs);
     const pads = known(inputs[1], 'Pad amounts');
-    const axes = inputs[3] ? known(inputs[3], 'Pad axes').map((a) => normalAxis(a, dims.length)) : dims.map((_, i) => i);
+    const axes = inputs[3]
+      ? known(inputs[3], 'Pad axes').map((a) => normalAxis(a, dims.length))
+      : dims.map((_, i) => i);
     const out = [...dims];
     axes.forEach((axis, i) => (out[axis]! += pads[i]! + pads[i + axes.length]!));
-    if (out.some((d) => d < 1)) throw new PhospheneError('shape', `pads [${pads.join(', ')}] leave nothing of [${dims.join(', ')}]`);
+    if (out.some((d) => d < 1))
+      throw new PhospheneError('shape', `pads [${pads.join(', ')}] leave nothing of [${dims.join(', ')}]`);
     return [{ dtype, dims: out }];
   },
   Slice: (inputs) => {
     const { dtype, dims } = first(inputs);
-    const ranges = sliceRanges(dims, known(inputs[1], 'Slice starts'), known(inputs[2], 'Slice ends'), inputs[3] && known(inputs[3], 'Slice axes'), inputs[4] && known(inputs[4], 'Slice steps'));
+    const ranges = sliceRanges(
+      dims,
+      known(inputs[1], 'Slice starts'),
+      known(inputs[2], 'Slice ends'),
+      inputs[3] && known(inputs[3], 'Slice axes'),
+      inputs[4] && known(inputs[4], 'Slice steps'),
+    );
     return [{ dtype, dims: ranges.map((r) => r.count) }];
   },
   Reshape: (inputs, { allowzero }) => {
@@ -198,12 +248,19 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
   },
   Transpose: (inputs, { perm }) => {
     const { dtype, dims } = first(inputs);
-    return [{ dtype, dims: ((perm as readonly number[] | undefined) ?? dims.map((_, i) => dims.length - 1 - i)).map((p) => dims[p]!) }];
+    return [
+      {
+        dtype,
+        dims: ((perm as readonly number[] | undefined) ?? dims.map((_, i) => dims.length - 1 - i)).map((p) => dims[p]!),
+      },
+    ];
   },
   Squeeze: (inputs, attributes) => {
     const { dtype, dims } = first(inputs);
     const given = inputs[1] ? known(inputs[1], 'axes') : (attributes['axes'] as readonly number[] | undefined);
-    const axes = new Set(given ? given.map((a) => normalAxis(a, dims.length)) : dims.flatMap((d, i) => (d === 1 ? [i] : [])));
+    const axes = new Set(
+      given ? given.map((a) => normalAxis(a, dims.length)) : dims.flatMap((d, i) => (d === 1 ? [i] : [])),
+    );
     return [{ dtype, dims: dims.filter((_, i) => !axes.has(i)) }];
   },
   Unsqueeze: (inputs, attributes) => {
@@ -214,7 +271,9 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
     const rest = dims[Symbol.iterator]();
     return [{ dtype, dims: Array.from({ length: rank }, (_, i) => (at.has(i) ? 1 : (rest.next().value as number))) }];
   },
-  Expand: (inputs) => [{ dtype: first(inputs).dtype, dims: broadcast(first(inputs).dims, known(inputs[1], 'Expand shape')) }],
+  Expand: (inputs) => [
+    { dtype: first(inputs).dtype, dims: broadcast(first(inputs).dims, known(inputs[1], 'Expand shape')) },
+  ],
   Tile: (inputs) => {
     const repeats = known(inputs[1], 'Tile repeats');
     return [{ dtype: first(inputs).dtype, dims: first(inputs).dims.map((d, i) => d * repeats[i]!) }];
@@ -234,13 +293,16 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
     return [{ dtype, dims: [dims[0]!, dims[1]! * b * b, dims[2]! / b, dims[3]! / b] }];
   },
   Shape: (inputs) => [{ dtype: 'int64', dims: [first(inputs).dims.length] }],
-  ConstantOfShape: (inputs, { value }) => [{ dtype: (value as Tensor | undefined)?.dtype ?? 'float32', dims: known(inputs[0], 'ConstantOfShape shape') }],
+  ConstantOfShape: (inputs, { value }) => [
+    { dtype: (value as Tensor | undefined)?.dtype ?? 'float32', dims: known(inputs[0], 'ConstantOfShape shape') },
+  ],
 };
 
 /** Output dtypes and dims of an operator. Throws `unsupported-op` for an unknown one, `shape` where the inputs do not fit. */
 export function infer(op: string, name: string, inputs: Inputs, attributes: Attributes, outputs: number): Inferred[] {
   const rule = shapeRules[op];
-  if (!rule) throw new PhospheneError('unsupported-op', `${op} ${name}: this operator is not supported`, { op, node: name });
+  if (!rule)
+    throw new PhospheneError('unsupported-op', `${op} ${name}: this operator is not supported`, { op, node: name });
   try {
     const inferred = rule(inputs, attributes, outputs);
     if (inferred.some(({ dims }) => dims.some((d) => !Number.isSafeInteger(d) || d < 0))) {

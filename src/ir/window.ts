@@ -39,7 +39,10 @@ export function windowOutput(window: Window, size: Dims): number[] {
     const extent = (window.kernel[i]! - 1) * window.dilations[i]! + 1;
     const padded = length + window.pads[i]! + window.pads[i + size.length]!;
     if (padded < extent) {
-      throw new PhospheneError('shape', `a window of ${extent} does not fit an axis of ${padded}: the input is too small`);
+      throw new PhospheneError(
+        'shape',
+        `a window of ${extent} does not fit an axis of ${padded}: the input is too small`,
+      );
     }
     const steps = (padded - extent) / window.strides[i]!;
     if (!window.ceil) return Math.floor(steps) + 1;

@@ -18,7 +18,12 @@ const reasons: Readonly<Record<string, string>> = {
 
 function explain(path: string, error: unknown): PhospheneError {
   const { code, message } = error as NodeJS.ErrnoException;
-  return new PhospheneError('filesystem', `${path}: cannot be written: ${reasons[code ?? ''] ?? message}`, { path, cause: code }, error);
+  return new PhospheneError(
+    'filesystem',
+    `${path}: cannot be written: ${reasons[code ?? ''] ?? message}`,
+    { path, cause: code },
+    error,
+  );
 }
 
 /** Makes a folder and those above it. Throws `filesystem`. */

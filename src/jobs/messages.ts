@@ -11,10 +11,22 @@ export interface WorkerTask {
   readonly settings: Settings;
 }
 
-export type ToWorker = { readonly channel: number };
+/** What a worker is started with: its task, and a shared word that asks it to stop when it is not zero. */
+export interface WorkerStart extends WorkerTask {
+  readonly stop: Int32Array<SharedArrayBuffer>;
+}
+
+/** The next channel, or the end of work. */
+export type ToWorker = { readonly channel: number } | 'end';
 
 export type FromWorker =
   | { readonly type: 'ready'; readonly bytes: number }
   | { readonly type: 'steps'; readonly channel: number; readonly done: number }
-  | { readonly type: 'done'; readonly channel: number; readonly image: Float32Array; readonly losses: readonly number[]; readonly diagnosis?: Diagnosis }
+  | {
+      readonly type: 'done';
+      readonly channel: number;
+      readonly image: Float32Array;
+      readonly losses: readonly number[];
+      readonly diagnosis?: Diagnosis;
+    }
   | { readonly type: 'error'; readonly message: string; readonly stack: string };

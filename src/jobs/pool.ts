@@ -1,9 +1,10 @@
 /** @file Many channels at once: worker threads, each with its own single-threaded program, fed one channel at a time. */
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { PhospheneError } from '../errors.ts';
 import type { Diagnosis } from '../render/ascend.ts';
-import type { FromWorker, WorkerTask } from './messages.ts';
+import type { FromWorker, ToWorker, WorkerStart, WorkerTask } from './messages.ts';
 
 /** One channel's ascent, finished. */
 export interface Finished {
@@ -15,7 +16,10 @@ export interface Finished {
   readonly diagnosis?: Diagnosis;
 }
 
-export type PoolEvent = Finished | { readonly type: 'ready'; readonly workers: number } | { readonly type: 'steps'; readonly channel: number; readonly done: number };
+export type PoolEvent =
+  | Finished
+  | { readonly type: 'ready'; readonly workers: number }
+  | { readonly type: 'steps'; readonly channel: number; readonly done: number };
 
 export interface PoolOptions extends WorkerTask {
   readonly channels: readonly number[];
@@ -39,13 +43,17 @@ export async function* pool({ channels, workers, signal, ...task }: PoolOptions)
   };
   const waiting = channels[Symbol.iterator]();
   let ready = 0;
+  const stop = new Int32Array(new SharedArrayBuffer(4));
   const threads = Array.from({ length: count }, () => {
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: task });
+    const worker = new Worker(new URL('./worker.js', import.meta.url), {
+      workerData: { ...task, stop } satisfies WorkerStart,
+    });
     const next = (): void => {
       const channel = waiting.next();
-      if (!channel.done) worker.postMessage({ channel: channel.value });
+      worker.postMessage((channel.done ? 'end' : { channel: channel.value }) satisfies ToWorker);
     };
-    const failed = (message: string, cause: unknown): void => push({ type: 'failed', error: new PhospheneError('runtime', `a worker failed: ${message}`, {}, cause) });
+    const failed = (message: string, cause: unknown): void =>
+      push({ type: 'failed', error: new PhospheneError('runtime', `a worker failed: ${message}`, {}, cause) });
     worker.on('message', (message: FromWorker) => {
       if (message.type === 'error') return failed(message.message, message.stack);
       if (message.type === 'ready') {
@@ -59,7 +67,8 @@ export async function* pool({ channels, workers, signal, ...task }: PoolOptions)
     worker.on('exit', (code) => code !== 0 && failed(`it exited with ${code}`, undefined));
     return worker;
   });
-  const abort = (): void => push({ type: 'failed', error: new PhospheneError('aborted', 'aborted', {}, signal?.reason) });
+  const abort = (): void =>
+    push({ type: 'failed', error: new PhospheneError('aborted', 'aborted', {}, signal?.reason) });
   if (signal?.aborted) abort();
   signal?.addEventListener('abort', abort, { once: true });
   try {
@@ -76,6 +85,15 @@ export async function* pool({ channels, workers, signal, ...task }: PoolOptions)
     }
   } finally {
     signal?.removeEventListener('abort', abort);
-    await Promise.all(threads.map((t) => t.terminate()));
+    // Never `terminate`: a thread that is cut off inside ONNX Runtime takes the process with it. Each leaves after its step.
+    Atomics.store(stop, 0, 1);
+    await Promise.all(
+      threads
+        .filter((worker) => worker.threadId !== -1)
+        .map((worker) => {
+          worker.postMessage('end' satisfies ToWorker);
+          return once(worker, 'exit');
+        }),
+    );
   }
 }

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
 import { PhospheneError } from '../errors.ts';
+import type { Graph } from '../ir/graph.ts';
 import type { Model } from '../import/model.ts';
 import { unknownLayer } from '../import/model.ts';
 import { channelMean } from '../objective/index.ts';
@@ -65,7 +66,12 @@ export type RenderEvent =
   | { readonly type: 'picture'; readonly picture: Picture };
 
 /** Channels of a layer at this size. Throws `unknown-layer`, `too-large`. */
-export function channelsOf(model: Model, layer: string, settings: Settings, workers: number = availableParallelism()): number {
+export function channelsOf(
+  model: Model,
+  layer: string,
+  settings: Settings,
+  workers: number = availableParallelism(),
+): number {
   const layers = model.layers(settings);
   const at = layers.findIndex((l) => l.name === layer);
   if (at < 0) throw unknownLayer(model.name, layer, layers);
@@ -78,22 +84,39 @@ export function channelsOf(model: Model, layer: string, settings: Settings, work
  * channel, settings and seed.
  */
 export async function* renderChannels(model: Model, options: RenderOptions): AsyncGenerator<RenderEvent, void> {
-  const { layer, channels, settings, seed, workers, signal } = options;
+  yield* stream(prepare(model, options), options);
+}
+
+/** The step graph of a run: all that can be wrong with its options shows here. */
+function prepare(model: Model, { layer, channels, settings, workers }: RenderOptions): Graph {
   const count = channelsOf(model, layer, settings, workers);
   const outside = channels.find((c) => !Number.isInteger(c) || c < 0 || c >= count);
   if (outside !== undefined) throw outOfRange(layer, outside, count);
-  const graph = stepGraph(model.cut(layer, settings), { objective: channelMean(settings.border) });
+  return stepGraph(model.cut(layer, settings), { objective: channelMean(settings.border) });
+}
+
+async function* stream(
+  graph: Graph,
+  { layer, channels, settings, seed, workers, signal }: RenderOptions,
+): AsyncGenerator<RenderEvent, void> {
   for await (const event of pool({ graph, layer, seed, settings, channels, workers, signal })) {
     if (event.type !== 'done') yield event;
     else {
       const { channel, image, losses, diagnosis } = event;
-      yield { type: 'picture', picture: { channel, losses, raster: deprocess(image, settings), ...(diagnosis ? { diagnosis } : {}) } };
+      yield {
+        type: 'picture',
+        picture: { channel, losses, raster: deprocess(image, settings), ...(diagnosis ? { diagnosis } : {}) },
+      };
     }
   }
 }
 
 export function outOfRange(layer: string, channel: number, count: number): PhospheneError {
-  return new PhospheneError('bad-option', `filter ${channel} is out of range: \`${layer}\` has ${count} channels (0-${count - 1})`, { layer, channel, count });
+  return new PhospheneError(
+    'bad-option',
+    `filter ${channel} is out of range: \`${layer}\` has ${count} channels (0-${count - 1})`,
+    { layer, channel, count },
+  );
 }
 
 export interface RunOptions extends RenderOptions {
@@ -103,13 +126,30 @@ export interface RunOptions extends RenderOptions {
   readonly stretched?: boolean;
 }
 
-export type RunEvent = RenderEvent | { readonly type: 'resumed'; readonly channels: readonly number[] } | { readonly type: 'grid'; readonly file: string; readonly width: number; readonly height: number; readonly manifest: string };
+export type RunEvent =
+  | RenderEvent
+  | { readonly type: 'resumed'; readonly channels: readonly number[] }
+  | {
+      readonly type: 'grid';
+      readonly file: string;
+      readonly width: number;
+      readonly height: number;
+      readonly manifest: string;
+    };
 
 /** The record of a run. Documented in docs/manifest.md. */
 export interface Manifest extends Making {
   readonly format: 'phosphene-manifest/1';
   readonly grid: { readonly file: string; readonly columns: number | null; readonly margin: number };
-  readonly filters: readonly { readonly channel: number; readonly status: 'done' | 'pending'; readonly file: string; readonly activation: number | null; readonly losses: readonly number[]; readonly diagnosis?: Diagnosis; readonly hint?: string }[];
+  readonly filters: readonly {
+    readonly channel: number;
+    readonly status: 'done' | 'pending';
+    readonly file: string;
+    readonly activation: number | null;
+    readonly losses: readonly number[];
+    readonly diagnosis?: Diagnosis;
+    readonly hint?: string;
+  }[];
 }
 
 /**
@@ -119,19 +159,30 @@ export interface Manifest extends Making {
 export async function* run(model: Model, options: RunOptions): AsyncGenerator<RunEvent, void> {
   const { layer, preset, settings, seed, out, columns, margin = 5, stretched = false } = options;
   const channels = [...new Set(options.channels)];
-  const making: Making = { version: VERSION, model: model.name, weights: model.hash, layer, preset, settings, seed, stretched };
+  const making: Making = {
+    version: VERSION,
+    model: model.name,
+    weights: model.hash,
+    layer,
+    preset,
+    settings,
+    seed,
+    stretched,
+  };
   const key = keyOf(making);
   // A layer's name may hold anything; the folder's may not leave `out`.
   const folder = layer.replaceAll(/[^\w.-]+/g, '_').replace(/^\.+/, '_');
   const file = (channel: number): string => `${folder}/${channel}.png`;
-  await ensureFolder(join(out, folder));
-  await Promise.all([sweep(out), sweep(join(out, folder))]);
-
   const pictures = new Map<number, Picture>();
   for (const channel of channels) {
     const found = await finished(join(out, file(channel)), key, channel);
     if (found) pictures.set(channel, found);
   }
+  const missing = channels.filter((c) => !pictures.has(c));
+  // Before anything is written: options that cannot work leave no trace.
+  const graph = prepare(model, { ...options, channels });
+  await ensureFolder(join(out, folder));
+  await Promise.all([sweep(out), sweep(join(out, folder))]);
   if (pictures.size > 0) yield { type: 'resumed', channels: [...pictures.keys()] };
 
   const writeManifest = (): Promise<void> => {
@@ -142,31 +193,52 @@ export async function* run(model: Model, options: RunOptions): AsyncGenerator<Ru
       filters: channels.map((channel) => {
         const picture = pictures.get(channel);
         const { losses = [], diagnosis } = picture ?? {};
-        return { channel, status: picture ? 'done' : 'pending', file: file(channel), activation: losses.at(-1) ?? null, losses, ...(diagnosis ? { diagnosis, hint: diagnoses[diagnosis] } : {}) };
+        return {
+          channel,
+          status: picture ? 'done' : 'pending',
+          file: file(channel),
+          activation: losses.at(-1) ?? null,
+          losses,
+          ...(diagnosis ? { diagnosis, hint: diagnoses[diagnosis] } : {}),
+        };
       }),
     };
     return writeWhole(join(out, 'manifest.json'), `${JSON.stringify(manifest, undefined, 1)}\n`);
   };
   await writeManifest();
 
-  const missing = channels.filter((c) => !pictures.has(c));
-  for await (const event of renderChannels(model, { ...options, channels: missing })) {
+  for await (const event of stream(graph, { ...options, channels: missing })) {
     if (event.type !== 'picture') {
       yield event;
       continue;
     }
     const { channel, losses, diagnosis } = event.picture;
     const raster = stretched ? stretch(event.picture.raster) : event.picture.raster;
-    const record: PictureRecord = { ...making, channel, activation: losses.at(-1) ?? null, losses, ...(diagnosis ? { diagnosis } : {}) };
-    await writeWhole(join(out, file(channel)), encodePng(raster, { Software: `phosphene ${VERSION}`, phosphene: asciiJson(record) }));
+    const record: PictureRecord = {
+      ...making,
+      channel,
+      activation: losses.at(-1) ?? null,
+      losses,
+      ...(diagnosis ? { diagnosis } : {}),
+    };
+    await writeWhole(
+      join(out, file(channel)),
+      encodePng(raster, { Software: `phosphene ${VERSION}`, phosphene: asciiJson(record) }),
+    );
     pictures.set(channel, { ...event.picture, raster });
     await writeManifest();
     yield { type: 'picture', picture: pictures.get(channel)! };
   }
 
-  const sheet = grid(channels.map((c) => pictures.get(c)?.raster), { columns, margin });
+  const sheet = grid(
+    channels.map((c) => pictures.get(c)?.raster),
+    { columns, margin },
+  );
   const name = join(out, 'stitched_filters.png');
-  await writeWhole(name, encodePng(sheet, { Software: `phosphene ${VERSION}`, phosphene: asciiJson({ ...making, channels }) }));
+  await writeWhole(
+    name,
+    encodePng(sheet, { Software: `phosphene ${VERSION}`, phosphene: asciiJson({ ...making, channels }) }),
+  );
   await writeManifest();
   yield { type: 'grid', file: name, width: sheet.width, height: sheet.height, manifest: join(out, 'manifest.json') };
 }
@@ -174,7 +246,9 @@ export async function* run(model: Model, options: RunOptions): AsyncGenerator<Ru
 /** A digest of everything that decides a picture of the run. */
 function keyOf({ version, model, weights, layer, preset, settings, seed, stretched }: Making): string {
   const ordered = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
-  return createHash('sha256').update(JSON.stringify([version, model, weights, layer, preset, ordered, seed, stretched])).digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify([version, model, weights, layer, preset, ordered, seed, stretched]))
+    .digest('hex');
 }
 
 /** The picture in a file where it is whole and was made in this way. */

@@ -24,9 +24,23 @@ export function channelMean(border: number): Objective {
       );
     }
     const axes = size.map((_, i) => i + 2);
-    const centre = border > 0 && size.length > 0 ? b.slice(activation, size.map(() => border), size.map((d) => d - border), axes) : activation;
+    const centre =
+      border > 0 && size.length > 0
+        ? b.slice(
+            activation,
+            size.map(() => border),
+            size.map((d) => d - border),
+            axes,
+          )
+        : activation;
     // Multiplying by a fed one-hot vector keeps one program for all channels; its gradient needs no scatter.
-    const index = b.constant(tensor('int64', [1, channels, ...size.map(() => 1)], BigInt64Array.from({ length: channels }, (_, i) => BigInt(i))));
+    const index = b.constant(
+      tensor(
+        'int64',
+        [1, channels, ...size.map(() => 1)],
+        BigInt64Array.from({ length: channels }, (_, i) => BigInt(i)),
+      ),
+    );
     const selector = b.cast(b.equal(index, channel), 'float32');
     const count = size.reduce((n, d) => n * (d - 2 * border), 1);
     return b.mul(b.sum(b.mul(centre, selector), undefined, false), 1 / count);

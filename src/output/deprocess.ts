@@ -21,7 +21,10 @@ export interface DeprocessOptions {
  */
 export function deprocess(image: Float32Array, { height, width, crop, contrast }: DeprocessOptions): Raster {
   const [rows, columns] = [height - 2 * crop, width - 2 * crop];
-  if (rows < 1 || columns < 1) throw new PhospheneError('bad-option', `crop: ${crop} pixels from each side leave nothing of ${height}×${width}`, { crop });
+  if (rows < 1 || columns < 1)
+    throw new PhospheneError('bad-option', `crop: ${crop} pixels from each side leave nothing of ${height}×${width}`, {
+      crop,
+    });
   let sum = 0;
   for (const v of image) sum += v;
   const mean = sum / image.length;

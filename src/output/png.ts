@@ -12,7 +12,8 @@ export function encodePng({ width, height, data }: Raster, text: Readonly<Record
 export function decodePng(bytes: Uint8Array): { raster: Raster; text: Readonly<Record<string, string>> } {
   try {
     const { width, height, data, channels, text } = decode(bytes, { checkCrc: true });
-    if (channels !== 3 || data.length !== 3 * width * height || !(data instanceof Uint8Array)) throw new Error('not eight-bit RGB');
+    if (channels !== 3 || data.length !== 3 * width * height || !(data instanceof Uint8Array))
+      throw new Error('not eight-bit RGB');
     return { raster: { width, height, data }, text: text ?? {} };
   } catch (error) {
     throw new PhospheneError('bad-file', `not a PNG of ours: ${(error as Error).message}`, {}, error);
@@ -21,5 +22,8 @@ export function decodePng(bytes: Uint8Array): { raster: Raster; text: Readonly<R
 
 /** JSON in ASCII: everything else as \uXXXX. */
 export function asciiJson(value: unknown): string {
-  return JSON.stringify(value).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return JSON.stringify(value).replace(
+    /[\u007f-\uffff]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

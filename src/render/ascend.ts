@@ -23,7 +23,12 @@ export interface Ascent {
  * Start noise of a channel, [1, 3, h, w], uniform in [-noise, noise). It depends on seed, layer and channel alone: not on the
  * order of channels, the batch, or the worker.
  */
-export function startNoise(seed: number, layer: string, channel: number, { height, width, noise }: Settings): Float32Array {
+export function startNoise(
+  seed: number,
+  layer: string,
+  channel: number,
+  { height, width, noise }: Settings,
+): Float32Array {
   return new Random(`${seed}/${layer}/${channel}`).uniform(3 * height * width, -noise, noise);
 }
 
@@ -66,7 +71,8 @@ function diagnose(start: Float32Array, image: Float32Array, losses: readonly num
 
 /** A sentence for people about a diagnosis. */
 export const diagnoses: Readonly<Record<Diagnosis, string>> = {
-  'no-gradient': 'the filter is off everywhere on the start noise, so nothing says how to raise it; another --seed or more --noise may wake it',
+  'no-gradient':
+    'the filter is off everywhere on the start noise, so nothing says how to raise it; another --seed or more --noise may wake it',
   'not-finite': 'numbers overflowed on the way; a smaller --rate may help',
   'no-ascent': 'the activation did not rise; a smaller --rate may help',
 };

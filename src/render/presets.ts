@@ -29,16 +29,30 @@ export const presets: Readonly<Record<PresetName, Settings>> = {
 /** Settings of a preset with some replaced. Throws `unknown-preset`, or `bad-option` for numbers that make no sense. */
 export function settingsOf(preset: string, changes: Partial<Settings> = {}): Settings {
   if (!Object.hasOwn(presets, preset)) {
-    throw new PhospheneError('unknown-preset', `preset \`${preset}\` is not known${didYouMean(preset, Object.keys(presets)) || `; there is ${Object.keys(presets).join(', ')}`}`, { preset });
+    throw new PhospheneError(
+      'unknown-preset',
+      `preset \`${preset}\` is not known${didYouMean(preset, Object.keys(presets)) || `; there is ${Object.keys(presets).join(', ')}`}`,
+      { preset },
+    );
   }
   const settings: Settings = { ...presets[preset as PresetName], ...changes };
   const whole = (name: keyof Settings, least: number, most: number): void => {
     const value = settings[name];
-    if (!Number.isInteger(value) || value < least || value > most) throw new PhospheneError('bad-option', `${name}: a whole number from ${least} to ${most} is needed, not ${value}`, { option: name });
+    if (!Number.isInteger(value) || value < least || value > most)
+      throw new PhospheneError(
+        'bad-option',
+        `${name}: a whole number from ${least} to ${most} is needed, not ${value}`,
+        { option: name },
+      );
   };
   const positive = (name: keyof Settings, zero: boolean): void => {
     const value = settings[name];
-    if (!Number.isFinite(value) || value < 0 || (!zero && value === 0)) throw new PhospheneError('bad-option', `${name}: a ${zero ? 'non-negative' : 'positive'} number is needed, not ${value}`, { option: name });
+    if (!Number.isFinite(value) || value < 0 || (!zero && value === 0))
+      throw new PhospheneError(
+        'bad-option',
+        `${name}: a ${zero ? 'non-negative' : 'positive'} number is needed, not ${value}`,
+        { option: name },
+      );
   };
   whole('height', 1, 1 << 16);
   whole('width', 1, 1 << 16);
@@ -49,7 +63,11 @@ export function settingsOf(preset: string, changes: Partial<Settings> = {}): Set
   positive('noise', true);
   positive('contrast', false);
   if (2 * settings.crop >= Math.min(settings.height, settings.width)) {
-    throw new PhospheneError('bad-option', `crop: ${settings.crop} pixels from each side leave nothing of ${settings.height}×${settings.width}`, { option: 'crop' });
+    throw new PhospheneError(
+      'bad-option',
+      `crop: ${settings.crop} pixels from each side leave nothing of ${settings.height}×${settings.width}`,
+      { option: 'crop' },
+    );
   }
   return settings;
 }

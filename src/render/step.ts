@@ -47,6 +47,10 @@ export function checkMemory(layers: readonly { readonly dims: readonly number[] 
   const bytes = 8 * layers.reduce((sum, l) => sum + sizeOf(l.dims), 0);
   if (bytes > limit) {
     const gib = (n: number): string => `${(n / 2 ** 30).toFixed(1)} GiB`;
-    throw new PhospheneError('too-large', `size: a picture of this size needs about ${gib(bytes)} in each worker, and there are ${gib(limit)}; choose a smaller --size, an earlier layer or fewer --workers`, { bytes, limit });
+    throw new PhospheneError(
+      'too-large',
+      `size: a picture of this size needs about ${gib(bytes)} in each worker, and there are ${gib(limit)}; choose a smaller --size, an earlier layer or fewer --workers`,
+      { bytes, limit },
+    );
   }
 }

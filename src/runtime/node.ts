@@ -31,7 +31,12 @@ export const nodeRuntime: Runtime = {
         },
       });
     } catch (error) {
-      throw new PhospheneError('runtime', `ONNX Runtime cannot compile the graph: ${(error as Error).message}`, {}, error);
+      throw new PhospheneError(
+        'runtime',
+        `ONNX Runtime cannot compile the graph: ${(error as Error).message}`,
+        {},
+        error,
+      );
     }
     return new NodeProgram(ort, session);
   },
@@ -48,7 +53,10 @@ class NodeProgram implements Program {
 
   async run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
     const inputs = Object.fromEntries(
-      Object.entries(feeds).map(([name, t]) => [name, new this.#ort.Tensor(t.dtype as 'float32', t.data as Float32Array, t.dims)]),
+      Object.entries(feeds).map(([name, t]) => [
+        name,
+        new this.#ort.Tensor(t.dtype as 'float32', t.data as Float32Array, t.dims),
+      ]),
     );
     try {
       const results = await this.#session.run(inputs);

@@ -21,7 +21,11 @@ const size = { height: 180, width: 180 };
 
 describe.skipIf(!golden || !weights)('the seed against golden/seed (needs shared/golden and shared/models)', () => {
   const read = (name: string): Float32Array => hwcToChw(readNpy(join(golden!, name)));
-  const report = golden ? (JSON.parse(readFileSync(join(golden, 'report.json'), 'utf8')) as { filters: Record<string, { losses: number[] }> }) : { filters: {} };
+  const report = golden
+    ? (JSON.parse(readFileSync(join(golden, 'report.json'), 'utf8')) as {
+        filters: Record<string, { losses: number[] }>;
+      })
+    : { filters: {} };
   let program: Program;
   let forward: Program;
   let input: Float32Array;
@@ -45,7 +49,10 @@ describe.skipIf(!golden || !weights)('the seed against golden/seed (needs shared
     const { [LAYER]: activation } = await forward.run({ [IMAGE]: float32(input, DIMS) });
     expect(activation!.dims).toEqual([1, 512, 12, 12]);
     const expected = read('conv3_block4_out_hwc.npy');
-    const worst = expected.reduce((most, v, i) => Math.max(most, Math.abs(v - (activation!.data as Float32Array)[i]!)), 0);
+    const worst = expected.reduce(
+      (most, v, i) => Math.max(most, Math.abs(v - (activation!.data as Float32Array)[i]!)),
+      0,
+    );
     expect(worst).toBeLessThan(1e-4);
   });
 
@@ -60,13 +67,18 @@ describe.skipIf(!golden || !weights)('the seed against golden/seed (needs shared
     expect(Math.abs(loss - report.filters[channel]!.losses[0]!)).toBeLessThan(1e-5);
   });
 
-  it.each(Object.keys(report.filters).map(Number))('ascends filter %i for 30 steps to within 2 percent', async (channel) => {
-    const { image, losses } = await ascend(program, { channel, start: input, dims: DIMS, steps: 30, rate: 10 });
-    const expected = report.filters[channel]!.losses;
-    expect(losses).toHaveLength(30);
-    expect(Math.abs(losses[29]! / expected[29]! - 1)).toBeLessThan(0.02);
-    if (channel === 0 || channel === 63) expect(correlation(image, read(`image30_filter${channel}_hwc.npy`))).toBeGreaterThan(0.9);
-  }, 60_000);
+  it.each(Object.keys(report.filters).map(Number))(
+    'ascends filter %i for 30 steps to within 2 percent',
+    async (channel) => {
+      const { image, losses } = await ascend(program, { channel, start: input, dims: DIMS, steps: 30, rate: 10 });
+      const expected = report.filters[channel]!.losses;
+      expect(losses).toHaveLength(30);
+      expect(Math.abs(losses[29]! / expected[29]! - 1)).toBeLessThan(0.02);
+      if (channel === 0 || channel === 63)
+        expect(correlation(image, read(`image30_filter${channel}_hwc.npy`))).toBeGreaterThan(0.9);
+    },
+    60_000,
+  );
 });
 
 const norm = (a: Float32Array): number => Math.sqrt(a.reduce((s, v) => s + v * v, 0));

@@ -1,0 +1,182 @@
+/** @file The command, run as built, on the built-in model: pictures, reproducibility, resumption, and every kind of bad input. */
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { deprocess } from '../../src/output/deprocess.ts';
+import { decodePng } from '../../src/output/png.ts';
+import type { Manifest, PictureRecord } from '../../src/jobs/run.ts';
+import { phosphene, temporary } from './command.ts';
+
+// Small and early: a picture in a fraction of a second.
+const QUICK = ['render', '--layer', 'conv2_block1_out', '--size', '64', '--crop', '8', '--steps', '4', '--rate', '2'];
+const files = (folder: string): string[] => (readdirSync(folder, { recursive: true }) as string[]).sort();
+const digest = (folder: string): Record<string, string> =>
+  Object.fromEntries(
+    files(folder)
+      .filter((f) => /\.(png|json)$/.test(f))
+      .map((f) => [
+        f,
+        createHash('sha256')
+          .update(readFileSync(join(folder, f)))
+          .digest('hex'),
+      ]),
+  );
+
+describe('phosphene render', () => {
+  it('writes pictures, the grid and a manifest, each with its making', async () => {
+    const out = temporary();
+    const { code, stdout, stderr } = await phosphene([...QUICK, '--filters', '0-2,7', '--out', out, '--seed', '5']);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(stdout).toContain('stitched_filters.png');
+    expect(files(out)).toEqual([
+      'conv2_block1_out',
+      ...[0, 1, 2, 7].map((c) => join('conv2_block1_out', `${c}.png`)),
+      'manifest.json',
+      'stitched_filters.png',
+    ]);
+    const { raster, text } = decodePng(readFileSync(join(out, 'conv2_block1_out', '7.png')));
+    expect([raster.width, raster.height]).toEqual([48, 48]);
+    const record = JSON.parse(text['phosphene']!) as PictureRecord;
+    expect(record).toMatchObject({
+      model: 'resnet50v2-mini',
+      layer: 'conv2_block1_out',
+      channel: 7,
+      preset: 'keras',
+      seed: 5,
+      settings: { steps: 4, rate: 2, height: 64 },
+    });
+    expect(record.losses).toHaveLength(4);
+    expect(record.losses[3]).toBeGreaterThan(record.losses[0]!);
+    const manifest = JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8')) as Manifest;
+    expect(manifest.filters.map((f) => [f.channel, f.status])).toEqual([0, 1, 2, 7].map((c) => [c, 'done']));
+    const sheet = decodePng(readFileSync(join(out, 'stitched_filters.png'))).raster;
+    expect([sheet.width, sheet.height]).toEqual([2 * 48 + 5, 2 * 48 + 5]);
+  });
+
+  it('gives the same bytes whatever the order and the number of workers', async () => {
+    const [a, b] = [temporary(), temporary()];
+    await phosphene([...QUICK, '--filters', '0-5', '--out', a, '--workers', '1']);
+    await phosphene([...QUICK, '--filters', '5,3,1,0,2,4', '--out', b, '--workers', '3']);
+    const [first, second] = [digest(a), digest(b)];
+    for (let c = 0; c <= 5; c++)
+      expect(second[join('conv2_block1_out', `${c}.png`)]).toBe(first[join('conv2_block1_out', `${c}.png`)]);
+  });
+
+  it('killed with SIGKILL and started again, redoes only what is missing and ends with the same bytes', async () => {
+    const [whole, killed] = [temporary(), temporary()];
+    const args = [...QUICK, '--filters', '0-7', '--json'];
+    await phosphene([...args, '--out', whole]);
+    const dead = await phosphene(
+      [...args, '--out', killed],
+      (kill, stdout) => (stdout.match(/"picture"/g) ?? []).length >= 3 && kill('SIGKILL'),
+    );
+    expect(dead.signal).toBe('SIGKILL');
+    // As if the kill had come in the middle of a write.
+    const cut = join(
+      killed,
+      'conv2_block1_out',
+      readdirSync(join(killed, 'conv2_block1_out')).find((f) => f.endsWith('.png'))!,
+    );
+    writeFileSync(cut, readFileSync(cut).subarray(0, 2000));
+    const again = await phosphene([...args, '--out', killed]);
+    expect(again.code).toBe(0);
+    expect(again.stdout).toContain('"resumed"');
+    expect((again.stdout.match(/"event":"picture"/g) ?? []).length).toBeLessThan(8);
+    expect(digest(killed)).toEqual(digest(whole));
+    expect(files(killed).filter((f) => f.includes('tmp'))).toEqual([]);
+  });
+
+  it('on Ctrl-C ends within a second with 130 and keeps finished filters', async () => {
+    const out = temporary();
+    let asked = 0;
+    const { code, stderr } = await phosphene(
+      ['render', '--filters', '0-63', '--out', out, '--json'],
+      (kill, stdout) => {
+        if (asked === 0 && stdout.includes('"picture"')) {
+          asked = performance.now();
+          kill('SIGINT');
+        }
+      },
+    );
+    expect(code).toBe(130);
+    expect(performance.now() - asked).toBeLessThan(1000);
+    expect(stderr).toContain('kept');
+    expect(existsSync(join(out, 'conv3_block4_out'))).toBe(true);
+    expect(files(out).filter((f) => f.endsWith('.png')).length).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ['an unknown command', ['rendr'], 'did you mean `render`'],
+    ['an unknown model', ['render', 'resnet5v2'], 'did you mean'],
+    ['a missing file', ['render', 'no/such.onnx'], 'no such file'],
+    [
+      'an unknown layer',
+      ['render', '--layer', 'conv3_block4'],
+      'layer `conv3_block4` not found in resnet50v2-mini; did you mean `conv3_block4_out`',
+    ],
+    ['an unknown preset', ['render', '--preset', 'kears'], 'did you mean `keras`'],
+    ['an unknown option', ['render', '--fliters', '3'], 'did you mean `filters`'],
+    [
+      'a filter out of range',
+      ['render', '--filters', '0-512'],
+      'filter 512 is out of range: `conv3_block4_out` has 512 channels (0-511)',
+    ],
+    ['no number', ['render', '--steps', 'many'], '--steps: a whole number is needed, not `many`'],
+    ['a size of zero', ['render', '--size', '0'], '--size'],
+    ['a negative size', ['render', '--size', '-5'], '--size'],
+    ['an absurd size', ['render', '--size', '60000'], 'GiB'],
+    ['a size too small for the border', ['render', '--size', '60'], 'border of 2'],
+    ['a crop that leaves nothing', ['render', '--crop', '90'], 'leave nothing'],
+    ['missing weights', ['render', 'resnet50v2', '--weights', 'nowhere.h5'], 'nowhere.h5'],
+    ['an output folder inside a file', ['render', '--out', 'package.json/out'], 'cannot be written'],
+  ])('refuses %s with code 2 and leaves nothing behind', async (_, args, message) => {
+    const out = join(temporary(), 'out');
+    const { code, stderr, stdout } = await phosphene([
+      ...args,
+      ...(args.includes('--out') || args[0] !== 'render' ? [] : ['--out', out]),
+    ]);
+    expect(stderr).toContain(message);
+    expect(code).toBe(2);
+    expect(stdout).toBe('');
+    expect(existsSync(out)).toBe(false);
+  });
+
+  it('refuses weights of the wrong kind by what they look like', async () => {
+    const out = temporary();
+    const page = join(out, 'weights.h5');
+    writeFileSync(page, '<!DOCTYPE html><html><body>404</body></html>');
+    const { code, stderr } = await phosphene([
+      'render',
+      'resnet50v2',
+      '--weights',
+      page,
+      '--out',
+      join(out, 'pictures'),
+    ]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/HTML/i);
+    rmSync(out, { recursive: true });
+  });
+});
+
+describe('phosphene layers', () => {
+  it('lists layers with shapes without any weights', async () => {
+    const { code, stdout } = await phosphene(['layers', 'resnet50v2', '--json']);
+    expect(code).toBe(0);
+    const { layers } = JSON.parse(stdout) as {
+      layers: { name: string; type: string; dims: number[]; parameters: number }[];
+    };
+    expect(layers.find((l) => l.name === 'conv3_block4_out')).toMatchObject({ type: 'Add', dims: [512, 12, 12] });
+    // keras.applications: ResNet50V2 without its top has 23,564,800 parameters.
+    expect(layers.reduce((sum, l) => sum + l.parameters, 0)).toBe(23_564_800);
+  });
+});
+
+it('deprocess agrees with the seed computed by hand', () => {
+  // Two values, -1 and 3: mean 1, deviation 2; ±1 · 0.15 about ½ is 0.35 and 0.65.
+  const image = Float32Array.from({ length: 3 * 16 }, (_, i) => (i % 2 === 0 ? -1 : 3));
+  const { data } = deprocess(image, { height: 4, width: 4, crop: 1, contrast: 0.15 });
+  expect([...new Set(data)].sort((a, b) => a - b)).toEqual([Math.trunc(0.35 * 255), Math.trunc(0.65 * 255)]);
+});
