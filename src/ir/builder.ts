@@ -5,7 +5,7 @@
 import { PhospheneError } from '../errors.ts';
 import { fold } from './fold.ts';
 import { type Attribute, type Attributes, type Graph, type Node, prune, type ValueInfo } from './graph.ts';
-import { infer } from './shape.ts';
+import { infer, shapeOf } from './shape.ts';
 import { type Dims, type DType, float32, int64, type Tensor } from './tensor.ts';
 
 /** A value in a graph being built. `constant` holds it where it is known. */
@@ -88,25 +88,14 @@ export class Builder {
    * Adds a node, and is what all other methods call. With a `name`, the node and its (first) output get that name and no earlier
    * equal node stands in for it. Throws `unsupported-op` or `shape`.
    */
-  op(
-    op: string,
-    inputs: readonly (Value | undefined)[],
-    attributes: Attributes = {},
-    options: { name?: string; outputs?: number } = {},
-  ): Value[] {
+  op(op: string, operands: readonly (Value | undefined)[], attributes: Attributes = {}, options: { name?: string; outputs?: number } = {}): Value[] {
     const { name, outputs = 1 } = options;
+    // ONNX Runtime does not take every absent input that is written out for one that is left off.
+    const inputs = operands.slice(0, operands.findLastIndex((i) => i !== undefined) + 1);
     const inferred = infer(op, name ?? '', inputs, attributes, outputs);
     // Only what inference alone decides, or all inputs known, can be computed now.
-    if (outputs === 1) {
-      const folded =
-        op === 'Shape'
-          ? int64(inputs[0]!.dims)
-          : fold(
-              op,
-              inputs.filter((i) => i !== undefined).map((i) => i.constant),
-              attributes,
-              inferred[0]!,
-            );
+    if (outputs === 1 && (op === 'Shape' || inputs.every((i) => !i || i.constant))) {
+      const folded = op === 'Shape' ? int64(shapeOf(inputs[0]!.dims, attributes)) : fold(op, inputs.map((i) => i?.constant), attributes, inferred[0]!);
       if (folded) return [this.constant(folded, name)];
     }
     const key = `${op}(${inputs.map((i) => i?.name ?? '').join()})${outputs}${JSON.stringify(attributes, tensorAsIs)}`;
@@ -295,6 +284,8 @@ export class Builder {
   }
 
   #reduce(op: string, x: Value, axes: readonly number[] | undefined, keepdims: boolean): Value {
+    // ONNX takes an empty list of axes for all of them.
+    if (axes?.length === 0) return x;
     return this.one(op, axes ? [x, this.ints(axes)] : [x], { keepdims: keepdims ? 1 : 0 });
   }
 

@@ -1,20 +1,28 @@
 /** @file Constant folding: operators whose inputs are all known are computed while building. Shape arithmetic and weights, not images. */
+import { PhospheneError } from '../errors.ts';
 import type { Attributes } from './graph.ts';
 import { type Inferred, normalAxis, sliceRanges } from './shape.ts';
 import { arrayTypes, type DType, type Dims, sizeOf, stridesOf, type Tensor, toNumbers } from './tensor.ts';
 
-type Fold = (inputs: readonly Tensor[], attributes: Attributes, out: Inferred) => Tensor;
+/** Absent optional inputs are undefined, as in a node. */
+type Fold = (inputs: readonly (Tensor | undefined)[], attributes: Attributes, out: Inferred) => Tensor;
 
 /** Results larger than this stay in the graph: folding must not make a model bigger than its file. */
 const MOST_ELEMENTS = 1 << 26;
 
 /** A tensor of `dtype` from numbers, rounded as the dtype rounds. */
 export function fromNumbers(dtype: DType, dims: Dims, values: ArrayLike<number>): Tensor {
-  if (dtype === 'int64')
-    return { dtype, dims, data: BigInt64Array.from(values as number[], (v) => BigInt(Math.trunc(v))) };
+  if (dtype === 'int64') return { dtype, dims, data: BigInt64Array.from(values as number[], toInt64) };
+  if (dtype === 'bool') return { dtype, dims, data: Uint8Array.from(values as number[], (v) => Number(v !== 0)) };
   const data = new arrayTypes[dtype](values.length) as Float32Array;
   for (let i = 0; i < values.length; i++) data[i] = values[i]!;
   return { dtype, dims, data } as Tensor;
+}
+
+/** The nearest int64: "to the end" is the largest of them, which as a number is one too many. */
+function toInt64(value: number): bigint {
+  if (Number.isNaN(value)) return 0n;
+  return value >= 2 ** 63 ? 2n ** 63n - 1n : value <= -(2 ** 63) ? -(2n ** 63n) : BigInt(Math.trunc(value));
 }
 
 /** Calls `visit` with, for each element of `dims` in order, its offset in a tensor of the given strides. */
@@ -74,7 +82,7 @@ export function reverse(x: Tensor, axes: readonly number[]): Tensor {
 const pointwise =
   (f: (...values: number[]) => number): Fold =>
   (inputs, _, out) => {
-    const columns = inputs.map((x) => toNumbers(restride(x, out.dims, broadcastStrides(x.dims, out.dims))));
+    const columns = inputs.map((x) => toNumbers(restride(x!, out.dims, broadcastStrides(x!.dims, out.dims))));
     const values = Float64Array.from({ length: sizeOf(out.dims) }, (__, i) => f(...columns.map((c) => c[i]!)));
     return fromNumbers(out.dtype, out.dims, values);
   };
@@ -117,8 +125,8 @@ const folds: Readonly<Record<string, Fold>> = {
     let position = 0;
     for (let i = 0; i < outer; i++) {
       for (const x of inputs) {
-        const run = sizeOf(x.dims.slice(at));
-        data.set((x.data as Float32Array).subarray(i * run, (i + 1) * run), position);
+        const run = sizeOf(x!.dims.slice(at));
+        data.set((x!.data as Float32Array).subarray(i * run, (i + 1) * run), position);
         position += run;
       }
     }
@@ -131,6 +139,7 @@ const folds: Readonly<Record<string, Fold>> = {
     let position = 0;
     for (let i = 0; i < sizeOf(x!.dims.slice(0, at)); i++) {
       for (const index of toNumbers(indices!)) {
+        if (index < -x!.dims[at]! || index >= x!.dims[at]!) throw new PhospheneError('shape', `Gather: index ${index} is outside an axis of ${x!.dims[at]}`);
         const row = i * x!.dims[at]! + (index < 0 ? index + x!.dims[at]! : index);
         data.set((x!.data as Float32Array).subarray(row * run, (row + 1) * run), position);
         position += run;
@@ -177,15 +186,10 @@ const folds: Readonly<Record<string, Fold>> = {
   },
 };
 
-/** The value of an operator on known inputs, or undefined where it must wait for the runtime. */
-export function fold(
-  op: string,
-  inputs: readonly (Tensor | undefined)[],
-  attributes: Attributes,
-  out: Inferred,
-): Tensor | undefined {
+/** The value of an operator whose inputs are all known or absent, or undefined where it must wait for the runtime. */
+export function fold(op: string, inputs: readonly (Tensor | undefined)[], attributes: Attributes, out: Inferred): Tensor | undefined {
   const rule = folds[op];
-  if (!rule || sizeOf(out.dims) > MOST_ELEMENTS || inputs.some((x) => !x || x.dtype === 'float16')) return undefined;
+  if (!rule || sizeOf(out.dims) > MOST_ELEMENTS || out.dtype === 'float16' || inputs.some((x) => x?.dtype === 'float16')) return undefined;
   if (op === 'ReduceProd' && sizeOf(out.dims) !== 1) return undefined;
-  return rule(inputs as readonly Tensor[], attributes, out);
+  return rule(inputs, attributes, out);
 }

@@ -63,6 +63,11 @@ export function sliceRanges(
   return ranges;
 }
 
+/** What a Shape node says: the dims from `start` to `end`, which count from the back where negative. */
+export function shapeOf(dims: Dims, { start, end }: Attributes): Dims {
+  return dims.slice((start as number | undefined) ?? 0, (end as number | undefined) ?? dims.length);
+}
+
 /** Numbers of a constant input. Throws `shape` when it is not known while building. */
 export function known(operand: Operand | undefined, what: string): number[] {
   if (!operand?.constant) throw new PhospheneError('shape', `${what} must be known when the graph is built`);
@@ -292,10 +297,8 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
     const b = blocksize as number;
     return [{ dtype, dims: [dims[0]!, dims[1]! * b * b, dims[2]! / b, dims[3]! / b] }];
   },
-  Shape: (inputs) => [{ dtype: 'int64', dims: [first(inputs).dims.length] }],
-  ConstantOfShape: (inputs, { value }) => [
-    { dtype: (value as Tensor | undefined)?.dtype ?? 'float32', dims: known(inputs[0], 'ConstantOfShape shape') },
-  ],
+  Shape: (inputs, attributes) => [{ dtype: 'int64', dims: [shapeOf(first(inputs).dims, attributes).length] }],
+  ConstantOfShape: (inputs, { value }) => [{ dtype: (value as Tensor | undefined)?.dtype ?? 'float32', dims: known(inputs[0], 'ConstantOfShape shape') }],
 };
 
 /** Output dtypes and dims of an operator. Throws `unsupported-op` for an unknown one, `shape` where the inputs do not fit. */

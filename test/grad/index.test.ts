@@ -1,0 +1,96 @@
+/** @file Differentiation as a whole: the table, the walk, and what it says where it cannot. */
+import { describe, expect, it } from 'vitest';
+import { PhospheneError } from '../../src/errors.ts';
+import { elementwise } from '../../src/grad/elementwise.ts';
+import { gradient, rules } from '../../src/grad/index.ts';
+import { linear } from '../../src/grad/linear.ts';
+import { movement } from '../../src/grad/movement.ts';
+import { pool } from '../../src/grad/pool.ts';
+import { Builder } from '../../src/ir/builder.ts';
+import { float32, toNumbers } from '../../src/ir/tensor.ts';
+import { checkGradient, noise } from '../check.ts';
+
+describe('the table of rules', () => {
+  // Each family's test fails where one of its rules has no check.
+  it('consists of the checked families', () => {
+    const families = [elementwise, linear, pool, movement].flatMap(Object.keys);
+    expect(Object.keys(rules).sort()).toEqual(families.sort());
+  });
+});
+
+describe('gradient', () => {
+  const thrown = (f: () => unknown): PhospheneError => {
+    try {
+      f();
+    } catch (error) {
+      expect(error).toBeInstanceOf(PhospheneError);
+      return error as PhospheneError;
+    }
+    throw new Error('nothing was thrown');
+  };
+
+  it('is zero where y does not depend on x', () => {
+    const b = new Builder();
+    const [x, y] = [b.input('x', 'float32', [2, 3]), b.input('y', 'float32', [2])];
+    const [dx, dy] = gradient(b, b.sum(y, undefined, false), [x, y]);
+    expect(toNumbers(dx!.constant!)).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(dy!.dims).toEqual([2]);
+  });
+
+  it('adds up what flows back along several paths', async () => {
+    await checkGradient(
+      (b, [x]) => {
+        const y = b.sigmoid(b.conv(x!, noise(b, [2, 2, 3, 3]), undefined, { pads: [1, 1, 1, 1] }));
+        return b.concat([b.mul(y, x!), b.add(y, b.tanh(x!)), b.sub(x!, b.mean(y))], 1);
+      },
+      [{ dims: [1, 2, 5, 6] }],
+    );
+  });
+
+  it('does not flow through comparisons', async () => {
+    await checkGradient((b, [x]) => b.mul(x!, b.cast(b.greater(x!, 0), 'float32')), [{ dims: [5], low: 0.1 }]);
+  });
+
+  it('uses overrides before the table', () => {
+    const b = new Builder();
+    const x = b.input('x', 'float32', [2]);
+    const [g] = gradient(b, b.sum(b.relu(x), undefined, false), [x], { overrides: { Relu: ({ g: flowing }) => [flowing] } });
+    expect(b.nodes.some(({ op }) => op === 'HardSigmoid')).toBe(false);
+    expect(g!.dims).toEqual([2]);
+  });
+
+  it('names the operator and the node that have no rule', () => {
+    const b = new Builder();
+    const x = b.input('x', 'float32', [1, 4, 5, 5]);
+    const y = b.one('LRN', [x], { size: 3 }, 'norm1');
+    const error = thrown(() => gradient(b, b.sum(y, undefined, false), [x]));
+    expect(error.code).toBe('unsupported-op');
+    expect(error.message).toContain('LRN norm1');
+    expect(error.details).toEqual({ op: 'LRN', node: 'norm1' });
+  });
+
+  it.each(['Conv', 'ConvTranspose'])('says that weights of %s have no gradient', (op) => {
+    const b = new Builder();
+    const w = b.input('w', 'float32', [4, 4, 3, 3]);
+    const y = b.one(op, [noise(b, [1, 4, 5, 5]), w], {}, 'first');
+    const error = thrown(() => gradient(b, b.sum(y, undefined, false), [w]));
+    expect(error.code).toBe('unsupported-op');
+    expect(error.message).toContain(`${op} first`);
+  });
+
+  it('names the operator and the node that no graph can have', () => {
+    const b = new Builder();
+    const error = thrown(() => b.one('Einsum', [b.input('x', 'float32', [2])], {}, 'attention'));
+    expect(error.code).toBe('unsupported-op');
+    expect(error.message).toBe('Einsum attention: this operator is not supported');
+    expect(error.details).toEqual({ op: 'Einsum', node: 'attention' });
+  });
+
+  it('says which shapes do not fit, and where', () => {
+    const b = new Builder();
+    const x = b.constant(float32([1, 2, 3]));
+    const error = thrown(() => b.one('Add', [x, b.input('y', 'float32', [2])], {}, 'sum'));
+    expect(error.code).toBe('shape');
+    expect(error.message).toContain('Add sum');
+  });
+});

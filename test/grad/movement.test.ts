@@ -1,0 +1,136 @@
+/** @file Gradients of operators that only move elements. */
+import { movement } from '../../src/grad/movement.ts';
+import { int64 } from '../../src/ir/tensor.ts';
+import { type Case, checkRules, titled } from '../check.ts';
+
+const dims = [2, 3, 4, 6];
+const inputs = [{ dims }];
+
+const gather = (axis: number, indices: number[], shape: number[]): Case => ({
+  title: titled({ axis, indices, shape }),
+  build: (b, [x]) => b.gather(x!, b.constant(int64(indices, shape)), axis),
+  inputs,
+});
+const slice = (starts: number[], ends: number[], axes?: number[], steps?: number[]): Case => ({
+  title: titled({ starts, ends, axes, steps }),
+  build: (b, [x]) =>
+    b.one('Slice', [x, b.ints(starts), b.ints(ends), axes && b.ints(axes), steps && b.ints(steps)]),
+  inputs,
+});
+const far = Number.MAX_SAFE_INTEGER;
+
+checkRules(movement, {
+  Reshape: [[6, 24], [-1], [0, -1], [2, 3, 4, 6, 1]].map((to) => ({
+    title: titled(to),
+    build: (b, [x]) => b.one('Reshape', [x, b.ints(to)]),
+    inputs,
+  })),
+  Flatten: [undefined, 0, 2, 4, -1].map((axis) => ({
+    title: `axis ${axis}`,
+    build: (b, [x]) => b.one('Flatten', [x], axis === undefined ? {} : { axis }),
+    inputs,
+  })),
+  Squeeze: [undefined, [0], [2, -1]].map((axes) => ({
+    title: titled(axes ?? 'all'),
+    build: (b, [x]) => b.one('Squeeze', [x, axes && b.ints(axes)]),
+    inputs: [{ dims: [1, 3, 1, 1] }],
+  })),
+  Unsqueeze: [[0], [1, 3], [-1], [0, -1, 2]].map((axes) => ({
+    title: titled(axes),
+    build: (b, [x]) => b.one('Unsqueeze', [x, b.ints(axes)]),
+    inputs: [{ dims: [3, 4] }],
+  })),
+  Transpose: [undefined, [0, 2, 3, 1], [3, 0, 1, 2], [1, 0, 3, 2]].map((perm) => ({
+    title: titled(perm ?? 'reverse'),
+    build: (b, [x]) => b.one('Transpose', [x], perm ? { perm } : {}),
+    inputs,
+  })),
+  Expand: [
+    [[1, 3, 1], [2, 3, 4]],
+    [[], [2, 2]],
+    [[3, 1], [5, 1, 4]],
+    [[2, 3], [1, 3]],
+  ].map(([from, to]) => ({
+    title: titled([from, to]),
+    build: (b, [x]) => b.one('Expand', [x, b.ints(to!)]),
+    inputs: [{ dims: from! }],
+  })),
+  Concat: [
+    ...[0, 1, 3, -1, -3].map((axis): Case => ({
+      title: `axis ${axis}`,
+      build: (b, [x, y]) => b.concat([x!, y!, x!], axis),
+      inputs: [{ dims }, { dims: dims.map((d, i) => (i === (axis + 4) % 4 ? d + 1 : d)) }],
+    })),
+    {
+      title: 'one of them constant',
+      build: (b, [x]) => b.concat([b.float(new Array(4).fill(1), [2, 1, 1, 2]), x!], 1),
+      inputs: [{ dims: [2, 2, 1, 2] }],
+    },
+  ],
+  Split: [
+    ...[0, 1, 2].map((part): Case => ({
+      title: `part ${part} of uneven parts`,
+      build: (b, [x]) => b.op('Split', [x, b.ints([1, 3, 2])], { axis: 3 }, { outputs: 3 })[part]!,
+      inputs,
+    })),
+    {
+      title: 'two of three even parts',
+      build: (b, [x]) => {
+        const [first, , third] = b.op('Split', [x], { axis: -1, num_outputs: 3 }, { outputs: 3 });
+        return b.mul(first!, third!);
+      },
+      inputs,
+    },
+    {
+      title: 'a smaller last part',
+      build: (b, [x]) => b.concat(b.op('Split', [x], { axis: 2, num_outputs: 3 }, { outputs: 3 }).slice(1), 2),
+      inputs: [{ dims: [1, 2, 7, 3] }],
+    },
+    { title: 'default axis', build: (b, [x]) => b.op('Split', [x], { num_outputs: 2 }, { outputs: 2 })[1]!, inputs },
+  ],
+  Pad: [
+    [0, 0, 1, 2, 0, 0, 3, 0],
+    [0, 0, -1, -2, 0, 0, -1, 0],
+    [0, 1, -1, 2, 1, 0, 2, -3],
+  ].flatMap((pads): Case[] => [
+    { title: titled(pads), build: (b, [x]) => b.pad(x!, pads), inputs },
+    { title: `${titled(pads)} with −2`, build: (b, [x]) => b.pad(x!, pads, -2), inputs },
+  ]).concat({
+    title: 'with axes',
+    build: (b, [x]) => b.one('Pad', [x, b.ints([1, -1, 2, 0]), undefined, b.ints([-1, 2])]),
+    inputs,
+  }),
+  Slice: [
+    slice([1], [3], [2]),
+    slice([1, 0], [2, 2]),
+    slice([-3], [-1], [-1]),
+    slice([0, 1], [far, far], [2, 3], [2, 3]),
+    slice([1, 0, 1], [3, 4, 6], [1, 2, 3], [1, 3, 2]),
+    slice([3], [4], [3], [2]),
+    slice([0, 0, 0, 1], [2, 3, 4, 6], undefined, [1, 1, 2, 2]),
+  ],
+  Gather: [
+    gather(1, [2], []),
+    gather(1, [0, 2], [2]),
+    gather(3, [0, 0, 5, -1], [4]),
+    gather(-2, [1, 3, 3, 0], [2, 2]),
+    gather(0, [1], [1]),
+    {
+      title: 'int32 indices',
+      build: (b, [x]) => b.gather(x!, b.constant({ dtype: 'int32', dims: [2], data: Int32Array.of(2, 0) }), 1),
+      inputs,
+    },
+    {
+      title: 'an index that is an input',
+      build: (b, [x]) => b.gather(x!, b.cast(b.tanh(b.float([100, 0, 100])), 'int64'), 1),
+      inputs,
+    },
+  ],
+  DepthToSpace: ['CRD', 'DCR', undefined].flatMap((mode) =>
+    [2, 3].map((blocksize) => ({
+      title: `${mode}, ${blocksize}`,
+      build: (b, [x]) => b.one('DepthToSpace', [x], mode ? { mode, blocksize } : { blocksize }),
+      inputs: [{ dims: [2, 2 * blocksize ** 2, 2, 3] }],
+    })),
+  ),
+});
