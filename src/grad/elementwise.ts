@@ -71,7 +71,9 @@ export const elementwise: Readonly<Record<string, Rule>> = {
     return [inside ? b.mul(g, toFloat(b, inside, g)) : g];
   },
   // Whole numbers are steps: nothing flows back through them.
-  Cast: ({ b, g, inputs, outputs }) => [outputs[0]!.dtype.startsWith('float') ? b.cast(g, inputs[0]!.dtype) : undefined],
+  Cast: ({ b, g, inputs, outputs }) => [
+    outputs[0]!.dtype.startsWith('float') ? b.cast(g, inputs[0]!.dtype) : undefined,
+  ],
 
   Add: ({ b, g, inputs }) => inputs.map((x) => unbroadcast(b, g, x!.dims)),
   Sum: ({ b, g, inputs }) => inputs.map((x) => unbroadcast(b, g, x!.dims)),
@@ -83,7 +85,14 @@ export const elementwise: Readonly<Record<string, Rule>> = {
   Mul: ({ b, g, inputs: [x, y], wants, lower }) => {
     const scaled = (by: Value, dims: readonly number[]): Value =>
       by.constant?.dtype === 'float32' && isPerChannel(by, g)
-        ? unbroadcast(b, lower.scaleChannels(b, g, { ...by.constant, dims: [by.constant.data.length] } as typeof by.constant & { dtype: 'float32'; data: Float32Array }), dims)
+        ? unbroadcast(
+            b,
+            lower.scaleChannels(b, g, { ...by.constant, dims: [by.constant.data.length] } as typeof by.constant & {
+              dtype: 'float32';
+              data: Float32Array;
+            }),
+            dims,
+          )
         : unbroadcast(b, b.mul(g, by), dims);
     return [wants(0) ? scaled(y!, x!.dims) : undefined, wants(1) ? scaled(x!, y!.dims) : undefined];
   },

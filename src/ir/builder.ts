@@ -88,14 +88,27 @@ export class Builder {
    * Adds a node, and is what all other methods call. With a `name`, the node and its (first) output get that name and no earlier
    * equal node stands in for it. Throws `unsupported-op` or `shape`.
    */
-  op(op: string, operands: readonly (Value | undefined)[], attributes: Attributes = {}, options: { name?: string; outputs?: number } = {}): Value[] {
+  op(
+    op: string,
+    operands: readonly (Value | undefined)[],
+    attributes: Attributes = {},
+    options: { name?: string; outputs?: number } = {},
+  ): Value[] {
     const { name, outputs = 1 } = options;
     // ONNX Runtime does not take every absent input that is written out for one that is left off.
     const inputs = operands.slice(0, operands.findLastIndex((i) => i !== undefined) + 1);
     const inferred = infer(op, name ?? '', inputs, attributes, outputs);
     // Only what inference alone decides, or all inputs known, can be computed now.
     if (outputs === 1 && (op === 'Shape' || inputs.every((i) => !i || i.constant))) {
-      const folded = op === 'Shape' ? int64(shapeOf(inputs[0]!.dims, attributes)) : fold(op, inputs.map((i) => i?.constant), attributes, inferred[0]!);
+      const folded =
+        op === 'Shape'
+          ? int64(shapeOf(inputs[0]!.dims, attributes))
+          : fold(
+              op,
+              inputs.map((i) => i?.constant),
+              attributes,
+              inferred[0]!,
+            );
       if (folded) return [this.constant(folded, name)];
     }
     const key = `${op}(${inputs.map((i) => i?.name ?? '').join()})${outputs}${JSON.stringify(attributes, tensorAsIs)}`;

@@ -139,7 +139,8 @@ const folds: Readonly<Record<string, Fold>> = {
     let position = 0;
     for (let i = 0; i < sizeOf(x!.dims.slice(0, at)); i++) {
       for (const index of toNumbers(indices!)) {
-        if (index < -x!.dims[at]! || index >= x!.dims[at]!) throw new PhospheneError('shape', `Gather: index ${index} is outside an axis of ${x!.dims[at]}`);
+        if (index < -x!.dims[at]! || index >= x!.dims[at]!)
+          throw new PhospheneError('shape', `Gather: index ${index} is outside an axis of ${x!.dims[at]}`);
         const row = i * x!.dims[at]! + (index < 0 ? index + x!.dims[at]! : index);
         data.set((x!.data as Float32Array).subarray(row * run, (row + 1) * run), position);
         position += run;
@@ -187,9 +188,20 @@ const folds: Readonly<Record<string, Fold>> = {
 };
 
 /** The value of an operator whose inputs are all known or absent, or undefined where it must wait for the runtime. */
-export function fold(op: string, inputs: readonly (Tensor | undefined)[], attributes: Attributes, out: Inferred): Tensor | undefined {
+export function fold(
+  op: string,
+  inputs: readonly (Tensor | undefined)[],
+  attributes: Attributes,
+  out: Inferred,
+): Tensor | undefined {
   const rule = folds[op];
-  if (!rule || sizeOf(out.dims) > MOST_ELEMENTS || out.dtype === 'float16' || inputs.some((x) => x?.dtype === 'float16')) return undefined;
+  if (
+    !rule ||
+    sizeOf(out.dims) > MOST_ELEMENTS ||
+    out.dtype === 'float16' ||
+    inputs.some((x) => x?.dtype === 'float16')
+  )
+    return undefined;
   if (op === 'ReduceProd' && sizeOf(out.dims) !== 1) return undefined;
   return rule(inputs, attributes, out);
 }

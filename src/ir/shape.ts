@@ -298,7 +298,9 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
     return [{ dtype, dims: [dims[0]!, dims[1]! * b * b, dims[2]! / b, dims[3]! / b] }];
   },
   Shape: (inputs, attributes) => [{ dtype: 'int64', dims: [shapeOf(first(inputs).dims, attributes).length] }],
-  ConstantOfShape: (inputs, { value }) => [{ dtype: (value as Tensor | undefined)?.dtype ?? 'float32', dims: known(inputs[0], 'ConstantOfShape shape') }],
+  ConstantOfShape: (inputs, { value }) => [
+    { dtype: (value as Tensor | undefined)?.dtype ?? 'float32', dims: known(inputs[0], 'ConstantOfShape shape') },
+  ],
 };
 
 /** Output dtypes and dims of an operator. Throws `unsupported-op` for an unknown one, `shape` where the inputs do not fit. */
