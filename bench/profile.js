@@ -7,7 +7,10 @@ const size = { height: 180, width: 180 };
 const model = await openModel(process.argv[2] ? 'resnet50v2' : 'resnet50v2-mini', { weights: process.argv[2] });
 const network = model.cut('conv3_block4_out', size);
 const step = stepGraph(network, { objective: channelMean(2) });
-const image = float32(new Float32Array(3 * 180 * 180).map((_, i) => Math.sin(i) / 8), [1, 3, 180, 180]);
+const image = float32(
+  new Float32Array(3 * 180 * 180).map((_, i) => Math.sin(i) / 8),
+  [1, 3, 180, 180],
+);
 const count = {};
 for (const { op } of step.nodes) count[op] = (count[op] ?? 0) + 1;
 console.log(JSON.stringify(count));

@@ -22,7 +22,7 @@ export { presets, settingsOf, type PresetName, type Settings } from './render/pr
 export { stepGraph } from './render/step.ts';
 
 // Pictures.
-export { deprocess, stretch } from './output/deprocess.ts';
-export { grid, squareColumns } from './output/grid.ts';
-export { decodePng, encodePng } from './output/png.ts';
-export type { Raster } from './output/raster.ts';
+export { deprocess, rescaleLikeKeras } from './output/deprocess.ts';
+export { defaultColumns, grid } from './output/grid.ts';
+export { asciiJson, decodePng, encodePng } from './output/png.ts';
+export { raster, type Raster } from './output/raster.ts';

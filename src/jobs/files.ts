@@ -1,71 +1,151 @@
-/** @file Files are written whole or not at all. */
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+/** @file Files that are whole or not there: written beside their place, forced to disk, then renamed. */
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { PhospheneError } from '../errors.ts';
 
-const TEMPORARY = '.phosphene-tmp-';
-
-const reasons: Readonly<Record<string, string>> = {
-  EACCES: 'it is not writable',
-  EPERM: 'it is not writable',
-  EROFS: 'the file system is read-only',
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk quota is used up',
-  ENOTDIR: 'a part of the path is a file, not a folder',
-  EEXIST: 'a file of that name is in the way',
-  EISDIR: 'a folder of that name is in the way',
-};
-
-function explain(path: string, error: unknown): PhospheneError {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return new PhospheneError(
-    'filesystem',
-    `${path}: cannot be written: ${reasons[code ?? ''] ?? message}`,
-    { path, cause: code },
-    error,
-  );
+/** The part of `node:fs/promises` that {@link writeWhole} uses, so that tests can let a disk fill up. */
+export interface WholeFileSystem {
+  open(
+    path: string,
+    flags: string,
+  ): Promise<{ writeFile(bytes: Uint8Array): Promise<unknown>; sync(): Promise<unknown>; close(): Promise<unknown> }>;
+  rename(from: string, to: string): Promise<unknown>;
+  rm(path: string, options: { force: boolean }): Promise<unknown>;
 }
 
-/** Makes a folder and those above it. Throws `filesystem`. */
-export async function ensureFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (error) {
-    throw explain(path, error);
-  }
-}
+// `.phosphene-tmp-<machine>-<pid>-<random>`: process numbers mean something on one machine only.
+const temporaryName = /^\.phosphene-tmp-([0-9a-f]{8})-(\d+)-[0-9a-f]{12}$/;
+const machine = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
+const aDay = 24 * 60 * 60 * 1000;
 
-/** Writes a file under a temporary name beside it, flushes it, and renames it. Throws `filesystem`, leaving nothing behind. */
-export async function writeWhole(path: string, bytes: Uint8Array | string): Promise<void> {
-  const temporary = join(dirname(path), `${TEMPORARY}${process.pid}-${basename(path)}`);
+/**
+ * Writes `bytes` (text as UTF-8) to `path` so that a reader, or a run killed at any moment, finds the old file or the
+ * new one and never a part: a temporary file in the same folder, fsync, rename. On failure the temporary is removed.
+ *
+ * Throws `filesystem` with the path and what would help.
+ *
+ * @example
+ * await writeWhole('out/grid.png', encodePng(sheet));
+ */
+export async function writeWhole(
+  path: string,
+  bytes: Uint8Array | string,
+  fs: WholeFileSystem = { open, rename, rm },
+): Promise<void> {
+  const temporary = join(dirname(path), `.phosphene-tmp-${machine}-${process.pid}-${randomBytes(6).toString('hex')}`);
   try {
-    const file = await open(temporary, 'w');
+    const file = await fs.open(temporary, 'wx');
     try {
-      await file.writeFile(bytes);
+      await file.writeFile(typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes);
       await file.sync();
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    await fs.rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw explain(path, error);
+    // What went wrong first is what the user needs to hear, whatever becomes of the temporary.
+    await fs.rm(temporary, { force: true }).catch(() => undefined);
+    throw explained(error, path, 'cannot be written');
   }
 }
 
-/** Removes what killed runs left in a folder; temporaries of a process that is alive stay. */
-export async function sweep(folder: string): Promise<void> {
-  for (const name of await readdir(folder).catch(() => [])) {
-    const pid = name.startsWith(TEMPORARY) ? Number.parseInt(name.slice(TEMPORARY.length), 10) : Number.NaN;
-    if (Number.isInteger(pid) && !alive(pid)) await rm(join(folder, name), { force: true });
+/** Makes the folder `path` and those above it where they are missing. Throws `filesystem`. */
+export async function ensureFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    throw explained(error, path, 'cannot be made a folder');
   }
 }
 
-function alive(pid: number): boolean {
+/**
+ * Removes the temporary files that killed runs left in `folder` and returns their names, sorted. A file is a leftover
+ * when its process on this machine is gone, or when it is a day old; files of live runs, here or on another machine that
+ * shares the folder, stay. A missing folder holds none. Throws `filesystem` when the folder cannot be read.
+ */
+export async function sweepTemporaries(folder: string): Promise<string[]> {
+  let names: string[];
+  try {
+    names = await readdir(folder);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw explained(error, folder, 'cannot be read');
+  }
+  const swept: string[] = [];
+  for (const name of names.sort()) {
+    const match = temporaryName.exec(name);
+    if (match === null) continue;
+    const path = join(folder, name);
+    // Another run may finish or sweep the same file between any two of these steps.
+    const written = await stat(path).then(
+      (found) => found.mtimeMs,
+      () => undefined,
+    );
+    if (written === undefined) continue;
+    const gone = match[1] === machine && !isWriting(Number(match[2]), written);
+    if (!gone && Date.now() - written < aDay) continue;
+    const removed = await rm(path, { force: true }).then(
+      () => true,
+      () => false,
+    );
+    if (removed) swept.push(name);
+  }
+  return swept;
+}
+
+/**
+ * A file-system error as a PhospheneError: `path` first, then `what` could not be done, why, and what would help.
+ * Errors that are PhospheneErrors already pass through.
+ *
+ * @example
+ * throw explained(error, 'out/grid.png', 'cannot be written'); // out/grid.png cannot be written: the disk is full (ENOSPC); …
+ */
+export function explained(error: unknown, path: string, what: string): PhospheneError {
+  if (error instanceof PhospheneError) return error;
+  const code = codeOf(error);
+  const reason =
+    code === undefined ? (error instanceof Error ? error.message : String(error)) : (reasons(path)[code] ?? `${code}`);
+  return new PhospheneError('filesystem', `${path} ${what}: ${reason}`, { path, systemCode: code }, error);
+}
+
+/** The system's code (`ENOENT`, …) of an error, where it has one. */
+export function codeOf(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}
+
+function reasons(path: string): Record<string, string> {
+  const folder = dirname(path);
+  return {
+    EACCES: `not permitted (EACCES); a place that you may write and read would do`,
+    EPERM: `not permitted (EPERM); a place that you may write and read would do`,
+    EROFS: `the file system is read-only (EROFS); another folder would do`,
+    ENOSPC: `the disk is full (ENOSPC); free some space and run again, finished work is kept`,
+    EDQUOT: `your disk quota is used up (EDQUOT); free some space and run again, finished work is kept`,
+    ENOENT: `no such file or folder (ENOENT); check the path`,
+    ENOTDIR: `a part of the path is a file, not a folder (ENOTDIR); check ${folder}`,
+    EEXIST: `a file of that name is there already (EEXIST); another name would do`,
+    EISDIR: `a folder of that name is there already (EISDIR); another name would do`,
+    ENOTEMPTY: `a folder of that name is there already (ENOTEMPTY); another name would do`,
+    ENAMETOOLONG: `the name \`${basename(path).slice(0, 40)}…\` is too long (ENAMETOOLONG); a shorter one would do`,
+    EMFILE: `too many files are open (EMFILE); raise the limit (\`ulimit -n\`) or close other programs`,
+    ENFILE: `too many files are open on this machine (ENFILE); close other programs`,
+    EIO: `the disk reported an error (EIO); check it, or use another`,
+    EBUSY: `in use by another program (EBUSY); close it and run again`,
+  };
+}
+
+/** Whether process `pid` of this machine can be the one that wrote a file at time `written` (ms) and is still at it. */
+function isWriting(pid: number, written: number): boolean {
+  // In containers every run gets the same number: our own can stand in the leftovers of the run before us.
+  if (pid === process.pid) return written >= Date.now() - process.uptime() * 1000;
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    // EPERM: it lives and belongs to someone else.
+    return codeOf(error) === 'EPERM';
   }
 }

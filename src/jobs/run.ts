@@ -8,15 +8,15 @@ import type { Graph } from '../ir/graph.ts';
 import type { Model } from '../import/model.ts';
 import { unknownLayer } from '../import/model.ts';
 import { channelMean } from '../objective/index.ts';
-import { deprocess, stretch } from '../output/deprocess.ts';
-import { grid } from '../output/grid.ts';
+import { deprocess, rescaleLikeKeras } from '../output/deprocess.ts';
+import { defaultColumns, grid } from '../output/grid.ts';
 import { asciiJson, decodePng, encodePng } from '../output/png.ts';
 import type { Raster } from '../output/raster.ts';
 import { diagnoses, type Diagnosis } from '../render/ascend.ts';
 import type { Settings } from '../render/presets.ts';
 import { checkMemory, stepGraph } from '../render/step.ts';
 import { VERSION } from '../version.ts';
-import { ensureFolder, sweep, writeWhole } from './files.ts';
+import { ensureFolder, sweepTemporaries, writeWhole } from './files.ts';
 import { pool } from './pool.ts';
 
 /** What decides the bytes of a picture. */
@@ -105,7 +105,12 @@ async function* stream(
       const { channel, image, losses, diagnosis } = event;
       yield {
         type: 'picture',
-        picture: { channel, losses, raster: deprocess(image, settings), ...(diagnosis ? { diagnosis } : {}) },
+        picture: {
+          channel,
+          losses,
+          raster: deprocess(image, { ...settings, deviation: settings.contrast }),
+          ...(diagnosis ? { diagnosis } : {}),
+        },
       };
     }
   }
@@ -182,7 +187,7 @@ export async function* run(model: Model, options: RunOptions): AsyncGenerator<Ru
   // Before anything is written: options that cannot work leave no trace.
   const graph = prepare(model, { ...options, channels });
   await ensureFolder(join(out, folder));
-  await Promise.all([sweep(out), sweep(join(out, folder))]);
+  await Promise.all([sweepTemporaries(out), sweepTemporaries(join(out, folder))]);
   if (pictures.size > 0) yield { type: 'resumed', channels: [...pictures.keys()] };
 
   const writeManifest = (): Promise<void> => {
@@ -213,7 +218,7 @@ export async function* run(model: Model, options: RunOptions): AsyncGenerator<Ru
       continue;
     }
     const { channel, losses, diagnosis } = event.picture;
-    const raster = stretched ? stretch(event.picture.raster) : event.picture.raster;
+    const raster = stretched ? rescaleLikeKeras(event.picture.raster) : event.picture.raster;
     const record: PictureRecord = {
       ...making,
       channel,
@@ -232,7 +237,7 @@ export async function* run(model: Model, options: RunOptions): AsyncGenerator<Ru
 
   const sheet = grid(
     channels.map((c) => pictures.get(c)?.raster),
-    { columns, margin },
+    { columns: columns ?? defaultColumns(channels.length), margin },
   );
   const name = join(out, 'stitched_filters.png');
   await writeWhole(

@@ -1,53 +1,75 @@
-/** @file Pictures stitched into one, row by row. */
+/** @file The stitched grid: tiles in reading order with gutters between them and none outside. */
 import { PhospheneError } from '../errors.ts';
 import type { Raster } from './raster.ts';
+import { raster } from './raster.ts';
 
 export interface GridOptions {
-  /** Pictures in a row; by default as near to a square as it goes. */
-  readonly columns?: number | undefined;
-  /** Pixels of background between neighbours; none outside. */
+  /** Tiles in a row, from 1. */
+  readonly columns: number;
+  /** Pixels between neighbouring tiles. Default 5. */
   readonly margin?: number;
+  /** Red, green and blue of gutters and of missing tiles, 0 to 255. Default black. */
   readonly background?: readonly [number, number, number];
 }
 
-/** As many columns as rows, or one more: 8 for 64 pictures. */
-export function squareColumns(count: number): number {
+/**
+ * The tiles as one picture, row by row: tile i stands in row `floor(i / columns)`, column `i % columns`. Missing tiles
+ * (`undefined`) and the end of a partial last row are left as background; fewer tiles than columns make a single row as
+ * wide as they are. 64 tiles of 130x130 in 8 columns make 1075x1075.
+ *
+ * Throws `bad-option` when columns or margin cannot be used or no tile is present, `shape` when tiles differ in size.
+ *
+ * @example
+ * const sheet = grid(tiles, { columns: defaultColumns(tiles.length) });
+ */
+export function grid(rasters: readonly (Raster | undefined)[], options: GridOptions): Raster {
+  const { columns, margin = 5, background = [0, 0, 0] } = options;
+  if (!Number.isInteger(columns) || columns < 1) {
+    throw new PhospheneError('bad-option', `columns: ${columns} found; a whole number from 1 would do`, { columns });
+  }
+  if (!Number.isInteger(margin) || margin < 0) {
+    throw new PhospheneError('bad-option', `margin: ${margin} found; a whole number of pixels from 0 would do`, {
+      margin,
+    });
+  }
+  const first = rasters.find((tile) => tile !== undefined);
+  if (first === undefined) {
+    throw new PhospheneError(
+      'bad-option',
+      `grid: none of the ${rasters.length} tiles is present; one at least is needed to know their size`,
+      { count: rasters.length },
+    );
+  }
+
+  const { width, height } = first;
+  const across = Math.min(columns, rasters.length);
+  const down = Math.ceil(rasters.length / columns);
+  const sheet = raster(across * width + (across - 1) * margin, down * height + (down - 1) * margin);
+  if (background.some((sample) => sample !== 0)) {
+    for (let i = 0; i < sheet.data.length; i++) sheet.data[i] = background[i % 3]!;
+  }
+  for (const [index, tile] of rasters.entries()) {
+    if (tile === undefined) continue;
+    if (tile.width !== width || tile.height !== height) {
+      throw new PhospheneError(
+        'shape',
+        `grid: tile ${index} is ${tile.width}x${tile.height} where the others are ${width}x${height}; tiles of one size are needed`,
+        { index, width: tile.width, height: tile.height },
+      );
+    }
+    paste(tile, sheet, (index % columns) * (width + margin), Math.floor(index / columns) * (height + margin));
+  }
+  return sheet;
+}
+
+/** Columns for `count` tiles that make the grid about square: `ceil(sqrt(count))`, which is 8 for 64; at least 1. */
+export function defaultColumns(count: number): number {
   return Math.max(1, Math.ceil(Math.sqrt(count)));
 }
 
-/**
- * Stitches pictures of one size; a missing one leaves background, and the last row may be partial. 64 pictures of 130×130 with
- * a margin of 5 give 1075×1075. Throws `bad-option` for an empty list or different sizes.
- */
-export function grid(
-  pictures: readonly (Raster | undefined)[],
-  { columns = squareColumns(pictures.length), margin = 5, background = [0, 0, 0] }: GridOptions = {},
-): Raster {
-  const first = pictures.find((p) => p !== undefined);
-  if (!first) throw new PhospheneError('bad-option', 'grid: there is no picture to put in it');
-  if (columns < 1 || margin < 0)
-    throw new PhospheneError('bad-option', `grid: ${columns} columns with a margin of ${margin} make no grid`);
-  const across = Math.min(columns, pictures.length);
-  const down = Math.ceil(pictures.length / columns);
-  const width = across * (first.width + margin) - margin;
-  const height = down * (first.height + margin) - margin;
-  const data = new Uint8Array(3 * width * height);
-  for (let i = 0; i < data.length; i++) data[i] = background[(i % 3) as 0 | 1 | 2];
-  pictures.forEach((picture, i) => {
-    if (!picture) return;
-    if (picture.width !== first.width || picture.height !== first.height) {
-      throw new PhospheneError(
-        'bad-option',
-        `grid: picture ${i} is ${picture.width}×${picture.height}, the first is ${first.width}×${first.height}`,
-      );
-    }
-    const [left, top] = [(i % columns) * (first.width + margin), Math.floor(i / columns) * (first.height + margin)];
-    for (let y = 0; y < picture.height; y++) {
-      data.set(
-        picture.data.subarray(3 * y * picture.width, 3 * (y + 1) * picture.width),
-        3 * ((top + y) * width + left),
-      );
-    }
-  });
-  return { width, height, data };
+function paste(tile: Raster, sheet: Raster, left: number, top: number): void {
+  const stride = 3 * tile.width;
+  for (let y = 0; y < tile.height; y++) {
+    sheet.data.set(tile.data.subarray(y * stride, (y + 1) * stride), 3 * ((top + y) * sheet.width + left));
+  }
 }

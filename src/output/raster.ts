@@ -1,8 +1,41 @@
-/** @file A raster is rows of RGB bytes. Everything in this folder makes, joins or writes rasters, and knows no model. */
+/** @file A raster is a picture as it leaves: RGB bytes in reading order. */
+import { PhospheneError } from '../errors.ts';
 
+/** Row-major RGB, 8 bits a sample: pixel (x, y) is `data[3 * (y * width + x)]` and the two bytes after it. */
 export interface Raster {
+  /** Pixels in a row, at least 1. */
   readonly width: number;
+  /** Rows, at least 1. */
   readonly height: number;
-  /** Row-major, three bytes a pixel. */
+  /** `3 * width * height` bytes. */
   readonly data: Uint8Array;
+}
+
+/**
+ * A raster over `data` (not copied); black where it is left out. Throws `shape` when the sides are not positive whole
+ * numbers or the bytes do not fill them.
+ *
+ * @example
+ * const dot = raster(1, 1, Uint8Array.of(255, 0, 0));
+ */
+export function raster(width: number, height: number, data?: Uint8Array): Raster {
+  if (!isSide(width) || !isSide(height)) {
+    throw new PhospheneError('shape', `raster: ${width}x${height} is no size; both sides are whole numbers from 1`, {
+      width,
+      height,
+    });
+  }
+  const bytes = data ?? new Uint8Array(3 * width * height);
+  if (bytes.length !== 3 * width * height) {
+    throw new PhospheneError(
+      'shape',
+      `raster: ${bytes.length} bytes do not fill ${width}x${height} pixels of 3 bytes (${3 * width * height})`,
+      { width, height, bytes: bytes.length },
+    );
+  }
+  return { width, height, data: bytes };
+}
+
+function isSide(side: number): boolean {
+  return Number.isInteger(side) && side > 0;
 }
