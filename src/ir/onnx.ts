@@ -156,7 +156,8 @@ export function decodeTensor(t: TensorProto): Tensor {
   // Checked before anything is allocated: dims come from strangers.
   if (found !== count) throw new PhospheneError('bad-file', `${what}: [${dims.join(', ')}] needs ${count} elements, the file has ${found}`);
   if (raw.length > 0) {
-    const copy = raw.slice();
+    // A copy, for alignment. Not `slice`: that of a Buffer is a view.
+    const copy = new Uint8Array(raw);
     return { dtype, dims, data: new Type_(copy.buffer, copy.byteOffset, count) } as Tensor;
   }
   const data = new Type_(count) as DataArrays[typeof dtype];
