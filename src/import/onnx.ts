@@ -21,7 +21,7 @@ export function fromOnnx(bytes: Uint8Array, options: OnnxOptions): Model {
   const { proto, opset, metadata } = decodeOnnx(bytes, options.name);
   const graph = proto.graph!;
   const initializers = new Map(graph.initializer.map((t) => [t.name ?? '', t]));
-  const nodes = nodesOf(graph);
+  const nodes = wellFormed(options.name, () => nodesOf(graph));
   const inputs = graph.input.filter((i) => !initializers.has(i.name ?? ''));
   if (inputs.length !== 1) throw new PhospheneError('bad-file', `${options.name}: it has ${inputs.length} inputs; a network with one image input is needed`);
   const input = openInfo(inputs[0]!);
@@ -48,7 +48,7 @@ export function fromOnnx(bytes: Uint8Array, options: OnnxOptions): Model {
       return value;
     };
     for (const node of nodes) {
-      const out = replay(b, node, opset, resolve);
+      const out = wellFormed(`${options.name}: ${node.op} ${node.name}`, () => replay(b, node, opset, resolve));
       node.outputs.forEach((o, i) => out[i] && values.set(o, out[i]));
       if (out[0]!.constant) continue;
       last = out[0]!;
@@ -77,6 +77,19 @@ export function fromOnnx(bytes: Uint8Array, options: OnnxOptions): Model {
 function preprocessOf(metadata: Readonly<Record<string, string>>): Preprocess {
   const stated = metadata['phosphene.preprocess'];
   return stated === 'caffe' || stated === 'torch' || stated === 'raw' ? stated : 'tf';
+}
+
+/**
+ * The result of `read`. Where a file lacks an input or attribute that an operator must have, or has it in another type, reading
+ * it is a TypeError or RangeError somewhere within; one place says `bad-file` for all of them.
+ */
+function wellFormed<T>(what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    throw new PhospheneError('bad-file', `${what}: its inputs or attributes are not what ONNX asks for (${error.message})`, {}, error);
+  }
 }
 
 /** What a Constant node holds, in whichever of its attributes. */
