@@ -100,7 +100,10 @@ export interface Case {
 }
 
 /** Runs the cases of a family of rules, and fails where a rule has none. */
-export function checkRules(rules: Readonly<Record<string, Rule>>, cases: Readonly<Record<string, readonly Case[]>>): void {
+export function checkRules(
+  rules: Readonly<Record<string, Rule>>,
+  cases: Readonly<Record<string, readonly Case[]>>,
+): void {
   it('has a check for every rule', () => {
     expect(Object.keys(cases).sort()).toEqual(Object.keys(rules).sort());
     for (const [op, list] of Object.entries(cases)) expect(list.length, op).toBeGreaterThan(0);

@@ -30,10 +30,22 @@ const shapes: readonly (readonly [readonly number[], readonly number[]])[] = [
   [dims, [3, 1, 1]],
   [[3, 1, 1], dims],
   [dims, [1, 3, 1, 1]],
-  [[1, 1, 4, 5], [1, 3, 1, 1]],
-  [[1, 1, 4, 5], [3, 1, 1]],
-  [[2, 3, 1, 5], [3, 4, 1]],
-  [[4, 1], [1, 5]],
+  [
+    [1, 1, 4, 5],
+    [1, 3, 1, 1],
+  ],
+  [
+    [1, 1, 4, 5],
+    [3, 1, 1],
+  ],
+  [
+    [2, 3, 1, 5],
+    [3, 4, 1],
+  ],
+  [
+    [4, 1],
+    [1, 5],
+  ],
   [[1], [3, 1, 1]],
 ];
 
@@ -95,10 +107,18 @@ checkRules(elementwise, {
   Selu: kinked('Selu', { alpha: 1.2, gamma: 0.7 }),
   Sigmoid: smooth('Sigmoid', -3, 3),
   Tanh: smooth('Tanh', -2, 2),
-  HardSigmoid: [[-4, -3], [-2, 2], [3, 4]].flatMap(([low, high]) => unary('HardSigmoid', { dims, low: low!, high: high! })()).concat(
-    unary('HardSigmoid', { dims, low: -0.7, high: 0.7 })({ alpha: 0.5, beta: 0.4 }),
-  ),
-  HardSwish: [[-5, -3.1], [-2.9, 2.9], [3.1, 5]].flatMap(([low, high]) => smooth('HardSwish', low, high)),
+  HardSigmoid: [
+    [-4, -3],
+    [-2, 2],
+    [3, 4],
+  ]
+    .flatMap(([low, high]) => unary('HardSigmoid', { dims, low: low!, high: high! })())
+    .concat(unary('HardSigmoid', { dims, low: -0.7, high: 0.7 })({ alpha: 0.5, beta: 0.4 })),
+  HardSwish: [
+    [-5, -3.1],
+    [-2.9, 2.9],
+    [3.1, 5],
+  ].flatMap(([low, high]) => smooth('HardSwish', low, high)),
   Softplus: smooth('Softplus', -3, 3),
   Softsign: [...kinked('Softsign')],
   Erf: smooth('Erf', -1.5, 1.5),
@@ -110,13 +130,18 @@ checkRules(elementwise, {
   Reciprocal: [...smooth('Reciprocal', 0.5, 2), ...smooth('Reciprocal', -2, -0.5)],
   Sin: smooth('Sin', -3, 3),
   Cos: smooth('Cos', -3, 3),
-  Clip: combinations({ bounds: [[], [-0.5], [-0.5, 0.5], [undefined, 0.5]] as (number | undefined)[][], range: [[-1, -0.52], [-0.48, 0.48], [0.52, 1]] }).map(
-    ({ bounds, range: [low, high] }): Case => ({
-      title: `${titled(bounds)} on [${low}, ${high}]`,
-      build: (b, [x]) => b.one('Clip', [x, ...bounds.map((v) => (v === undefined ? undefined : b.float(v)))]),
-      inputs: [{ dims, low: low!, high: high! }],
-    }),
-  ),
+  Clip: combinations({
+    bounds: [[], [-0.5], [-0.5, 0.5], [undefined, 0.5]] as (number | undefined)[][],
+    range: [
+      [-1, -0.52],
+      [-0.48, 0.48],
+      [0.52, 1],
+    ],
+  }).map(({ bounds, range: [low, high] }): Case => ({
+    title: `${titled(bounds)} on [${low}, ${high}]`,
+    build: (b, [x]) => b.one('Clip', [x, ...bounds.map((v) => (v === undefined ? undefined : b.float(v)))]),
+    inputs: [{ dims, low: low!, high: high! }],
+  })),
   Cast: [
     { title: 'float64 and back', build: (b, [x]) => b.cast(b.cast(x!, 'float64'), 'float32'), inputs: [{ dims }] },
     {
@@ -133,7 +158,11 @@ checkRules(elementwise, {
   Div: binary('Div', { low: 0.5, high: 1.5 }),
   Pow: [
     ...binary('Pow', { low: 0.5, high: 1.5 }),
-    ...[2, 3].map((p): Case => ({ title: `negative base, power ${p}`, build: (b, [x]) => b.pow(x!, p), inputs: [negative] })),
+    ...[2, 3].map((p): Case => ({
+      title: `negative base, power ${p}`,
+      build: (b, [x]) => b.pow(x!, p),
+      inputs: [negative],
+    })),
   ],
   Max: extremum('Max'),
   Min: extremum('Min'),

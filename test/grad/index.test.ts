@@ -54,7 +54,9 @@ describe('gradient', () => {
   it('uses overrides before the table', () => {
     const b = new Builder();
     const x = b.input('x', 'float32', [2]);
-    const [g] = gradient(b, b.sum(b.relu(x), undefined, false), [x], { overrides: { Relu: ({ g: flowing }) => [flowing] } });
+    const [g] = gradient(b, b.sum(b.relu(x), undefined, false), [x], {
+      overrides: { Relu: ({ g: flowing }) => [flowing] },
+    });
     expect(b.nodes.some(({ op }) => op === 'HardSigmoid')).toBe(false);
     expect(g!.dims).toEqual([2]);
   });

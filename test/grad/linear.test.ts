@@ -6,11 +6,19 @@ const pair = (v: number): [number, number] => [v, v];
 
 const windows = combinations({
   stride: [1, 2, 3],
-  pads: [[0, 0, 0, 0], [1, 1, 1, 1], [0, 1, 2, 1], [3, 3, 3, 3]],
+  pads: [
+    [0, 0, 0, 0],
+    [1, 1, 1, 1],
+    [0, 1, 2, 1],
+    [3, 3, 3, 3],
+  ],
   dilation: [1, 2],
   group: ['one', 'two', 'depthwise'] as const,
   kernel: [1, 2, 3, 7],
-  size: [[7, 7], [8, 9]],
+  size: [
+    [7, 7],
+    [8, 9],
+  ],
 }).filter(({ pads, dilation, kernel, size }) => {
   const extent = (kernel - 1) * dilation + 1;
   const fits = size.every((d, i) => d + pads[i]! + pads[i + 2]! >= extent);
@@ -22,7 +30,8 @@ const convolutions = windows.map((w): Case => {
   const attributes = { strides: pair(w.stride), pads: w.pads, dilations: pair(w.dilation), group };
   return {
     title: titled(w),
-    build: (b, [x]) => b.conv(x!, noise(b, [group === 2 ? 6 : 4, 4 / group, w.kernel, w.kernel]), undefined, attributes),
+    build: (b, [x]) =>
+      b.conv(x!, noise(b, [group === 2 ? 6 : 4, 4 / group, w.kernel, w.kernel]), undefined, attributes),
     inputs: [{ dims: [1, 4, ...w.size] }],
     options: { directions: 1 },
   };
@@ -50,7 +59,8 @@ const others: Case[] = [
   ),
   ...[1, 2].map((stride): Case => ({
     title: `weights that are computed, stride ${stride}`,
-    build: (b, [x]) => b.conv(x!, b.tanh(noise(b, [3, 2, 3, 3])), undefined, { strides: pair(stride), pads: [1, 1, 1, 1] }),
+    build: (b, [x]) =>
+      b.conv(x!, b.tanh(noise(b, [3, 2, 3, 3])), undefined, { strides: pair(stride), pads: [1, 1, 1, 1] }),
     inputs: [{ dims: [1, 2, 6, 7] }],
   })),
   ...[1, 2].map((stride): Case => ({
@@ -62,7 +72,11 @@ const others: Case[] = [
 
 const transposed = combinations({
   stride: [1, 2, 3],
-  pads: [[0, 0, 0, 0], [1, 1, 1, 1], [0, 1, 1, 0]],
+  pads: [
+    [0, 0, 0, 0],
+    [1, 1, 1, 1],
+    [0, 1, 1, 0],
+  ],
   dilation: [1, 2],
   group: [1, 2],
   kernel: [2, 3],
@@ -83,32 +97,64 @@ const transposed = combinations({
     options: { directions: 1 },
   }));
 
-const gemm = combinations({ transA: [0, 1], transB: [0, 1], alpha: [1, 0.7], beta: [1, 1.3], bias: [undefined, [5], [1, 5], [3, 1], [3, 5], []] })
-  .map((c): Case => ({
-    title: titled(c),
-    build: (b, [x, bias]) => {
-      const { transA, transB, alpha, beta } = c;
-      const w = noise(b, transB ? [5, 4] : [4, 5]);
-      return b.one('Gemm', bias ? [x, w, bias] : [x, w], { transA, transB, alpha, beta });
-    },
-    inputs: [{ dims: c.transA ? [4, 3] : [3, 4] }, ...(c.bias ? [{ dims: c.bias }] : [])],
-  }));
+const gemm = combinations({
+  transA: [0, 1],
+  transB: [0, 1],
+  alpha: [1, 0.7],
+  beta: [1, 1.3],
+  bias: [undefined, [5], [1, 5], [3, 1], [3, 5], []],
+}).map((c): Case => ({
+  title: titled(c),
+  build: (b, [x, bias]) => {
+    const { transA, transB, alpha, beta } = c;
+    const w = noise(b, transB ? [5, 4] : [4, 5]);
+    return b.one('Gemm', bias ? [x, w, bias] : [x, w], { transA, transB, alpha, beta });
+  },
+  inputs: [{ dims: c.transA ? [4, 3] : [3, 4] }, ...(c.bias ? [{ dims: c.bias }] : [])],
+}));
 
 const products: [number[], number[]][] = [
-  [[3, 4], [4, 5]],
-  [[2, 3, 4], [4, 5]],
-  [[3, 4], [2, 4, 5]],
-  [[2, 1, 3, 4], [3, 4, 2]],
-  [[1, 4], [4, 1]],
+  [
+    [3, 4],
+    [4, 5],
+  ],
+  [
+    [2, 3, 4],
+    [4, 5],
+  ],
+  [
+    [3, 4],
+    [2, 4, 5],
+  ],
+  [
+    [2, 1, 3, 4],
+    [3, 4, 2],
+  ],
+  [
+    [1, 4],
+    [4, 1],
+  ],
 ];
 const matmul = products.flatMap(([left, right]): Case[] => [
   { title: titled([left, right]), build: (b, [x, y]) => b.matmul(x!, y!), inputs: [{ dims: left }, { dims: right }] },
-  { title: `${titled([left, right])}, left`, build: (b, [x]) => b.matmul(x!, noise(b, right)), inputs: [{ dims: left }] },
-  { title: `${titled([left, right])}, right`, build: (b, [y]) => b.matmul(noise(b, left), y!), inputs: [{ dims: right }] },
+  {
+    title: `${titled([left, right])}, left`,
+    build: (b, [x]) => b.matmul(x!, noise(b, right)),
+    inputs: [{ dims: left }],
+  },
+  {
+    title: `${titled([left, right])}, right`,
+    build: (b, [y]) => b.matmul(noise(b, left), y!),
+    inputs: [{ dims: right }],
+  },
 ]);
 
 const normalisation = combinations({
-  dims: [[2, 3, 4, 5], [1, 3, 4], [4, 3]],
+  dims: [
+    [2, 3, 4, 5],
+    [1, 3, 4],
+    [4, 3],
+  ],
   epsilon: [undefined, 0.1],
   computed: [false, true],
 }).map(({ dims, epsilon, computed }): Case => ({

@@ -13,8 +13,7 @@ const gather = (axis: number, indices: number[], shape: number[]): Case => ({
 });
 const slice = (starts: number[], ends: number[], axes?: number[], steps?: number[]): Case => ({
   title: titled({ starts, ends, axes, steps }),
-  build: (b, [x]) =>
-    b.one('Slice', [x, b.ints(starts), b.ints(ends), axes && b.ints(axes), steps && b.ints(steps)]),
+  build: (b, [x]) => b.one('Slice', [x, b.ints(starts), b.ints(ends), axes && b.ints(axes), steps && b.ints(steps)]),
   inputs,
 });
 const far = Number.MAX_SAFE_INTEGER;
@@ -46,10 +45,19 @@ checkRules(movement, {
     inputs,
   })),
   Expand: [
-    [[1, 3, 1], [2, 3, 4]],
+    [
+      [1, 3, 1],
+      [2, 3, 4],
+    ],
     [[], [2, 2]],
-    [[3, 1], [5, 1, 4]],
-    [[2, 3], [1, 3]],
+    [
+      [3, 1],
+      [5, 1, 4],
+    ],
+    [
+      [2, 3],
+      [1, 3],
+    ],
   ].map(([from, to]) => ({
     title: titled([from, to]),
     build: (b, [x]) => b.one('Expand', [x, b.ints(to!)]),
@@ -92,14 +100,16 @@ checkRules(movement, {
     [0, 0, 1, 2, 0, 0, 3, 0],
     [0, 0, -1, -2, 0, 0, -1, 0],
     [0, 1, -1, 2, 1, 0, 2, -3],
-  ].flatMap((pads): Case[] => [
-    { title: titled(pads), build: (b, [x]) => b.pad(x!, pads), inputs },
-    { title: `${titled(pads)} with −2`, build: (b, [x]) => b.pad(x!, pads, -2), inputs },
-  ]).concat({
-    title: 'with axes',
-    build: (b, [x]) => b.one('Pad', [x, b.ints([1, -1, 2, 0]), undefined, b.ints([-1, 2])]),
-    inputs,
-  }),
+  ]
+    .flatMap((pads): Case[] => [
+      { title: titled(pads), build: (b, [x]) => b.pad(x!, pads), inputs },
+      { title: `${titled(pads)} with −2`, build: (b, [x]) => b.pad(x!, pads, -2), inputs },
+    ])
+    .concat({
+      title: 'with axes',
+      build: (b, [x]) => b.one('Pad', [x, b.ints([1, -1, 2, 0]), undefined, b.ints([-1, 2])]),
+      inputs,
+    }),
   Slice: [
     slice([1], [3], [2]),
     slice([1, 0], [2, 2]),

@@ -9,11 +9,27 @@ import { nodeRuntime } from '../../src/runtime/node.ts';
 import { type Case, checkRules, combinations, titled } from '../check.ts';
 
 const windows = combinations({
-  kernel: [[1, 1], [2, 2], [3, 3], [2, 3]],
-  strides: [[1, 1], [2, 2], [3, 2]],
-  pads: [[0, 0, 0, 0], [1, 1, 1, 1], [0, 1, 1, 0]],
+  kernel: [
+    [1, 1],
+    [2, 2],
+    [3, 3],
+    [2, 3],
+  ],
+  strides: [
+    [1, 1],
+    [2, 2],
+    [3, 2],
+  ],
+  pads: [
+    [0, 0, 0, 0],
+    [1, 1, 1, 1],
+    [0, 1, 1, 0],
+  ],
   ceil_mode: [0, 1],
-  size: [[6, 7], [7, 8]],
+  size: [
+    [6, 7],
+    [7, 8],
+  ],
 }).filter(({ kernel, pads }) => pads.every((p, i) => p < kernel[i % 2]!));
 
 const pooled = (op: string, attributes: Attributes, size: readonly number[], distinct: boolean): Case => ({
@@ -39,7 +55,10 @@ const reductions = (op: string, input: { low?: number; high?: number; distinct?:
 ];
 
 const softmax = (op: string): Case[] =>
-  [[3, 4], [2, 3, 4, 5]].flatMap((dims) =>
+  [
+    [3, 4],
+    [2, 3, 4, 5],
+  ].flatMap((dims) =>
     [undefined, 0, 1, -1].map((axis): Case => ({
       title: `axis ${axis} of ${titled(dims)}`,
       build: (b, [x]) => b.one(op, [x], axis === undefined ? {} : { axis }),
@@ -48,7 +67,11 @@ const softmax = (op: string): Case[] =>
   );
 
 const globals = (op: string, distinct: boolean): Case[] =>
-  [[2, 3, 4, 5], [1, 3, 6], [1, 1, 1, 1]].map((dims) => ({
+  [
+    [2, 3, 4, 5],
+    [1, 3, 6],
+    [1, 1, 1, 1],
+  ].map((dims) => ({
     title: titled(dims),
     build: (b, [x]) => b.one(op, [x]),
     inputs: [{ dims, distinct }],
@@ -58,20 +81,38 @@ const away = { low: 0.2, high: 1 };
 
 checkRules(pool, {
   MaxPool: [
-    ...windows.map(({ kernel: kernel_shape, size, ...rest }) => pooled('MaxPool', { kernel_shape, ...rest }, size, true)),
-    ...[[2, 2], [1, 2]].flatMap((dilations) =>
-      [0, 1].map((ceil_mode) => pooled('MaxPool', { kernel_shape: [3, 3], dilations, ceil_mode, pads: [1, 1, 1, 1], strides: [2, 2] }, [7, 8], true)),
+    ...windows.map(({ kernel: kernel_shape, size, ...rest }) =>
+      pooled('MaxPool', { kernel_shape, ...rest }, size, true),
     ),
-    ...['SAME_UPPER', 'SAME_LOWER', 'VALID'].map((auto_pad) => pooled('MaxPool', { kernel_shape: [2, 3], strides: [2, 2], auto_pad }, [7, 8], true)),
+    ...[
+      [2, 2],
+      [1, 2],
+    ].flatMap((dilations) =>
+      [0, 1].map((ceil_mode) =>
+        pooled(
+          'MaxPool',
+          { kernel_shape: [3, 3], dilations, ceil_mode, pads: [1, 1, 1, 1], strides: [2, 2] },
+          [7, 8],
+          true,
+        ),
+      ),
+    ),
+    ...['SAME_UPPER', 'SAME_LOWER', 'VALID'].map((auto_pad) =>
+      pooled('MaxPool', { kernel_shape: [2, 3], strides: [2, 2], auto_pad }, [7, 8], true),
+    ),
     pooled('MaxPool', { kernel_shape: [3] }, [8], true),
     pooled('MaxPool', { kernel_shape: [1], strides: [2] }, [8], true),
   ],
   AveragePool: [
     ...windows.flatMap(({ kernel: kernel_shape, size, ...rest }) =>
-      [0, 1].map((count_include_pad) => pooled('AveragePool', { kernel_shape, count_include_pad, ...rest }, size, false)),
+      [0, 1].map((count_include_pad) =>
+        pooled('AveragePool', { kernel_shape, count_include_pad, ...rest }, size, false),
+      ),
     ),
     ...['SAME_UPPER', 'SAME_LOWER', 'VALID'].flatMap((auto_pad) =>
-      [0, 1].map((count_include_pad) => pooled('AveragePool', { kernel_shape: [2, 3], strides: [2, 2], auto_pad, count_include_pad }, [7, 8], false)),
+      [0, 1].map((count_include_pad) =>
+        pooled('AveragePool', { kernel_shape: [2, 3], strides: [2, 2], auto_pad, count_include_pad }, [7, 8], false),
+      ),
     ),
   ],
   GlobalAveragePool: globals('GlobalAveragePool', false),
@@ -93,7 +134,10 @@ describe('MaxPool with ties', () => {
     const image = b.input('x', 'float32', [1, 1, ...size]);
     const y = b.one('MaxPool', [image], attributes);
     // Window i weighs i + 1: the gradient says which element won which windows.
-    const u = b.float(Array.from({ length: y.dims[2]! * y.dims[3]! }, (_, i) => i + 1), y.dims);
+    const u = b.float(
+      Array.from({ length: y.dims[2]! * y.dims[3]! }, (_, i) => i + 1),
+      y.dims,
+    );
     const [g] = gradient(b, b.sum(b.mul(y, u), undefined, false), [image]);
     const program = await nodeRuntime.compile(b.graph({ g: g! }));
     const result = await program.run({ x: float32(x, [1, 1, ...size]) });

@@ -8,11 +8,24 @@ import { Random } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 
 type Operand = Tensor | undefined;
-const floats = (dims: Dims, low = -2, high = 2): Tensor => float32(new Random(dims.join()).uniform(sizeOf(dims), low, high), dims);
+const floats = (dims: Dims, low = -2, high = 2): Tensor =>
+  float32(new Random(dims.join()).uniform(sizeOf(dims), low, high), dims);
 const ints = (...values: number[]): Tensor => int64(values);
-const whole = (dims: Dims): Tensor => int64(Array.from({ length: sizeOf(dims) }, (_, i) => ((i * 7) % 11) - 5), dims);
-const bools = (...values: number[]): Tensor => ({ dtype: 'bool', dims: [values.length], data: Uint8Array.from(values) });
-const bytes = (dims: Dims): Tensor => ({ dtype: 'uint8', dims, data: Uint8Array.from({ length: sizeOf(dims) }, (_, i) => (i * 37) % 256) });
+const whole = (dims: Dims): Tensor =>
+  int64(
+    Array.from({ length: sizeOf(dims) }, (_, i) => ((i * 7) % 11) - 5),
+    dims,
+  );
+const bools = (...values: number[]): Tensor => ({
+  dtype: 'bool',
+  dims: [values.length],
+  data: Uint8Array.from(values),
+});
+const bytes = (dims: Dims): Tensor => ({
+  dtype: 'uint8',
+  dims,
+  data: Uint8Array.from({ length: sizeOf(dims) }, (_, i) => (i * 37) % 256),
+});
 
 const cases: [string, Operand[], Attributes?][] = [
   ['Identity', [floats([2, 3])]],
@@ -59,7 +72,11 @@ const cases: [string, Operand[], Attributes?][] = [
   ['ReduceProd', [floats([2, 3])]],
   ['DequantizeLinear', [bytes([2, 3]), float32(0.5), { dtype: 'uint8', dims: [], data: Uint8Array.of(128) }]],
   ['DequantizeLinear', [bytes([2, 3]), float32([0.5, 2]), undefined], { axis: 0 }],
-  ['DequantizeLinear', [bytes([2, 3, 2]), float32([0.5, 2, 3]), { dtype: 'uint8', dims: [3], data: Uint8Array.of(1, 2, 3) }], { axis: -2 }],
+  [
+    'DequantizeLinear',
+    [bytes([2, 3, 2]), float32([0.5, 2, 3]), { dtype: 'uint8', dims: [3], data: Uint8Array.of(1, 2, 3) }],
+    { axis: -2 },
+  ],
   ['Shape', [floats([2, 3, 4])]],
   ['Shape', [floats([2, 3, 4])], { start: 1 }],
   ['Shape', [floats([2, 3, 4])], { start: -2, end: -1 }],
@@ -67,31 +84,49 @@ const cases: [string, Operand[], Attributes?][] = [
 
 /** What ONNX Runtime says of one node whose inputs are all graph inputs. */
 async function computed(op: string, inputs: readonly Operand[], attributes: Attributes, out: Value): Promise<Tensor> {
-  const infos = inputs.map((t, i) => ({ name: t ? `i${i}` : '', dtype: t?.dtype ?? ('float32' as const), dims: t?.dims ?? [] }));
+  const infos = inputs.map((t, i) => ({
+    name: t ? `i${i}` : '',
+    dtype: t?.dtype ?? ('float32' as const),
+    dims: t?.dims ?? [],
+  }));
   const present = infos.filter(({ name }) => name !== '');
   const last = infos.findLastIndex(({ name }) => name !== '');
   const node = { op, name: 'node', inputs: infos.slice(0, last + 1).map((i) => i.name), outputs: ['y'], attributes };
-  const graph = { inputs: present, outputs: [{ name: 'y', dtype: out.dtype, dims: out.dims }], nodes: [node], constants: new Map() };
+  const graph = {
+    inputs: present,
+    outputs: [{ name: 'y', dtype: out.dtype, dims: out.dims }],
+    nodes: [node],
+    constants: new Map(),
+  };
   const program = await nodeRuntime.compile(graph);
   try {
-    return (await program.run(Object.fromEntries(present.map(({ name }) => [name, inputs[Number(name.slice(1))]!]))))['y']!;
+    return (await program.run(Object.fromEntries(present.map(({ name }) => [name, inputs[Number(name.slice(1))]!]))))[
+      'y'
+    ]!;
   } finally {
     await program.dispose();
   }
 }
 
 describe('fold', () => {
-  it.each(cases.map(([op, inputs, attributes = {}], i) => [op, i, inputs, attributes] as const))('%s (%i) is the runtime’s answer', async (op, _, inputs, attributes) => {
-    const b = new Builder();
-    const y = b.one(op, inputs.map((t) => t && b.constant(t)), attributes);
-    expect(b.nodes).toEqual([]);
-    const expected = await computed(op, inputs, attributes, y);
-    expect(y.dtype).toBe(expected.dtype);
-    expect(y.dims).toEqual(expected.dims);
-    if (expected.dtype === 'int64') expect(y.constant!.data).toEqual(expected.data);
-    const [found, wanted] = [toNumbers(y.constant!), toNumbers(expected)];
-    found.forEach((v, i) => expect(Math.abs(v - wanted[i]!)).toBeLessThanOrEqual(2e-6 * Math.abs(wanted[i]!)));
-  });
+  it.each(cases.map(([op, inputs, attributes = {}], i) => [op, i, inputs, attributes] as const))(
+    '%s (%i) is the runtime’s answer',
+    async (op, _, inputs, attributes) => {
+      const b = new Builder();
+      const y = b.one(
+        op,
+        inputs.map((t) => t && b.constant(t)),
+        attributes,
+      );
+      expect(b.nodes).toEqual([]);
+      const expected = await computed(op, inputs, attributes, y);
+      expect(y.dtype).toBe(expected.dtype);
+      expect(y.dims).toEqual(expected.dims);
+      if (expected.dtype === 'int64') expect(y.constant!.data).toEqual(expected.data);
+      const [found, wanted] = [toNumbers(y.constant!), toNumbers(expected)];
+      found.forEach((v, i) => expect(Math.abs(v - wanted[i]!)).toBeLessThanOrEqual(2e-6 * Math.abs(wanted[i]!)));
+    },
+  );
 
   it('leaves half precision to the runtime', () => {
     const b = new Builder();

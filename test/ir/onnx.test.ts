@@ -63,7 +63,10 @@ describe('encodeOnnx and decodeOnnx', () => {
         const graph = sample(s);
         const program = await nodeRuntime.compile(graphOf(decodeOnnx(encodeOnnx(graph))));
         const dims = graph.inputs[0]!.dims;
-        const results = await program.run({ image: float32(new Float32Array(sizeOf(dims)).fill(1), dims), channel: int64(0) });
+        const results = await program.run({
+          image: float32(new Float32Array(sizeOf(dims)).fill(1), dims),
+          channel: int64(0),
+        });
         await program.dispose();
         for (const { name, dtype, dims: expected } of graph.outputs) {
           expect(results[name]!.dims).toEqual(expected);
@@ -95,7 +98,11 @@ describe('encodeOnnx and decodeOnnx', () => {
   };
 
   it.each(tensors.map((t) => [t.dtype, t.dims, t] as const))('keep a tensor of %s %j', (_, __, t) => {
-    expect(graphOf(decodeOnnx(holding(t))).constants.values().next().value).toEqual(t);
+    expect(
+      graphOf(decodeOnnx(holding(t)))
+        .constants.values()
+        .next().value,
+    ).toEqual(t);
   });
 
   it('read from a Buffer at any offset', () => {
