@@ -3,7 +3,9 @@ import { PhospheneError } from '../errors.ts';
 import { Builder, type Value } from '../ir/builder.ts';
 import type { Graph, Node } from '../ir/graph.ts';
 import { decodeOnnx, decodeTensor, nodesOf, openInfo } from '../ir/onnx.ts';
-import { sizeOf, type Tensor } from '../ir/tensor.ts';
+import { normalAxis } from '../ir/shape.ts';
+import { float32, int64, sizeOf, type Tensor } from '../ir/tensor.ts';
+import { windowOf } from '../ir/window.ts';
 import type { Layer } from './layers.ts';
 import { IMAGE, type Model, type Preprocess, preprocessed, type Size, unknownLayer } from './model.ts';
 
@@ -19,7 +21,7 @@ export function fromOnnx(bytes: Uint8Array, options: OnnxOptions): Model {
   const { proto, opset, metadata } = decodeOnnx(bytes, options.name);
   const graph = proto.graph!;
   const initializers = new Map(graph.initializer.map((t) => [t.name ?? '', t]));
-  const nodes = nodesOf(graph);
+  const nodes = wellFormed(options.name, () => nodesOf(graph));
   const inputs = graph.input.filter((i) => !initializers.has(i.name ?? ''));
   if (inputs.length !== 1)
     throw new PhospheneError(
@@ -53,7 +55,7 @@ export function fromOnnx(bytes: Uint8Array, options: OnnxOptions): Model {
       return value;
     };
     for (const node of nodes) {
-      const out = replay(b, node, opset, resolve);
+      const out = wellFormed(`${options.name}: ${node.op} ${node.name}`, () => replay(b, node, opset, resolve));
       node.outputs.forEach((o, i) => out[i] && values.set(o, out[i]));
       if (out[0]!.constant) continue;
       last = out[0]!;
@@ -90,6 +92,29 @@ function preprocessOf(metadata: Readonly<Record<string, string>>): Preprocess {
   return stated === 'caffe' || stated === 'torch' || stated === 'raw' ? stated : 'tf';
 }
 
+/**
+ * The result of `read`. Where a file lacks an input or attribute that an operator must have, or has it in another type, reading
+ * it is a TypeError or RangeError somewhere within; one place says `bad-file` for all of them.
+ */
+function wellFormed<T>(what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    throw new PhospheneError('bad-file', `${what}: its inputs or attributes are not what ONNX asks for (${error.message})`, {}, error);
+  }
+}
+
+/** What a Constant node holds, in whichever of its attributes. */
+function constantOf({ attributes, name }: Node): Tensor {
+  const { value, value_float, value_floats, value_int, value_ints } = attributes;
+  const [float, int] = [value_float ?? value_floats, value_int ?? value_ints] as (number | readonly number[] | undefined)[];
+  if (typeof value === 'object' && 'dtype' in value) return value;
+  if (float !== undefined) return float32(float);
+  if (int !== undefined) return int64(int);
+  throw new PhospheneError('bad-file', `Constant ${name}: it has no numeric value`, { op: 'Constant', node: name });
+}
+
 /** Adds one node of a file, spelled as our operator set spells it: what older sets had as attributes are inputs now. */
 function replay(b: Builder, node: Node, opset: number, resolve: (name: string) => Value | undefined): Value[] {
   const inputs = node.inputs.map(resolve);
@@ -103,7 +128,16 @@ function replay(b: Builder, node: Node, opset: number, resolve: (name: string) =
     attributes[name] === undefined ? undefined : b.float(attributes[name] as number);
   switch (op) {
     case 'Constant':
-      return [b.constant(attributes['value'] as Tensor, node.outputs[0])];
+      return [b.constant(constantOf(node), node.outputs[0])];
+    case 'Conv':
+    case 'MaxPool':
+    case 'AveragePool':
+      // Pads as numbers: ONNX Runtime's SAME fails where a stride is wider than its kernel.
+      if ((attributes['auto_pad'] ?? 'NOTSET') !== 'NOTSET') {
+        const kernel = op === 'Conv' ? inputs[1]!.dims.slice(2) : (attributes['kernel_shape'] as readonly number[]);
+        return b.op(op, inputs, { ...without('auto_pad'), pads: windowOf(attributes, kernel, inputs[0]!.dims.slice(2)).pads }, options);
+      }
+      break;
     case 'Dropout':
       return [b.one('Identity', [inputs[0]], {}, options.name)];
     case 'BatchNormalization':
@@ -135,9 +169,14 @@ function replay(b: Builder, node: Node, opset: number, resolve: (name: string) =
       break;
     case 'Softmax':
     case 'LogSoftmax':
-      // Before opset 13 the default axis was 1 and everything after it was one axis; that is the same for [n, c] only.
-      if (opset < 13)
-        return [b.one(op, inputs, { axis: (attributes['axis'] as number | undefined) ?? 1 }, options.name)];
+      // Before opset 13 the default axis was 1, and it and all after it were one axis.
+      if (opset < 13) {
+        const { dims } = inputs[0]!;
+        const axis = normalAxis((attributes['axis'] as number | undefined) ?? 1, dims.length);
+        if (sizeOf(dims.slice(axis)) === dims[axis]) return [b.one(op, inputs, { axis }, options.name)];
+        const rows = b.reshape(inputs[0]!, [sizeOf(dims.slice(0, axis)), sizeOf(dims.slice(axis))]);
+        return [b.one('Reshape', [b.one(op, [rows], { axis: 1 }), b.ints(dims)], {}, options.name)];
+      }
       break;
     case 'Split':
       if (opset < 13 && attributes['split'] !== undefined)

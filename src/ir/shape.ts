@@ -149,9 +149,11 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
   },
   ConvTranspose: ([x, w], attributes) => {
     const group = (attributes['group'] as number | undefined) ?? 1;
-    if (x!.dims[1] !== w!.dims[0])
-      throw new PhospheneError('shape', `input has ${x!.dims[1]} channels, weights expect ${w!.dims[0]}`);
-    const window = windowOf({ ...attributes, auto_pad: 'NOTSET' }, w!.dims.slice(2), []);
+    if (x!.dims[1] !== w!.dims[0]) throw new PhospheneError('shape', `input has ${x!.dims[1]} channels, weights expect ${w!.dims[0]}`);
+    if (attributes['output_shape'] !== undefined || !['NOTSET', 'VALID'].includes((attributes['auto_pad'] as string | undefined) ?? 'NOTSET')) {
+      throw new PhospheneError('shape', 'only explicit pads are supported');
+    }
+    const window = windowOf(attributes, w!.dims.slice(2), []);
     const size = x!.dims.slice(2);
     const extra = (attributes['output_padding'] as readonly number[] | undefined) ?? [];
     const out = size.map(

@@ -1,0 +1,247 @@
+/** @file ONNX files as models: a real network to its recorded outputs, and files that are broken. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { PhospheneError } from '../../src/errors.ts';
+import { gradient } from '../../src/grad/index.ts';
+import { fromOnnx } from '../../src/import/onnx.ts';
+import { IMAGE } from '../../src/import/model.ts';
+import { Builder, type Value } from '../../src/ir/builder.ts';
+import { inlineFused } from '../../src/ir/fuse.ts';
+import type { Graph } from '../../src/ir/graph.ts';
+import { encodeOnnx } from '../../src/ir/onnx.ts';
+import { float32, sizeOf, type Tensor } from '../../src/ir/tensor.ts';
+import { Random } from '../../src/random.ts';
+import { nodeRuntime } from '../../src/runtime/node.ts';
+import { noise } from '../check.ts';
+import { readNpy } from '../npy.ts';
+import { sharedPath } from '../shared.ts';
+
+const squeezenet = sharedPath('models/squeezenet1.1');
+
+describe.skipIf(!squeezenet)('SqueezeNet 1.1 (needs shared/models/squeezenet1.1)', () => {
+  const open = (): ReturnType<typeof fromOnnx> =>
+    // What was recorded is the network's input: no map from [-1, 1] before it.
+    fromOnnx(readFileSync(join(squeezenet!, 'squeezenet1.1.onnx')), {
+      name: 'squeezenet1.1',
+      hash: '',
+      preprocess: 'tf',
+    });
+
+  it('gives the recorded outputs', async () => {
+    const model = open();
+    const graph = model.cut(model.defaultLayer, { height: 224, width: 224 });
+    const program = await nodeRuntime.compile(graph);
+    for (let i = 0; i < 3; i++) {
+      const { data } = readNpy(join(squeezenet!, `input_${i}.npy`));
+      const expected = readNpy(join(squeezenet!, `output_${i}.npy`)).data;
+      const found = (await program.run({ [IMAGE]: float32(data, [1, 3, 224, 224]) }))[model.defaultLayer]!
+        .data as Float32Array;
+      const scale = expected.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+      const worst = expected.reduce((most, v, k) => Math.max(most, Math.abs(v - found[k]!)), 0);
+      expect(found.length).toBe(expected.length);
+      expect(worst).toBeLessThan(2e-4 * scale);
+    }
+    await program.dispose();
+  });
+
+  it('lists its layers at any size', () => {
+    const model = open();
+    const [small, large] = [224, 259].map((n) => model.layers({ height: n, width: n }));
+    expect(small!.map((l) => l.name)).toEqual(large!.map((l) => l.name));
+    expect(small!.filter((l) => l.type === 'Conv')).toHaveLength(26);
+  });
+
+  it('has the gradient that differences say, through the whole net', async () => {
+    const model = open();
+    const full = { height: 224, width: 224 };
+    const middle = model.layers(full).filter((l) => l.type === 'Concat')[4]!;
+    // The middle at a size too small for the last pool.
+    for (const [layer, size] of [
+      [middle.name, { height: 67, width: 64 }],
+      [model.defaultLayer, full],
+    ] as const) {
+      const dims = [1, 3, size.height, size.width];
+      const random = new Random('squeezenet');
+      const at = readNpy(join(squeezenet!, 'input_0.npy')).data.slice(0, sizeOf(dims));
+      const strongest = await strongestChannel(model.cut(layer, size), float32(at, dims));
+      const b = new Builder();
+      const image = b.input(IMAGE, 'float32', dims);
+      const y = inlineFused(b, model.cut(layer, size), { [IMAGE]: image }).get(layer)!;
+      const channel = b.gather(y, b.ints([strongest]), 1);
+      const [g] = gradient(b, b.mean(channel, undefined, false), [image]);
+      const program = await nodeRuntime.compile(b.graph({ channel, g: g! }));
+      const run = (data: Float32Array): Promise<Record<string, Tensor>> =>
+        program.run({ [IMAGE]: float32(data, dims) });
+      const nabla = (await run(at))['g']!.data as Float32Array;
+      expect(norm(nabla)).toBeGreaterThan(0);
+      for (let i = 0; i < 3; i++) {
+        // Along the gradient and beside it: a random direction alone would see next to nothing of it.
+        const beside = random.normal(at.length);
+        const [length, other] = [norm(nabla), norm(beside)];
+        const v = nabla.map((value, k) => value / length + (i * beside[k]!) / other);
+        const mean = (r: Record<string, Tensor>): number =>
+          (r['channel']!.data as Float32Array).reduce((s, value) => s + value, 0) / r['channel']!.data.length;
+        // Of the picture's 0..255: large enough for float32, small enough for few ReLUs to switch.
+        const step = 1;
+        const [above, below] = [
+          await run(at.map((x, k) => x + step * v[k]!)),
+          await run(at.map((x, k) => x - step * v[k]!)),
+        ].map(mean);
+        const slope = v.reduce((s, value, k) => s + value * nabla[k]!, 0);
+        expect(
+          Math.abs(slope - (above! - below!) / (2 * step)) / (length * norm(v)),
+          `${slope} in ${layer}`,
+        ).toBeLessThan(3e-3);
+      }
+      await program.dispose();
+    }
+  });
+
+  it('takes a cut file for what it is', () => {
+    const bytes = readFileSync(join(squeezenet!, 'squeezenet1.1.onnx'));
+    for (let i = 0; i < 40; i++) harmless(() => use(bytes.subarray(0, Math.floor((bytes.length * i) / 40))));
+  });
+});
+
+/** The channel with the largest sum: many are dead on any one picture, and a gradient of zero shows nothing. */
+async function strongestChannel(graph: Graph, image: Tensor): Promise<number> {
+  const program = await nodeRuntime.compile(graph);
+  const [y] = Object.values(await program.run({ [IMAGE]: image }));
+  await program.dispose();
+  const run = sizeOf(y!.dims.slice(2));
+  const sums = Array.from({ length: y!.dims[1]! }, (_, c) =>
+    (y!.data as Float32Array).subarray(c * run, (c + 1) * run).reduce((s, v) => s + v, 0),
+  );
+  return sums.indexOf(Math.max(...sums));
+}
+
+/** A small file that has a bit of everything: attributes, constants, shape arithmetic. */
+function small(): Uint8Array {
+  const b = new Builder();
+  const x = b.input('data', 'float32', [1, 3, 16, 16]);
+  const c = b.conv(
+    b.pad(x, [0, 0, 1, 1, 0, 0, 1, 1]),
+    noise(b, [4, 3, 3, 3]),
+    noise(b, [4]),
+    { strides: [2, 2] },
+    'conv1',
+  );
+  const n = b.one(
+    'BatchNormalization',
+    [c, noise(b, [4]), noise(b, [4]), noise(b, [4]), noise(b, [4], 1, 2)],
+    { epsilon: 0.001 },
+    'norm1',
+  );
+  const p = b.one(
+    'MaxPool',
+    [b.one('LeakyRelu', [n], { alpha: 0.1 })],
+    { kernel_shape: [2, 2], strides: [2, 2], auto_pad: 'SAME_UPPER' },
+    'pool1',
+  );
+  const [left, right] = b.op('Split', [p, b.ints([1, 3])], { axis: 1 }, { outputs: 2 });
+  const joined = b.concat([left!, b.slice(right!, [0], [3], [1], [2])], 1);
+  const flat = b.one('Reshape', [b.gather(joined, b.ints([2, 0]), 1), b.ints([0, -1])]);
+  return encodeOnnx(b.graph({ out: b.one('Softmax', [b.matmul(flat, noise(b, [32, 5]))], { axis: 1 }) }));
+}
+
+/** Everything that is done with a file before it runs. */
+function use(bytes: Uint8Array): Graph {
+  const model = fromOnnx(bytes, { name: 'broken', hash: '' });
+  const size = { height: 16, width: 16 };
+  const layers = model.layers(size);
+  return model.cut(layers.at(-1)!.name, size);
+}
+
+/** Whether `f` went through; that it either does or throws a PhospheneError is asserted. */
+function harmless(f: () => unknown): boolean {
+  try {
+    f();
+    return true;
+  } catch (error) {
+    if (!(error instanceof PhospheneError)) throw error;
+    expect(error.message.length).toBeGreaterThan(0);
+    return false;
+  }
+}
+
+describe('a broken ONNX file', () => {
+  let bytes: Uint8Array;
+  beforeAll(() => {
+    bytes = small();
+  });
+
+  it('is whole before it is broken', () => {
+    expect(use(bytes).nodes.map(({ op }) => op)).toContain('Conv');
+  });
+
+  it('that is cut short is refused or still a model', () => {
+    for (let length = 0; length < bytes.length; length += 3) harmless(() => use(bytes.subarray(0, length)));
+  });
+
+  it('with a flipped bit is refused or still a model', () => {
+    const random = new Random('flips');
+    let refused = 0;
+    for (let i = 0; i < 1000; i++) {
+      const flipped = bytes.slice();
+      flipped[random.integer(bytes.length)]! ^= 1 << random.integer(8);
+      if (!harmless(() => use(flipped))) refused++;
+    }
+    expect(refused).toBeGreaterThan(100);
+  });
+
+  it('with a run of random bytes is refused or still a model', () => {
+    const random = new Random('runs');
+    for (let i = 0; i < 300; i++) {
+      const noisy = bytes.slice();
+      const start = random.integer(bytes.length - 8);
+      for (let k = 0; k < 8; k++) noisy[start + k] = random.integer(256);
+      harmless(() => use(noisy));
+    }
+  });
+});
+
+describe('fromOnnx', () => {
+  const of = (build: (b: Builder, x: Value) => Value, dims = [1, 3, 8, 8]): Uint8Array => {
+    const b = new Builder();
+    return encodeOnnx(b.graph({ out: build(b, b.input('data', 'float32', dims)) }));
+  };
+  const model = (bytes: Uint8Array): ReturnType<typeof fromOnnx> => fromOnnx(bytes, { name: 'net', hash: '' });
+  const size = { height: 8, width: 8 };
+
+  it('names the operator and the node that it does not know', () => {
+    // The one way to write such a file here is to rename an operator of the same length.
+    const bytes = of((b, x) => b.relu(x, 'activation'));
+    const at = Buffer.from(bytes).indexOf('Relu');
+    bytes.set(new TextEncoder().encode('Gelu'), at);
+    expect(() => model(bytes).layers(size)).toThrow(
+      expect.objectContaining({ code: 'unsupported-op', message: 'Gelu activation: this operator is not supported' }),
+    );
+  });
+
+  it('refuses what has no picture for its input', () => {
+    expect(() => model(of((b, x) => b.relu(x), [1, 7]))).toThrow(/its input is \[1, 7\]; \[n, 3, h, w\] is needed/);
+    expect(() => model(of((b) => b.relu(b.add(b.input('a', 'float32', [2]), b.input('b', 'float32', [2])))))).toThrow(
+      /it has 2 inputs/,
+    );
+  });
+
+  it('says which layers are near a misspelt one', () => {
+    const net = model(of((b, x) => b.relu(x, 'conv1_relu')));
+    expect(() => net.cut('conv1_rleu', size)).toThrow(/did you mean `conv1_relu`/);
+  });
+
+  it('resolves SAME where ONNX Runtime cannot', async () => {
+    const net = model(
+      of((b, x) => b.one('MaxPool', [x], { kernel_shape: [1, 1], strides: [2, 2], auto_pad: 'SAME_UPPER' })),
+    );
+    const program = await nodeRuntime.compile(net.cut('out', size));
+    const image = float32(new Random('same').uniform(sizeOf([1, 3, 8, 8])), [1, 3, 8, 8]);
+    const out = (await program.run({ [IMAGE]: image }))['out']!;
+    await program.dispose();
+    expect(out.dims).toEqual([1, 3, 4, 4]);
+    expect(out.data[1]).toBe(image.data[2]);
+  });
+});
+
+const norm = (a: Float32Array): number => Math.sqrt(a.reduce((s, v) => s + v * v, 0));
