@@ -101,14 +101,23 @@ function wellFormed<T>(what: string, read: () => T): T {
     return read();
   } catch (error) {
     if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
-    throw new PhospheneError('bad-file', `${what}: its inputs or attributes are not what ONNX asks for (${error.message})`, {}, error);
+    throw new PhospheneError(
+      'bad-file',
+      `${what}: its inputs or attributes are not what ONNX asks for (${error.message})`,
+      {},
+      error,
+    );
   }
 }
 
 /** What a Constant node holds, in whichever of its attributes. */
 function constantOf({ attributes, name }: Node): Tensor {
   const { value, value_float, value_floats, value_int, value_ints } = attributes;
-  const [float, int] = [value_float ?? value_floats, value_int ?? value_ints] as (number | readonly number[] | undefined)[];
+  const [float, int] = [value_float ?? value_floats, value_int ?? value_ints] as (
+    | number
+    | readonly number[]
+    | undefined
+  )[];
   if (typeof value === 'object' && 'dtype' in value) return value;
   if (float !== undefined) return float32(float);
   if (int !== undefined) return int64(int);
@@ -135,7 +144,12 @@ function replay(b: Builder, node: Node, opset: number, resolve: (name: string) =
       // Pads as numbers: ONNX Runtime's SAME fails where a stride is wider than its kernel.
       if ((attributes['auto_pad'] ?? 'NOTSET') !== 'NOTSET') {
         const kernel = op === 'Conv' ? inputs[1]!.dims.slice(2) : (attributes['kernel_shape'] as readonly number[]);
-        return b.op(op, inputs, { ...without('auto_pad'), pads: windowOf(attributes, kernel, inputs[0]!.dims.slice(2)).pads }, options);
+        return b.op(
+          op,
+          inputs,
+          { ...without('auto_pad'), pads: windowOf(attributes, kernel, inputs[0]!.dims.slice(2)).pads },
+          options,
+        );
       }
       break;
     case 'Dropout':

@@ -149,8 +149,12 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
   },
   ConvTranspose: ([x, w], attributes) => {
     const group = (attributes['group'] as number | undefined) ?? 1;
-    if (x!.dims[1] !== w!.dims[0]) throw new PhospheneError('shape', `input has ${x!.dims[1]} channels, weights expect ${w!.dims[0]}`);
-    if (attributes['output_shape'] !== undefined || !['NOTSET', 'VALID'].includes((attributes['auto_pad'] as string | undefined) ?? 'NOTSET')) {
+    if (x!.dims[1] !== w!.dims[0])
+      throw new PhospheneError('shape', `input has ${x!.dims[1]} channels, weights expect ${w!.dims[0]}`);
+    if (
+      attributes['output_shape'] !== undefined ||
+      !['NOTSET', 'VALID'].includes((attributes['auto_pad'] as string | undefined) ?? 'NOTSET')
+    ) {
       throw new PhospheneError('shape', 'only explicit pads are supported');
     }
     const window = windowOf(attributes, w!.dims.slice(2), []);
