@@ -38,7 +38,7 @@ const both = (dtype?: DType): Case[] =>
       : [a, b],
   }));
 const binary = (...ops: string[]): Record<string, Case[]> => Object.fromEntries(ops.map((op) => [op, both()]));
-const channels = (count: number): Operand[] => [image, ...new Array<Dims>(count).fill([4])];
+const channels = (count: number): Operand[] => [image, ...Array.from({ length: count }, (): Dims => [4])];
 
 const windows = combinations({
   kernel_shape: [
