@@ -62,10 +62,7 @@ export class Builder {
 
   /** A constant; small ones of the same content are one. */
   constant(t: Tensor, name?: string): Value {
-    const key =
-      t.data.length <= 64 && name === undefined
-        ? `${t.dtype}[${t.dims.join()}]${Array.from(t.data as ArrayLike<number | bigint>, String).join()}`
-        : undefined;
+    const key = t.data.length <= 64 && name === undefined ? `${t.dtype}[${t.dims.join()}]${Array.from(t.data as ArrayLike<number | bigint>, exactly).join()}` : undefined;
     const seen = key === undefined ? undefined : this.#known.get(key);
     if (seen) return seen[0]!;
     const value = this.#register({ name: this.#unique(name ?? 'constant'), dtype: t.dtype, dims: t.dims, constant: t });
@@ -324,6 +321,11 @@ export class Builder {
 
 export function sameDims(a: Dims, b: Dims): boolean {
   return a.length === b.length && a.every((d, i) => d === b[i]);
+}
+
+/** A number as text that tells -0 from 0: 1 / x does too. */
+function exactly(value: number | bigint): string {
+  return Object.is(value, -0) ? '-0' : String(value);
 }
 
 function tensorAsIs(_: string, value: Attribute): unknown {

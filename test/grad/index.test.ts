@@ -6,8 +6,9 @@ import { gradient, rules } from '../../src/grad/index.ts';
 import { linear } from '../../src/grad/linear.ts';
 import { movement } from '../../src/grad/movement.ts';
 import { pool } from '../../src/grad/pool.ts';
-import { Builder } from '../../src/ir/builder.ts';
+import { Builder, type Value } from '../../src/ir/builder.ts';
 import { float32, toNumbers } from '../../src/ir/tensor.ts';
+import { nodeRuntime } from '../../src/runtime/node.ts';
 import { checkGradient, noise } from '../check.ts';
 
 describe('the table of rules', () => {
@@ -15,6 +16,56 @@ describe('the table of rules', () => {
   it('consists of the checked families', () => {
     const families = [elementwise, linear, pool, movement].flatMap(Object.keys);
     expect(Object.keys(rules).sort()).toEqual(families.sort());
+  });
+});
+
+describe('at exact ties and kinks', () => {
+  /** Gradient of Σ y for x (and a second operand that equals it). */
+  const at = async (
+    build: (b: Builder, x: Value, y: Value) => Value,
+    x: number[],
+    dims = [x.length],
+  ): Promise<number[][]> => {
+    const b = new Builder();
+    const [left, right] = [b.input('x', 'float32', dims), b.input('y', 'float32', dims)];
+    const [dx, dy] = gradient(b, b.sum(build(b, left, right), undefined, false), [left, right]);
+    const graph = b.graph({ dx: dx!, dy: dy! });
+    const program = await nodeRuntime.compile(graph);
+    const results = await program.run(Object.fromEntries(graph.inputs.map(({ name }) => [name, float32(x, dims)])));
+    await program.dispose();
+    return [toNumbers(results['dx']!), toNumbers(results['dy']!)];
+  };
+
+  it.each(['Max', 'Min'])('the first operand of %s takes the gradient', async (op) => {
+    expect(await at((b, x, y) => b.one(op, [x, y]), [1, -2])).toEqual([
+      [1, 1],
+      [0, 0],
+    ]);
+    expect(await at((b, x, y) => b.one(op, [y, x, y]), [1, -2])).toEqual([
+      [0, 0],
+      [1, 1],
+    ]);
+  });
+
+  it.each(['ReduceMax', 'ReduceMin'])('the elements of %s share it', async (op) => {
+    const values = op === 'ReduceMax' ? [3, 1, 3, 2] : [1, 3, 1, 2];
+    expect((await at((b, x) => b.one(op, [x]), values))[0]).toEqual([0.5, 0, 0.5, 0]);
+  });
+
+  it('the elements of GlobalMaxPool share it', async () => {
+    expect((await at((b, x) => b.one('GlobalMaxPool', [x]), [3, 1, 3, 2], [1, 1, 2, 2]))[0]).toEqual([0.5, 0, 0.5, 0]);
+  });
+
+  it('Relu passes nothing at zero and below, and all above it', async () => {
+    const tiny = 1e-20;
+    expect((await at((b, x) => b.relu(x), [0, -0, -tiny, -1e30, tiny, 1, 1e30]))[0]).toEqual([0, 0, 0, 0, 1, 1, 1]);
+  });
+
+  it('Clip passes the gradient on its bounds, Abs nothing at zero', async () => {
+    expect((await at((b, x) => b.one('Clip', [x, b.float(-1), b.float(1)]), [-1, 1, -1.5, 1.5]))[0]).toEqual([
+      1, 1, 0, 0,
+    ]);
+    expect((await at((b, x) => b.one('Abs', [x]), [0, -1, 1]))[0]).toEqual([0, -1, 1]);
   });
 });
 

@@ -71,7 +71,7 @@ checkRules(movement, {
     })),
     {
       title: 'one of them constant',
-      build: (b, [x]) => b.concat([b.float([1, 1, 1, 1], [2, 1, 1, 2]), x!], 1),
+      build: (b, [x]) => b.concat([b.float([1, 2, 3, 4], [2, 1, 1, 2]), x!], 1),
       inputs: [{ dims: [2, 2, 1, 2] }],
     },
   ],

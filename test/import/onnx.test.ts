@@ -1,6 +1,7 @@
 /** @file ONNX files as models: a real network to its recorded outputs, and files that are broken. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { toBinary } from '@bufbuild/protobuf';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PhospheneError } from '../../src/errors.ts';
 import { gradient } from '../../src/grad/index.ts';
@@ -9,7 +10,8 @@ import { IMAGE } from '../../src/import/model.ts';
 import { Builder, type Value } from '../../src/ir/builder.ts';
 import { inlineFused } from '../../src/ir/fuse.ts';
 import type { Graph } from '../../src/ir/graph.ts';
-import { encodeOnnx } from '../../src/ir/onnx.ts';
+import { decodeOnnx, encodeOnnx } from '../../src/ir/onnx.ts';
+import { ModelProtoSchema } from '../../src/ir/onnx_pb.ts';
 import { float32, sizeOf, type Tensor } from '../../src/ir/tensor.ts';
 import { Random } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
@@ -229,6 +231,16 @@ describe('fromOnnx', () => {
   it('says which layers are near a misspelt one', () => {
     const net = model(of((b, x) => b.relu(x, 'conv1_relu')));
     expect(() => net.cut('conv1_rleu', size)).toThrow(/did you mean `conv1_relu`/);
+  });
+
+  it('normalises over all axes from its own on where a Softmax is older than opset 13', async () => {
+    const { proto } = decodeOnnx(of((b, x) => b.one('Softmax', [x], { axis: 1 })));
+    proto.opsetImport[0]!.version = 12n;
+    const program = await nodeRuntime.compile(model(toBinary(ModelProtoSchema, proto)).cut('out', size));
+    const out = (await program.run({ [IMAGE]: float32(new Float32Array(192), [1, 3, 8, 8]) }))['out']!;
+    await program.dispose();
+    expect(out.dims).toEqual([1, 3, 8, 8]);
+    expect((out.data as Float32Array).every((v) => Math.abs(v - 1 / 192) < 1e-7)).toBe(true);
   });
 
   it('resolves SAME where ONNX Runtime cannot', async () => {
