@@ -62,7 +62,10 @@ export class Builder {
 
   /** A constant; small ones of the same content are one. */
   constant(t: Tensor, name?: string): Value {
-    const key = t.data.length <= 64 && name === undefined ? `${t.dtype}[${t.dims.join()}]${Array.from(t.data as ArrayLike<number | bigint>, exactly).join()}` : undefined;
+    const key =
+      t.data.length <= 64 && name === undefined
+        ? `${t.dtype}[${t.dims.join()}]${Array.from(t.data as ArrayLike<number | bigint>, exactly).join()}`
+        : undefined;
     const seen = key === undefined ? undefined : this.#known.get(key);
     if (seen) return seen[0]!;
     const value = this.#register({ name: this.#unique(name ?? 'constant'), dtype: t.dtype, dims: t.dims, constant: t });
