@@ -20,8 +20,10 @@ try {
   const program = await nodeRuntime.compile(graph);
   send({ type: 'ready', bytes: process.memoryUsage().rss - before });
   const leave = async (): Promise<void> => {
-    await program.dispose();
+    // The pool may say goodbye twice: when the channels run out and when it closes.
+    port.removeAllListeners('message');
     port.close();
+    await program.dispose();
   };
   port.on('message', async (message: ToWorker) => {
     if (message === 'end') return leave();
