@@ -4,7 +4,8 @@
  */
 import type { Builder, Value, WindowAttributes } from '../ir/builder.ts';
 import { reverse, transpose } from '../ir/fold.ts';
-import { float32, type Dims, type Tensor } from '../ir/tensor.ts';
+import type { Attributes } from '../ir/graph.ts';
+import { float32, sizeOf, type Dims, type Tensor } from '../ir/tensor.ts';
 import type { Window } from '../ir/window.ts';
 
 export interface Lowering {
@@ -14,6 +15,8 @@ export interface Lowering {
   convInput(b: Builder, g: Value, weights: Value, window: Window, group: number, x: Dims): Value;
   /** The values of `g` at every `strides`-th position of a tensor of dims `x`, zero elsewhere. */
   insertZeros(b: Builder, g: Value, strides: readonly number[], x: Dims): Value;
+  /** Gradient of a MaxPool with output y for its input x: each window's goes to the first element that equals the maximum. */
+  maxPoolInput(b: Builder, g: Value, x: Value, y: Value, attributes: Attributes, window: Window): Value;
   /** `g` times a constant of one number a channel. */
   scaleChannels(b: Builder, g: Value, scale: Tensor<'float32'>): Value;
 }
@@ -61,6 +64,16 @@ export const cpuLowering: Lowering = {
     const [h, w] = [x[2]!, x[3]!];
     const columns = transpose(place(w, g.dims[3]!, strides[1]!), [1, 0]);
     return b.matmul(b.constant(place(h, g.dims[2]!, strides[0]!)), b.matmul(g, b.constant(columns)));
+  },
+
+  maxPoolInput(b, g, x, y, attributes, window) {
+    const [kernel, stride] = [window.kernel[0]!, window.strides[0]!];
+    const square = x.dims.length === 4 && window.kernel[1] === kernel && window.strides[1] === stride;
+    const plain = !window.ceil && window.pads.every((p) => p === 0) && window.dilations.every((d) => d === 1);
+    // The comparison by taps costs kernel² passes over the output, the general way one slow pass over everything.
+    return square && plain && stride > 1 && kernel <= 3
+      ? byTaps(b, g, x, y, kernel, stride)
+      : byIndices(b, g, x, attributes);
   },
 
   // A 1×1 depthwise convolution in disguise: BatchNormalization stays blocked, Mul with a [c, 1, 1] constant does not.
@@ -116,4 +129,59 @@ function phases(b: Builder, g: Value, w: Tensor<'float32'>, window: Window, x: D
   const [top, left] = window.pads as [number, number];
   if (top === 0 && left === 0 && padded.dims[2] === x[2] && padded.dims[3] === x[3]) return padded;
   return b.slice(padded, [top, left], [top + x[2]!, left + x[3]!], [2, 3]);
+}
+
+/** The general spelling, for every window: MaxPool's own indices, and a scatter that adds up the wins of overlapping windows. */
+function byIndices(b: Builder, g: Value, x: Value, attributes: Attributes): Value {
+  const [, indices] = b.op('MaxPool', [x], { ...attributes, storage_order: 0 }, { outputs: 2 });
+  const flat = (v: Value): Value => b.reshape(v, [sizeOf(v.dims)]);
+  const zeros = b.one('ConstantOfShape', [b.ints([sizeOf(x.dims)])]);
+  return b.reshape(b.one('ScatterElements', [zeros, flat(indices!), flat(g)], { axis: 0, reduction: 'add' }), x.dims);
+}
+
+/**
+ * For each tap of the window, in order: the elements under it (a one-hot depthwise convolution), a 0/1 mask of those that equal
+ * the maximum and that no earlier tap has taken, and the gradient through it. Taps of equal remainder modulo the stride land on the
+ * same phase of the input, each shifted by whole strides; DepthToSpace interleaves the phases. All but that stays blocked.
+ */
+function byTaps(b: Builder, g: Value, x: Value, y: Value, kernel: number, stride: number): Value {
+  const [, channels, height, width] = x.dims as [number, number, number, number];
+  const oneHot = (side: number, row: number, column: number): Value => {
+    const data = new Float32Array(channels * side * side);
+    for (let c = 0; c < channels; c++) data[(c * side + row) * side + column] = 1;
+    return b.constant(float32(data, [channels, 1, side, side]));
+  };
+  const negative = b.conv(y, b.constant(float32(new Float32Array(channels).fill(-1), [channels, 1, 1, 1])), undefined, {
+    group: channels,
+  });
+  const [rows, columns] = [Math.ceil(height / stride), Math.ceil(width / stride)];
+  const reach = Math.ceil(kernel / stride);
+  const phases: (Value | undefined)[] = Array.from({ length: stride * stride }, () => undefined);
+  let taken: Value | undefined;
+  for (let row = 0; row < kernel; row++) {
+    for (let column = 0; column < kernel; column++) {
+      const under = b.conv(x, oneHot(kernel, row, column), undefined, { strides: [stride, stride], group: channels });
+      // Zero for the maximum, and less for all else.
+      const behind = b.add(under, negative);
+      let hit = b.one('HardSigmoid', [behind], { alpha: 1e30, beta: 1 });
+      if (taken) hit = b.mul(hit, b.one('HardSigmoid', [taken], { alpha: -1, beta: 1 }));
+      taken = taken ? b.add(taken, hit) : hit;
+      const [down, across] = [Math.floor(row / stride), Math.floor(column / stride)];
+      const pads = [reach - 1, reach - 1, rows - g.dims[2]!, columns - g.dims[3]!];
+      const moved = b.conv(b.mul(g, hit), oneHot(reach, reach - 1 - down, reach - 1 - across), undefined, {
+        pads,
+        group: channels,
+      });
+      const phase = (row % stride) * stride + (column % stride);
+      const earlier = phases[phase];
+      phases[phase] = earlier ? b.add(earlier, moved) : moved;
+    }
+  }
+  const zero = b.expand(b.float(0), [1, channels, rows, columns]);
+  const joined = b.concat(
+    phases.map((p) => p ?? zero),
+    1,
+  );
+  const full = b.one('DepthToSpace', [joined], { blocksize: stride, mode: 'DCR' });
+  return b.slice(full, [0, 0], [height, width], [2, 3]);
 }

@@ -31,18 +31,12 @@ const softmaxAxis = (c: RuleContext): number =>
   normalAxis((c.node.attributes['axis'] as number | undefined) ?? -1, c.g.dims.length);
 
 export const pool: Readonly<Record<string, Rule>> = {
-  MaxPool: ({ b, g, node, inputs: [x], lower }) => {
+  MaxPool: ({ b, g, node, inputs: [x], outputs, lower }) => {
     const window = windowOf(node.attributes, node.attributes['kernel_shape'] as number[], x!.dims.slice(2));
     const plain = window.pads.every((p) => p === 0);
     if (plain && window.kernel.every((k) => k === 1) && x!.dims.length === 4)
       return [lower.insertZeros(b, g, window.strides, x!.dims)];
-    // The indices output says which element won each window (the first of ties, as in TensorFlow); wins of overlapping windows add up.
-    const [, indices] = b.op('MaxPool', [x], { ...node.attributes, storage_order: 0 }, { outputs: 2 });
-    const flat = (v: Value): Value => b.reshape(v, [sizeOf(v.dims)]);
-    const zeros = b.one('ConstantOfShape', [b.ints([sizeOf(x!.dims)])]);
-    return [
-      b.reshape(b.one('ScatterElements', [zeros, flat(indices!), flat(g)], { axis: 0, reduction: 'add' }), x!.dims),
-    ];
+    return [lower.maxPoolInput(b, g, x!, outputs[0]!, node.attributes, window)];
   },
   AveragePool: ({ b, g, node, inputs: [x], lower }) => {
     if (x!.dims.length !== 4)

@@ -136,9 +136,13 @@ export class Builder {
 
   /**
    * Adds a whole graph, its inputs replaced by the given values, and returns its values by name. Shapes are inferred anew and
-   * what has become known is folded.
+   * what has become known is folded. `rewrite` may spell a node's output otherwise.
    */
-  inline(graph: Graph, inputs: Readonly<Record<string, Value>>): Map<string, Value> {
+  inline(
+    graph: Graph,
+    inputs: Readonly<Record<string, Value>>,
+    rewrite?: (node: Node, inputs: readonly (Value | undefined)[]) => Value | undefined,
+  ): Map<string, Value> {
     const values = new Map<string, Value>();
     for (const { name } of graph.inputs) {
       const value = inputs[name];
@@ -147,12 +151,11 @@ export class Builder {
     }
     for (const [name, t] of graph.constants) values.set(name, this.constant(t, t.data.length > 64 ? name : undefined));
     for (const node of graph.nodes) {
-      const out = this.op(
-        node.op,
-        node.inputs.map((i) => (i === '' ? undefined : values.get(i)!)),
-        node.attributes,
-        { name: node.name, outputs: node.outputs.length },
-      );
+      const operands = node.inputs.map((i) => (i === '' ? undefined : values.get(i)!));
+      const other = rewrite?.(node, operands);
+      const out = other
+        ? [other]
+        : this.op(node.op, operands, node.attributes, { name: node.name, outputs: node.outputs.length });
       node.outputs.forEach((o, i) => values.set(o, out[i]!));
     }
     return values;

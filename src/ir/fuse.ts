@@ -59,7 +59,19 @@ export function inlineFused(b: Builder, graph: Graph, inputs: Readonly<Record<st
   });
   const used = new Set(nodes.flatMap((node) => node.inputs));
   const kept = new Map([...constants].filter(([name]) => used.has(name)));
-  return b.inline({ ...graph, nodes, constants: kept }, inputs);
+  return b.inline({ ...graph, nodes, constants: kept }, inputs, (node, [x]) =>
+    node.op === 'Pad' && x ? depthwisePad(b, x, convolutionPads(node, EMPTY_CONV, kept), node.name) : undefined,
+  );
+}
+
+const EMPTY_CONV: Node = { op: 'Conv', name: '', inputs: [], outputs: [], attributes: {} };
+
+/** Zero padding as a 1×1 depthwise convolution by one: ONNX Runtime keeps its blocked layout through that, not through Pad. */
+function depthwisePad(b: Builder, x: Value, pads: readonly number[] | undefined, name: string): Value | undefined {
+  const channels = x.dims[1];
+  if (!pads || x.dims.length !== 4 || x.dtype !== 'float32' || channels === undefined) return undefined;
+  const ones = b.constant(float32(new Float32Array(channels).fill(1), [channels, 1, 1, 1]));
+  return b.conv(x, ones, undefined, { pads, group: channels }, name);
 }
 
 /** Pads of the convolution that does its zero padding itself, or undefined where that is something else. */
@@ -98,7 +110,10 @@ function foldNormalisation(
   const [g, s, m, v] = [gamma, beta, mean, variance].map(toNumbers) as [number[], number[], number[], number[]];
   const scale = g.map((value, i) => value / Math.sqrt(v[i]! + epsilon));
   const run = kernel.data.length / scale.length;
-  const weights = Float32Array.from(kernel.data as Float32Array, (w, i) => w * scale[Math.floor(i / run)]!);
+  const weights = (kernel.data as Float32Array).slice();
+  scale.forEach((factor, i) => {
+    for (let k = i * run; k < (i + 1) * run; k++) weights[k] = weights[k]! * factor;
+  });
   const shift = scale.map((a, i) => (((bias?.data[i] as number | undefined) ?? 0) - m[i]!) * a + s[i]!);
   return { kernel: float32(weights, kernel.dims), bias: float32(shift) };
 }

@@ -123,7 +123,7 @@ describe('inlineFused', () => {
     [
       'Pad before MaxPool',
       (b, x) => ({ y: b.one('MaxPool', [b.pad(x, border)], { kernel_shape: [3, 3], strides: [2, 2] }) }),
-      ['Pad', 'MaxPool'],
+      ['Conv', 'MaxPool'],
     ],
     ['a Pad of another value', (b, x) => ({ y: conv(b, b.pad(x, border, 0.5)) }), ['Pad', 'Conv']],
     [
@@ -141,7 +141,7 @@ describe('inlineFused', () => {
     [
       'a Pad before a convolution with SAME',
       (b, x) => ({ y: b.one('Conv', [b.pad(x, border), noise(b, [2, 4, 3, 3])], { auto_pad: 'SAME_UPPER' }) }),
-      ['Pad', 'Conv'],
+      ['Conv', 'Conv'],
     ],
     [
       'a Pad with two users',
@@ -149,7 +149,7 @@ describe('inlineFused', () => {
         const p = b.pad(x, border);
         return { y: conv(b, p), z: b.relu(p) };
       },
-      ['Pad', 'Conv', 'Relu'],
+      ['Conv', 'Conv', 'Relu'],
     ],
     [
       'a Pad that is an output',
@@ -157,7 +157,7 @@ describe('inlineFused', () => {
         const p = b.pad(x, border);
         return { y: conv(b, p), z: p };
       },
-      ['Pad', 'Conv'],
+      ['Conv', 'Conv'],
     ],
     [
       'a convolution with two users',
@@ -186,7 +186,8 @@ describe('inlineFused', () => {
       (b, x) => ({ y: normalise(b, b.conv(x, b.tanh(noise(b, [4, 4, 1, 1])))) }),
       ['Tanh', 'Conv', 'BatchNormalization'],
     ],
-  ])('leaves %s alone', async (_, build, expected) => {
+    // A Pad of zeros that cannot be fused is spelled as a depthwise convolution, which stays in the blocked layout.
+  ])('does not fuse %s', async (_, build, expected) => {
     expect((await fusing(build)).sort()).toEqual(expected.sort());
   });
 });
