@@ -37,10 +37,10 @@ export function kerasModel(options: KerasModelOptions): Model {
     defaultLayer,
     layers,
     cut(layer, size): Graph {
-      if (!weights) throw new PhospheneError('missing-weights', `${name}: no weights were given`);
       const known = layers(size);
       // Asked before any weight is read: a misspelt name should not cost a second.
       if (!known.some((l) => l.name === layer)) throw unknownLayer(name, layer, known);
+      if (!weights) throw new PhospheneError('missing-weights', `${name}: no weights were given`);
       const b = new Builder();
       build(b, size, weights, layer);
       return b.graph({ [layer]: b.value(layer) });

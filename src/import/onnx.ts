@@ -55,7 +55,21 @@ export function fromOnnx(bytes: Uint8Array, options: OnnxOptions): Model {
       return value;
     };
     for (const node of nodes) {
-      const out = wellFormed(`${options.name}: ${node.op} ${node.name}`, () => replay(b, node, opset, resolve));
+      let out: Value[];
+      try {
+        out = wellFormed(`${options.name}: ${node.op} ${node.name}`, () => replay(b, node, opset, resolve));
+      } catch (error) {
+        if (!(error instanceof PhospheneError) || error.code === 'bad-file' || layers.length === 0) throw error;
+        // What stands before a node that cannot be built can still be seen: a listing ends here, a cut says so.
+        if (until === undefined) break;
+        const reach = `; layers up to \`${layers.at(-1)!.name}\` can still be rendered`;
+        throw new PhospheneError(
+          error.code,
+          `${error.message}${reach}`,
+          { ...error.details, reachable: layers.map((l) => l.name) },
+          error,
+        );
+      }
       node.outputs.forEach((o, i) => out[i] && values.set(o, out[i]));
       if (out[0]!.constant) continue;
       last = out[0]!;

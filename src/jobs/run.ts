@@ -74,7 +74,11 @@ export function channelsOf(
 ): number {
   const layers = model.layers(settings);
   const at = layers.findIndex((l) => l.name === layer);
-  if (at < 0) throw unknownLayer(model.name, layer, layers);
+  if (at < 0) {
+    // Cutting says why, where the layer exists but lies beyond an operator that is not supported.
+    model.cut(layer, settings);
+    throw unknownLayer(model.name, layer, layers);
+  }
   checkMemory(layers.slice(0, at + 1), freemem() / workers);
   return layers[at]!.dims[1]!;
 }
