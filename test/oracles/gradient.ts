@@ -1,0 +1,65 @@
+/** @file Gradients through whole networks, held against what other engines computed in float64. */
+import { readFileSync } from 'node:fs';
+import { expect } from 'vitest';
+import { IMAGE, type Model } from '../../src/import/model.ts';
+import { float32, int64 } from '../../src/ir/tensor.ts';
+import { channelMean } from '../../src/objective/index.ts';
+import { CHANNEL, GRADIENT, LOSS, RATE, stepGraph } from '../../src/render/step.ts';
+import { nodeRuntime } from '../../src/runtime/node.ts';
+
+/** A row of network-golden.json; its header explains the fields. */
+export interface OracleCase {
+  readonly model: string;
+  readonly target: string;
+  readonly channel: number;
+  readonly border: number;
+  readonly inputShape: readonly [number, number, number, number];
+  readonly loss: number;
+  readonly l2: number;
+  readonly float32Error: number;
+  readonly samples: readonly (readonly [number, number])[];
+}
+
+const file = new URL('network-golden.json', import.meta.url);
+
+export function oracleCases(model: string): readonly OracleCase[] {
+  const cases = (JSON.parse(readFileSync(file, 'utf8')) as { cases: OracleCase[] }).cases.filter(
+    (c) => c.model === model,
+  );
+  if (cases.length === 0) throw new Error(`network-golden.json has no case of ${model}`);
+  return cases;
+}
+
+/** Position in [1, c, h, w] of a flat NHWC index. */
+export function nchw(flat: number, [, h, w, c]: readonly number[]): number {
+  return (flat % c!) * h! * w! + Math.floor(flat / c!);
+}
+
+/** Holds loss and gradient of a network fed `image` [1, 3, h, w] against a case. `layer` is our name of its target. */
+export async function expectOracleGradient(
+  model: Model,
+  c: OracleCase,
+  image: Float32Array,
+  layer: string = c.target,
+): Promise<void> {
+  const [, height, width] = c.inputShape;
+  const graph = stepGraph(model.cut(layer, { height, width }), {
+    objective: channelMean(c.border),
+    withGradient: true,
+  });
+  const program = await nodeRuntime.compile(graph);
+  const out = await program.run({
+    [IMAGE]: float32(image, [1, 3, height, width]),
+    [CHANNEL]: int64(c.channel),
+    [RATE]: float32(1),
+  });
+  await program.dispose();
+  const g = out[GRADIENT]!.data as Float32Array;
+  // What float32 itself costs the oracle, with room for another order of summation.
+  const tolerance = Math.max(1e-5, 5 * c.float32Error);
+  expect(Math.abs((out[LOSS]!.data as Float32Array)[0]! / c.loss - 1)).toBeLessThan(1e-4);
+  expect(Math.abs(Math.sqrt(g.reduce((sum, v) => sum + v * v, 0)) / c.l2 - 1)).toBeLessThan(tolerance);
+  const root = c.l2 / Math.sqrt(g.length);
+  const squares = c.samples.reduce((sum, [flat, value]) => sum + (g[nchw(flat, c.inputShape)]! - value) ** 2, 0);
+  expect(Math.sqrt(squares / c.samples.length) / root).toBeLessThan(3 * tolerance);
+}
