@@ -20,7 +20,7 @@ export interface WorkerStart extends WorkerTask {
 export type ToWorker = { readonly channel: number } | 'end';
 
 export type FromWorker =
-  | { readonly type: 'ready'; readonly bytes: number }
+  | { readonly type: 'ready' }
   | { readonly type: 'steps'; readonly channel: number; readonly done: number }
   | {
       readonly type: 'done';

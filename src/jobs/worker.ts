@@ -16,9 +16,8 @@ const fail = (error: unknown): void => {
 };
 
 try {
-  const before = process.memoryUsage().rss;
   const program = await nodeRuntime.compile(graph);
-  send({ type: 'ready', bytes: process.memoryUsage().rss - before });
+  send({ type: 'ready' });
   const leave = async (): Promise<void> => {
     // The pool may say goodbye twice: when the channels run out and when it closes.
     port.removeAllListeners('message');
