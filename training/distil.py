@@ -16,6 +16,7 @@ import argparse
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,7 +50,7 @@ class RelativeError(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, student: Tensor, teacher: Tensor, mean: Tensor, inverse: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, student: Tensor, teacher: Tensor, mean: Tensor, inverse: Tensor) -> Tensor:
         error = (student - teacher).mul_(inverse)
         thinned = teacher[:, :, ::2, ::2]
         energy = _square_sum((thinned - mean).mul_(inverse)) / thinned[0].numel()
@@ -59,7 +60,7 @@ class RelativeError(torch.autograd.Function):
         return loss
 
     @staticmethod
-    def backward(ctx, grad: Tensor):  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
         error, coefficient = ctx.saved_tensors
         return error * (coefficient * grad).to(error.dtype).view(-1, 1, 1, 1), None, None, None
 

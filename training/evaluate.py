@@ -185,28 +185,23 @@ def main() -> None:
     student, teacher = Trunk(weights).requires_grad_(False), Trunk(teacher_weights).requires_grad_(False)
     adds, all_adds = multiply_adds(weights), multiply_adds(teacher_weights)
     difference, scale = largest_difference(args.model, student)
-    report: dict[str, object] = {
-        "bytes": args.model.stat().st_size,
-        "multiply-adds": adds,
-        "multiply-adds of the teacher": all_adds,
-        "largest difference from ONNX Runtime": difference,
-        "natural": natural_figures(student, teacher, args.work, args.crops),
-        "ascent": {},
-    }
-    print(f"{report['bytes']} bytes; {adds / 1e6:.1f} M multiply-adds at 180 x 180, {adds / all_adds:.1%} of the teacher's")
+    natural = natural_figures(student, teacher, args.work, args.crops)
+    size = args.model.stat().st_size
+    print(f"{size} bytes; {adds / 1e6:.1f} M multiply-adds at 180 x 180, {adds / all_adds:.1%} of the teacher's")
     print(f"ONNX Runtime against PyTorch: {difference:.1e} at most, of values up to {scale:.0f}")
     print("\non crops of held-out photographs, per channel\n")
     print(f"{'layer':20}{'correlation mean':>18}{'median':>9}{'p10':>9}{'min':>9}{'R2 median':>12}")
-    for layer, f in report["natural"].items():
+    for layer, f in natural.items():
         values = [f[f"correlation {q}"] for q in ("mean", "median", "p10", "min")]
         print(f"{layer:20}{values[0]:18.4f}{values[1]:9.4f}{values[2]:9.4f}{values[3]:9.4f}{f['r2 median']:12.4f}")
     print("\nunder ascent: the teacher's activation on the student's picture, as a share of that on its own\n")
     print(f"{'layer':20}{'filters':>12}{'median':>9}{'p10':>9}{'min':>9}{'(filter)':>10}{'most raised':>13}{'overstated':>12}")
     ours: dict[str, dict[str, Tensor]] = {}
+    ascent: dict[str, dict[str, dict[str, float]]] = {}
     for layer in args.layers:
         ours |= ascents(weights, [layer], args.processes)
-        report["ascent"][layer] = ascent_figures(teacher, layer, ours[layer], theirs[layer])
-        for name, f in report["ascent"][layer].items():
+        ascent[layer] = ascent_figures(teacher, layer, ours[layer], theirs[layer])
+        for name, f in ascent[layer].items():
             print(
                 f"{layer:20}{name:>12}{f['share median']:9.3f}{f['share p10']:9.3f}{f['share min']:9.3f}{f['worst filter']:10d}"
                 f"{f['most raised']:13.3f}{f['own activation over the teacher' + chr(39) + 's, median']:12.3f}",
@@ -214,6 +209,14 @@ def main() -> None:
             )
         grid(ours[layer]["images"], args.work / f"student-{layer}.png")
         grid(theirs[layer]["images"], args.work / f"teacher-{layer}.png")
+    report = {
+        "bytes": size,
+        "multiply-adds": adds,
+        "multiply-adds of the teacher": all_adds,
+        "largest difference from ONNX Runtime": difference,
+        "natural": natural,
+        "ascent": ascent,
+    }
     (args.work / "figures.json").write_text(json.dumps(report, indent=1))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -30,7 +31,7 @@ class _Writer:
         self.nodes: list[NodeProto] = []
         self.initialisers: list[TensorProto] = []
 
-    def node(self, operator: str, layer: str, inputs: list[str], **attributes: object) -> str:
+    def node(self, operator: str, layer: str, inputs: list[str], **attributes: Any) -> str:
         self.nodes.append(helper.make_node(operator, inputs, [layer], name=layer, **attributes))
         return layer
 

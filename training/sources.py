@@ -53,11 +53,11 @@ RULES: list[Rule] = [
     # surfaces, mostly photographed, made for games; panoramas
     Rule("python3-skimage", r"data/(brick|grass|gravel)", "texture", 40),
     Rule("stellarium-data", r"landscapes/|scenery3d/", "texture", 24),
-    Rule("supertuxkart-data", r"\.(jpg|png)", "texture", 6),
-    Rule("ufoai-textures", r"textures/(?!.*_(nm|sm|gm|norm|rm)\.).*\.(jpg|png)", "texture", 4),
-    Rule("torcs-data", r"\.png", "texture", 5),
+    Rule("supertuxkart-data", r"\.(jpg|png)", "texture", 2),
+    Rule("ufoai-textures", r"textures/(?!.*_(nm|sm|gm|norm|rm)\.).*\.(jpg|png)", "texture", 2),
+    Rule("torcs-data", r"\.png", "texture", 2),
     Rule("palapeli-data", r"palapeli/backgrounds/", "texture", 20),
-    Rule("krita-data", r"krita/patterns/", "texture", 8),
+    Rule("krita-data", r"krita/patterns/", "texture", 3),
     # things on transparent ground, mostly photographed
     Rule("tuxpaint-stamps-default", r"/stamps/", "cutout", 14),
     # paintings, illustrations, abstract wallpapers
