@@ -7,6 +7,19 @@ import { reverse, transpose } from '../ir/fold.ts';
 import type { Attributes } from '../ir/graph.ts';
 import { float32, sizeOf, type Dims, type Tensor } from '../ir/tensor.ts';
 import type { Window } from '../ir/window.ts';
+import {
+  crop,
+  interleave,
+  type Pair,
+  type Part,
+  phase,
+  phasePositions,
+  sample,
+  shift,
+  type Spread,
+  spreadOf,
+  weave,
+} from './spread.ts';
 
 export interface Lowering {
   /** g where y > 0, else 0. */
@@ -15,6 +28,8 @@ export interface Lowering {
   convInput(b: Builder, g: Value, weights: Value, window: Window, group: number, x: Dims): Value;
   /** The values of `g` at every `strides`-th position of a tensor of dims `x`, zero elsewhere. */
   insertZeros(b: Builder, g: Value, strides: readonly number[], x: Dims): Value;
+  /** `g` cropped by `pads`, [top, left, bottom, right] of numbers that are zero or negative: the gradient of zero padding. */
+  crop(b: Builder, g: Value, pads: readonly number[]): Value;
   /** Gradient of a MaxPool with output y for its input x: each window's goes to the first element that equals the maximum. */
   maxPoolInput(b: Builder, g: Value, x: Value, y: Value, attributes: Attributes, window: Window): Value;
   /** `g` times a constant of one number a channel. */
@@ -32,12 +47,25 @@ export const cpuLowering: Lowering = {
   convInput(b, g, weights, window, group, x) {
     const unit = (list: readonly number[]): boolean => list.every((v) => v === 1);
     const w = weights.constant as Tensor<'float32'> | undefined;
-    if (w && group === 1 && w.dims.length === 4 && unit(window.dilations) && !unit(window.strides)) {
-      return phases(b, g, w, window, x);
-    }
-    if (!w || w.dims.length !== 4 || !unit(window.strides)) return transposed(b, g, weights, window, group, x);
-    // Stride 1: a Conv with the kernel flipped and its channels exchanged within each group, as fast as the forward one.
+    if (!w || w.dims.length !== 4) return transposed(b, g, weights, window, group, x);
     const [out, inGroup, ...kernel] = w.dims as [number, number, number, number];
+    const strided = !unit(window.strides);
+    // Padding that was spelled as a convolution.
+    if (!strided && group === out && unit(kernel) && w.data.every((v) => v === 1))
+      return crop(
+        b,
+        g,
+        window.pads.map((p) => -p),
+      );
+    const [stride, same] = [window.strides[0]!, window.strides[0] === window.strides[1]];
+    if (group === 1 && same && unit(window.dilations)) {
+      const spread = spreadOf(g);
+      // Interleaving afterwards pays where there are fewer channels then.
+      const fewer = spread && inGroup <= out && stride * spread.stride <= 4 ? spread : undefined;
+      if (strided || fewer) return phased(b, g, w, window, x, fewer);
+    }
+    if (strided) return transposed(b, g, weights, window, group, x);
+    // Stride 1: a Conv with the kernel flipped and its channels exchanged within each group, as fast as the forward one.
     const split: Tensor = { ...w, dims: [group, out / group, inGroup, ...kernel] };
     const exchanged = reverse(transpose(split, [0, 2, 1, 3, 4]), [3, 4]);
     const flipped = { ...exchanged, dims: [group * inGroup, out / group, ...kernel] } as Tensor;
@@ -50,21 +78,26 @@ export const cpuLowering: Lowering = {
     };
     const grown = b.conv(g, b.constant(flipped), undefined, attributes);
     // Padding wider than the kernel reaches: what fell on it is cropped away.
-    const crop = full.map((p) => Math.min(p, 0));
-    return crop.some((p) => p < 0) ? b.pad(grown, [0, 0, crop[0]!, crop[1]!, 0, 0, crop[2]!, crop[3]!]) : grown;
+    return crop(
+      b,
+      grown,
+      full.map((p) => Math.min(p, 0)),
+    );
   },
 
-  // Two products with 0/1 matrices: cheaper than any Pad, Resize or Scatter here.
+  // One product with a 0/1 matrix, which places a row's values and the zero rows after it: cheaper than any Pad, Resize or Scatter.
   insertZeros(b, g, strides, x) {
-    const place = (to: number, from: number, stride: number): Tensor<'float32'> => {
-      const data = new Float32Array(to * from);
-      for (let i = 0; i < from; i++) data[i * stride * from + i] = 1;
-      return float32(data, [to, from]);
-    };
-    const [h, w] = [x[2]!, x[3]!];
-    const columns = transpose(place(w, g.dims[3]!, strides[1]!), [1, 0]);
-    return b.matmul(b.constant(place(h, g.dims[2]!, strides[0]!)), b.matmul(g, b.constant(columns)));
+    const [n, c, rows, columns] = g.dims as [number, number, number, number];
+    const [down, across] = strides as Pair;
+    const width = x[3]!;
+    const place = new Float32Array(columns * down * width);
+    for (let i = 0; i < columns; i++) place[i * down * width + i * across] = 1;
+    const placed = b.matmul(g, b.constant(float32(place, [columns, down * width])));
+    // Blocked, for the sum with what is blocked that nearly always follows.
+    return shift(b, b.reshape(placed, [n, c, rows * down, width]), 0, 0, [x[2]!, width], true);
   },
+
+  crop,
 
   maxPoolInput(b, g, x, y, attributes, window) {
     const [kernel, stride] = [window.kernel[0]!, window.strides[0]!];
@@ -102,33 +135,85 @@ function transposed(b: Builder, g: Value, weights: Value, window: Window, group:
 }
 
 /**
- * Strided Conv, gradient for the input, as one stride-1 Conv: the input positions of equal remainder modulo the stride form a
- * phase, and each phase is a small convolution of g. All phases are computed at once as extra channels and interleaved by
- * DepthToSpace. With J = j + pad = s q + r:  dx[J] = Σ_t w[r + s t] g[q − t].
+ * Strided Conv, gradient for the input, as stride-1 Convs: the input positions of equal remainder modulo the stride S form a phase,
+ * and each phase is a small convolution of g; {@link weave} interleaves them. Where g is itself known by its phases modulo s
+ * (row f = s q + a), so is the result, modulo M = S s: with J = j + pad = M (q + d) + m,  dx[J] = Σ w[M d + m − S a] g[s q + a].
  */
-function phases(b: Builder, g: Value, w: Tensor<'float32'>, window: Window, x: Dims): Value {
-  const [out, channels, kh, kw] = w.dims as [number, number, number, number];
-  const [sh, sw] = window.strides as [number, number];
-  const [th, tw] = [Math.ceil(kh / sh), Math.ceil(kw / sw)];
-  if (sh !== sw) return transposed(b, g, b.constant(w), window, 1, x);
-  const kernel = new Float32Array(channels * sh * sw * out * th * tw);
-  for (let c = 0; c < channels; c++)
-    for (let o = 0; o < out; o++)
-      for (let y = 0; y < kh; y++)
-        for (let z = 0; z < kw; z++) {
-          const phase = (c * sh + (y % sh)) * sw + (z % sw);
-          const tap = (th - 1 - Math.floor(y / sh)) * tw + (tw - 1 - Math.floor(z / sw));
-          kernel[(phase * out + o) * th * tw + tap] = w.data[((o * channels + c) * kh + y) * kw + z]!;
-        }
-  const [q, r] = [0, 1].map((i) =>
-    Math.ceil((x[2 + i]! + window.pads[i]! + window.pads[i + 2]!) / window.strides[i]!),
-  ) as [number, number];
-  const pads = [th - 1, tw - 1, q - g.dims[2]!, r - g.dims[3]!];
-  const packed = b.conv(g, b.constant(float32(kernel, [channels * sh * sw, out, th, tw])), undefined, { pads });
-  const padded = b.one('DepthToSpace', [packed], { blocksize: sh, mode: 'CRD' });
+function phased(b: Builder, g: Value, w: Tensor<'float32'>, window: Window, x: Dims, spread?: Spread): Value {
+  const channels = w.dims[1]!;
+  const stride = window.strides[0]! * (spread?.stride ?? 1);
+  const size = [0, 1].map((i) => Math.ceil((x[2 + i]! + window.pads[i]! + window.pads[i + 2]!) / stride)) as [
+    number,
+    number,
+  ];
+  const given = phasePositions(spread?.stride ?? 1).flatMap((at) => {
+    const value = spread ? phase(b, spread, ...at) : g;
+    return value ? [{ value, at }] : [];
+  });
+  /** Some phases of dx, side by side as channels. */
+  const compute = (wanted: readonly Pair[]): Value | undefined =>
+    given
+      .flatMap(({ value, at }) => {
+        const part = phaseKernel(w, window.strides[0]!, stride, at, wanted);
+        if (!part) return [];
+        const { kernel, first, last } = part;
+        const pads = [...last, ...size.map((s, i) => s - value.dims[2 + i]! - first[i]!)];
+        return [b.conv(value, b.constant(kernel), undefined, { pads })];
+      })
+      .reduce<Value | undefined>((sum, v) => (sum ? b.add(sum, v) : v), undefined);
+  const positions = phasePositions(stride);
   const [top, left] = window.pads as [number, number];
-  if (top === 0 && left === 0 && padded.dims[2] === x[2] && padded.dims[3] === x[3]) return padded;
-  return b.slice(padded, [top, left], [top + x[2]!, left + x[3]!], [2, 3]);
+  // Each phase has its own reach. Alone it costs no multiplication by zero, but the kernels compute sixteen channels at a time.
+  if (channels % 16 !== 0) return weave(b, compute(positions)!, stride, [top, left], x);
+  const parts = positions.flatMap(([row, column]) => {
+    const value = compute([[row, column]]);
+    return value ? [{ value, top: row - top, left: column - left }] : [];
+  });
+  return interleave(b, { stride, dims: x, parts });
+}
+
+/**
+ * Kernel from phase `at` of g to the `wanted` phases of dx, flipped for a Conv, and the first and last distance d that it spans on
+ * each axis. Undefined where it is empty.
+ */
+function phaseKernel(
+  w: Tensor<'float32'>,
+  stride: number,
+  modulus: number,
+  at: Pair,
+  wanted: readonly Pair[],
+): { kernel: Tensor<'float32'>; first: Pair; last: Pair } | undefined {
+  const [out, channels, ...size] = w.dims as [number, number, number, number];
+  const spans = size.map((k, axis) => {
+    const from = stride * at[axis]!;
+    const phases = wanted.map((p) => p[axis]!);
+    return [
+      Math.min(...phases.map((m) => Math.ceil((from - m) / modulus))),
+      Math.max(...phases.map((m) => Math.floor((from + k - 1 - m) / modulus))),
+    ] as const;
+  });
+  const [[top, bottom], [left, right]] = spans as [Pair, Pair];
+  const [height, width] = [bottom - top + 1, right - left + 1];
+  if (height <= 0 || width <= 0) return undefined;
+  const kernel = new Float32Array(wanted.length * channels * out * height * width);
+  wanted.forEach(([row, column], i) => {
+    for (let d = top; d <= bottom; d++) {
+      for (let e = left; e <= right; e++) {
+        const [y, x] = [modulus * d + row - stride * at[0], modulus * e + column - stride * at[1]];
+        if (y < 0 || y >= size[0]! || x < 0 || x >= size[1]!) continue;
+        const tap = (bottom - d) * width + (right - e);
+        for (let c = 0; c < channels; c++)
+          for (let o = 0; o < out; o++)
+            kernel[((i * channels + c) * out + o) * height * width + tap] =
+              w.data[((o * channels + c) * size[0]! + y) * size[1]! + x]!;
+      }
+    }
+  });
+  return {
+    kernel: float32(kernel, [wanted.length * channels, out, height, width]),
+    first: [top, left],
+    last: [bottom, right],
+  };
 }
 
 /** The general spelling, for every window: MaxPool's own indices, and a scatter that adds up the wins of overlapping windows. */
@@ -140,48 +225,25 @@ function byIndices(b: Builder, g: Value, x: Value, attributes: Attributes): Valu
 }
 
 /**
- * For each tap of the window, in order: the elements under it (a one-hot depthwise convolution), a 0/1 mask of those that equal
- * the maximum and that no earlier tap has taken, and the gradient through it. Taps of equal remainder modulo the stride land on the
- * same phase of the input, each shifted by whole strides; DepthToSpace interleaves the phases. All but that stays blocked.
+ * For each tap of the window, in order: the elements under it, whether they equal the maximum, and the gradient where they do; it
+ * is passed on to later taps where they do not, so that of equal elements the first takes it. Taps that fall on the same phase of x
+ * share its samples. All of it stays blocked.
  */
 function byTaps(b: Builder, g: Value, x: Value, y: Value, kernel: number, stride: number): Value {
-  const [, channels, height, width] = x.dims as [number, number, number, number];
-  const oneHot = (side: number, row: number, column: number): Value => {
-    const data = new Float32Array(channels * side * side);
-    for (let c = 0; c < channels; c++) data[(c * side + row) * side + column] = 1;
-    return b.constant(float32(data, [channels, 1, side, side]));
-  };
-  const negative = b.conv(y, b.constant(float32(new Float32Array(channels).fill(-1), [channels, 1, 1, 1])), undefined, {
-    group: channels,
-  });
-  const [rows, columns] = [Math.ceil(height / stride), Math.ceil(width / stride)];
-  const reach = Math.ceil(kernel / stride);
-  const phases: (Value | undefined)[] = Array.from({ length: stride * stride }, () => undefined);
-  let taken: Value | undefined;
-  for (let row = 0; row < kernel; row++) {
-    for (let column = 0; column < kernel; column++) {
-      const under = b.conv(x, oneHot(kernel, row, column), undefined, { strides: [stride, stride], group: channels });
-      // Zero for the maximum, and less for all else.
-      const behind = b.add(under, negative);
-      let hit = b.one('HardSigmoid', [behind], { alpha: 1e30, beta: 1 });
-      if (taken) hit = b.mul(hit, b.one('HardSigmoid', [taken], { alpha: -1, beta: 1 }));
-      taken = taken ? b.add(taken, hit) : hit;
-      const [down, across] = [Math.floor(row / stride), Math.floor(column / stride)];
-      const pads = [reach - 1, reach - 1, rows - g.dims[2]!, columns - g.dims[3]!];
-      const moved = b.conv(b.mul(g, hit), oneHot(reach, reach - 1 - down, reach - 1 - across), undefined, {
-        pads,
-        group: channels,
-      });
-      const phase = (row % stride) * stride + (column % stride);
-      const earlier = phases[phase];
-      phases[phase] = earlier ? b.add(earlier, moved) : moved;
-    }
+  const channels = x.dims[1]!;
+  const minus = b.constant(float32(new Float32Array(channels).fill(-1), [channels, 1, 1, 1]));
+  const negative = b.conv(y, minus, undefined, { group: channels });
+  const parts: Part[] = [];
+  let left = g;
+  for (const [row, column] of phasePositions(kernel)) {
+    const samples = sample(b, x, stride, row % stride, column % stride);
+    const [down, right] = [Math.floor(row / stride), Math.floor(column / stride)];
+    const under = shift(b, samples, -down, -right, [g.dims[2]!, g.dims[3]!]);
+    // Zero for the maximum, and less for all else.
+    const behind = b.add(under, negative);
+    const hit = b.one('HardSigmoid', [behind], { alpha: 1e30, beta: 1 });
+    parts.push({ value: b.mul(left, hit), top: row, left: column });
+    left = b.mul(left, b.one('HardSigmoid', [behind], { alpha: -1e30, beta: 0 }));
   }
-  const zero = b.expand(b.float(0), [1, channels, rows, columns]);
-  const joined = b.concat(
-    phases.map((p) => p ?? zero),
-    1,
-  );
-  const full = b.one('DepthToSpace', [joined], { blocksize: stride, mode: 'DCR' });
-  return b.slice(full, [0, 0], [height, width], [2, 3]);
+  return interleave(b, { stride, dims: x.dims, parts });
 }

@@ -39,7 +39,7 @@ export const movement: Readonly<Record<string, Rule>> = {
       ),
     ];
   },
-  Pad: ({ b, g, inputs, node }) => {
+  Pad: ({ b, g, inputs, node, lower }) => {
     const mode = (node.attributes['mode'] as string | undefined) ?? 'constant';
     if (mode !== 'constant')
       throw new PhospheneError('unsupported-op', `Pad ${node.name}: no gradient for its mode \`${mode}\``, {
@@ -54,7 +54,8 @@ export const movement: Readonly<Record<string, Rule>> = {
       back[axis] = -pads[i]!;
       back[axis + rank] = -pads[i + axes.length]!;
     });
-    return [b.pad(g, back)];
+    const spatial = rank === 4 && back.every((p, i) => p <= 0 && (i % 4 >= 2 || p === 0));
+    return [spatial ? lower.crop(b, g, [...back.slice(2, 4), ...back.slice(6)]) : b.pad(g, back)];
   },
   Slice: ({ b, g, inputs: [x, starts, ends, axes, steps], node, lower }) => {
     const ranges = sliceRanges(x!.dims, numbers(starts)!, numbers(ends)!, numbers(axes), numbers(steps));

@@ -1,7 +1,7 @@
 /** @file An objective is a function from a layer's activation to one scalar to be raised. */
 import type { Builder, Value } from '../ir/builder.ts';
 import { PhospheneError } from '../errors.ts';
-import { tensor } from '../ir/tensor.ts';
+import { float32, sizeOf, type Tensor, tensor } from '../ir/tensor.ts';
 
 /** Adds the objective for the activation [1, c, h, w] (or [1, c]); `channel` is an int64 scalar that is fed at run time. */
 export type Objective = (b: Builder, activation: Value, channel: Value) => Value;
@@ -23,17 +23,8 @@ export function channelMean(border: number): Objective {
         { layer: activation.name, size, border },
       );
     }
-    const axes = size.map((_, i) => i + 2);
-    const centre =
-      border > 0 && size.length > 0
-        ? b.slice(
-            activation,
-            size.map(() => border),
-            size.map((d) => d - border),
-            axes,
-          )
-        : activation;
-    // Multiplying by a fed one-hot vector keeps one program for all channels; its gradient needs no scatter.
+    // Multiplying by a fed one-hot vector keeps one program for all channels; its gradient needs no scatter, and
+    // that of zero weights no padding.
     const index = b.constant(
       tensor(
         'int64',
@@ -42,7 +33,23 @@ export function channelMean(border: number): Objective {
       ),
     );
     const selector = b.cast(b.equal(index, channel), 'float32');
-    const count = size.reduce((n, d) => n * (d - 2 * border), 1);
-    return b.mul(b.sum(b.mul(centre, selector), undefined, false), 1 / count);
+    return b.sum(b.mul(activation, b.mul(selector, b.constant(centre(size, border)))), undefined, false);
   };
+}
+
+/** One over their number at the positions that are at least `border` away from every side, zero at the others; [1, 1, …size]. */
+function centre(size: readonly number[], border: number): Tensor {
+  const share = 1 / size.reduce((n, d) => n * (d - 2 * border), 1);
+  const inside = (flat: number): boolean =>
+    size.reduceRight(
+      ({ rest, all }, d) => ({
+        rest: Math.floor(rest / d),
+        all: all && rest % d >= border && rest % d < d - border,
+      }),
+      { rest: flat, all: true },
+    ).all;
+  return float32(
+    Float32Array.from({ length: sizeOf(size) }, (_, i) => (inside(i) ? share : 0)),
+    [1, 1, ...size],
+  );
 }

@@ -1,0 +1,80 @@
+/**
+ * @file Gradients that stay in phases from one strided window to the one before it, over strides, kernels, pads and numbers of
+ * channels: few channels are computed at once, sixteen phase by phase.
+ */
+import { describe, it } from 'vitest';
+import { checkGradient, combinations, noise, titled } from '../check.ts';
+
+const pair = (v: number): [number, number] => [v, v];
+
+describe('strided convolution with sixteen channels', () => {
+  const cases = combinations({
+    stride: [2, 3],
+    kernel: [1, 2, 3, 4, 7],
+    pads: [
+      [0, 0, 0, 0],
+      [1, 1, 1, 1],
+      [0, 2, 3, 1],
+    ],
+    size: [
+      [7, 9],
+      [8, 8],
+    ],
+  });
+  it.each(cases.map((c) => [titled(c), c] as const))('%s', async (_, { stride, kernel, pads, size }) => {
+    await checkGradient(
+      (b, [x]) => b.conv(x!, noise(b, [3, 16, kernel, kernel]), undefined, { strides: pair(stride), pads }),
+      [{ dims: [1, 16, ...size] }],
+      { directions: 1 },
+    );
+  });
+});
+
+describe('max pooling after padding after a convolution', () => {
+  const cases = combinations({
+    window: [
+      { kernel: 2, stride: 2 },
+      { kernel: 3, stride: 2 },
+      { kernel: 3, stride: 3 },
+      { kernel: 2, stride: 3 },
+    ],
+    padding: [
+      [0, 0, 0, 0],
+      [1, 1, 1, 1],
+      [0, 1, 2, 0],
+      [2, 0, 0, 3],
+    ],
+    convolution: [
+      { kernel: 7, stride: 2, channels: 2 },
+      { kernel: 4, stride: 1, channels: 2 },
+      { kernel: 1, stride: 1, channels: 3 },
+      { kernel: 3, stride: 2, channels: 16 },
+      { kernel: 3, stride: 1, channels: 17 },
+    ],
+    asConvolution: [false, true],
+  }).filter(({ window, convolution }) => window.stride * convolution.stride <= 4 || convolution.channels === 2);
+  it.each(cases.map((c) => [titled(c), c] as const))(
+    '%s',
+    async (_, { window, padding, convolution, asConvolution }) => {
+      const { kernel, stride, channels } = convolution;
+      const out = Math.min(channels, 16);
+      await checkGradient(
+        (b, [x]) => {
+          const y = b.conv(x!, noise(b, [out, channels, kernel, kernel]), undefined, {
+            strides: pair(stride),
+            pads: [1, 2, 0, 1].map((p) => Math.min(p, kernel - 1)),
+          });
+          const [top, left, bottom, right] = padding as [number, number, number, number];
+          const ones = b.constant({ dtype: 'float32', dims: [out, 1, 1, 1], data: new Float32Array(out).fill(1) });
+          const padded = asConvolution
+            ? b.conv(y, ones, undefined, { pads: padding, group: out })
+            : b.pad(y, [0, 0, top, left, 0, 0, bottom, right]);
+          return b.one('MaxPool', [padded], { kernel_shape: pair(window.kernel), strides: pair(window.stride) });
+        },
+        [{ dims: [1, channels, 13, 14] }],
+        // A short step: no element may overtake another.
+        { directions: 1, op: 'MaxPool', step: 1e-4, tolerance: 3e-3 },
+      );
+    },
+  );
+});
