@@ -233,12 +233,14 @@ function byTaps(b: Builder, g: Value, x: Value, y: Value, kernel: number, stride
   const channels = x.dims[1]!;
   const minus = b.constant(float32(new Float32Array(channels).fill(-1), [channels, 1, 1, 1]));
   const negative = b.conv(y, minus, undefined, { group: channels });
+  const reached = Math.min(kernel, stride);
+  const samples = phasePositions(reached).map(([row, column]) => sample(b, x, stride, row, column));
   const parts: Part[] = [];
   let left = g;
   for (const [row, column] of phasePositions(kernel)) {
-    const samples = sample(b, x, stride, row % stride, column % stride);
     const [down, right] = [Math.floor(row / stride), Math.floor(column / stride)];
-    const under = shift(b, samples, -down, -right, [g.dims[2]!, g.dims[3]!]);
+    const sampled = samples[(row % stride) * reached + (column % stride)]!;
+    const under = shift(b, sampled, -down, -right, [g.dims[2]!, g.dims[3]!]);
     // Zero for the maximum, and less for all else.
     const behind = b.add(under, negative);
     const hit = b.one('HardSigmoid', [behind], { alpha: 1e30, beta: 1 });
