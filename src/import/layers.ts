@@ -109,7 +109,7 @@ export class LayerBuilder {
   }
 
   #weight(layer: string, weight: string, dims: readonly number[]): Tensor<'float32'> {
-    if (!this.#weights) return float32(new Float32Array(sizeOf(dims)), dims);
+    if (!this.#weights) return float32(zeros(sizeOf(dims)), dims);
     const found = this.#weights.read(layer, weight);
     const { source } = this.#weights;
     if (!found) {
@@ -128,4 +128,13 @@ export class LayerBuilder {
     }
     return found;
   }
+}
+
+/** What {@link zeros} gives views of. */
+let blank = new Float32Array(0);
+
+/** Weights of a topology without weights: views of one array, so that listing a large network allocates nearly nothing. */
+function zeros(count: number): Float32Array {
+  if (blank.length < count) blank = new Float32Array(count);
+  return blank.subarray(0, count);
 }
