@@ -142,14 +142,18 @@ function transposed(b: Builder, g: Value, weights: Value, window: Window, group:
 function phased(b: Builder, g: Value, w: Tensor<'float32'>, window: Window, x: Dims, spread?: Spread): Value {
   const channels = w.dims[1]!;
   const stride = window.strides[0]! * (spread?.stride ?? 1);
-  const size = [0, 1].map((i) => Math.ceil((x[2 + i]! + window.pads[i]! + window.pads[i + 2]!) / stride)) as [
-    number,
-    number,
-  ];
   const given = phasePositions(spread?.stride ?? 1).flatMap((at) => {
     const value = spread ? phase(b, spread, ...at) : g;
     return value ? [{ value, at }] : [];
   });
+  // As many rows as dx has; or, where g reaches further, as many as the padding allows.
+  const size = [0, 1].map((i) => {
+    const begin = x[2 + i]! + window.pads[i]!;
+    const needed = Math.ceil(begin / stride);
+    return given.every(({ value }) => value.dims[2 + i]! < needed)
+      ? needed
+      : Math.ceil((begin + window.pads[i + 2]!) / stride);
+  }) as [number, number];
   /** Some phases of dx, side by side as channels. */
   const compute = (wanted: readonly Pair[]): Value | undefined =>
     given
