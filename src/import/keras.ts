@@ -36,6 +36,10 @@ export function kerasModel(options: KerasModelOptions): Model {
     preprocess,
     defaultLayer,
     layers,
+    outline(size): Graph {
+      const b = new Builder();
+      return b.graph(build(b, size, undefined).layers.map((l) => b.value(l.name)));
+    },
     cut(layer, size): Graph {
       const known = layers(size);
       // Asked before any weight is read: a misspelt name should not cost a second.
@@ -43,7 +47,7 @@ export function kerasModel(options: KerasModelOptions): Model {
       if (!weights) throw new PhospheneError('missing-weights', `${name}: no weights were given`);
       const b = new Builder();
       build(b, size, weights, layer);
-      return b.graph({ [layer]: b.value(layer) });
+      return b.graph([b.value(layer)]);
     },
   };
 }

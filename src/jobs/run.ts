@@ -15,6 +15,7 @@ import type { Raster } from '../output/raster.ts';
 import { diagnoses, type Diagnosis } from '../render/ascend.ts';
 import type { Settings } from '../render/presets.ts';
 import { checkMemory, stepGraph } from '../render/step.ts';
+import { reaching } from '../render/targets.ts';
 import { VERSION } from '../version.ts';
 import { ensureFolder, sweepTemporaries, writeWhole } from './files.ts';
 import { pool } from './pool.ts';
@@ -76,7 +77,7 @@ export function channelsOf(
   const at = layers.findIndex((l) => l.name === layer);
   if (at < 0) {
     // Cutting says why, where the layer exists but lies beyond an operator that is not supported.
-    model.cut(layer, settings);
+    reaching(model, settings, () => model.cut(layer, settings));
     throw unknownLayer(model.name, layer, layers);
   }
   checkMemory(layers.slice(0, at + 1), freemem() / workers);
@@ -96,7 +97,9 @@ function prepare(model: Model, { layer, channels, settings, workers }: RenderOpt
   const count = channelsOf(model, layer, settings, workers);
   const outside = channels.find((c) => !Number.isInteger(c) || c < 0 || c >= count);
   if (outside !== undefined) throw outOfRange(layer, outside, count);
-  return stepGraph(model.cut(layer, settings), { objective: channelMean(settings.border) });
+  return reaching(model, settings, () =>
+    stepGraph(model.cut(layer, settings), { objective: channelMean(settings.border) }),
+  );
 }
 
 async function* stream(

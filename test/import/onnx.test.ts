@@ -14,6 +14,7 @@ import { decodeOnnx, encodeOnnx } from '../../src/ir/onnx.ts';
 import { ModelProtoSchema } from '../../src/ir/onnx_pb.ts';
 import { float32, sizeOf, type Tensor } from '../../src/ir/tensor.ts';
 import { Random } from '../../src/random.ts';
+import { targets } from '../../src/render/targets.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import { noise } from '../check.ts';
 import { readNpy } from '../npy.ts';
@@ -152,6 +153,7 @@ function use(bytes: Uint8Array): Graph {
   const model = fromOnnx(bytes, { name: 'broken', hash: '' });
   const size = { height: 16, width: 16 };
   const layers = model.layers(size);
+  targets(model, size);
   return model.cut(layers.at(-1)!.name, size);
 }
 
