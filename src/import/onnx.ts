@@ -5,7 +5,7 @@ import type { Graph, Node } from '../ir/graph.ts';
 import { decodeOnnx, decodeTensor, nodesOf, openInfo } from '../ir/onnx.ts';
 import { normalAxis } from '../ir/shape.ts';
 import { float32, int64, sizeOf, type Tensor } from '../ir/tensor.ts';
-import { windowOf } from '../ir/window.ts';
+import { floored, windowOf } from '../ir/window.ts';
 import type { Layer } from './layers.ts';
 import { IMAGE, type Model, type Preprocess, preprocessed, type Size, unknownLayer } from './model.ts';
 
@@ -155,15 +155,15 @@ function replay(b: Builder, node: Node, opset: number, resolve: (name: string) =
     case 'Conv':
     case 'MaxPool':
     case 'AveragePool':
-      // Pads as numbers: ONNX Runtime's SAME fails where a stride is wider than its kernel.
-      if ((attributes['auto_pad'] ?? 'NOTSET') !== 'NOTSET') {
+      // Pads as numbers: ONNX Runtime's SAME fails where a stride is wider than its kernel, and what is the last window of ceil
+      // mode depends on the operator set and the engine.
+      if ((attributes['auto_pad'] ?? 'NOTSET') !== 'NOTSET' || attributes['ceil_mode'] === 1) {
         const kernel = op === 'Conv' ? inputs[1]!.dims.slice(2) : (attributes['kernel_shape'] as readonly number[]);
-        return b.op(
-          op,
-          inputs,
-          { ...without('auto_pad'), pads: windowOf(attributes, kernel, inputs[0]!.dims.slice(2)).pads },
-          options,
-        );
+        const size = inputs[0]!.dims.slice(2);
+        const window = windowOf(attributes, kernel, size);
+        const { pads, ceil } = window.ceil ? floored(window, size, attributes['count_include_pad'] === 1) : window;
+        const mode = ceil ? { ceil_mode: 1 } : {};
+        return b.op(op, inputs, { ...without('auto_pad', 'ceil_mode'), ...mode, pads }, options);
       }
       break;
     case 'Dropout':
