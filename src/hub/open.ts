@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { PhospheneError } from '../errors.ts';
+import { explained } from '../filesystem.ts';
 import { kerasModel, type Topology } from '../import/keras.ts';
 import { openWeights, type WeightFile } from '../import/keras-weights.ts';
 import type { Model } from '../import/model.ts';
@@ -76,17 +77,11 @@ export async function openModel(name: string, options: OpenOptions = {}): Promis
 async function openOnnx(path: string, name: string, defaultLayer?: string): Promise<OpenModel> {
   let bytes: Uint8Array;
   try {
-    if (!(await stat(path)).isFile()) throw new PhospheneError('filesystem', `${path}: not a file`);
+    if (!(await stat(path)).isFile())
+      throw new PhospheneError('filesystem', `${path} cannot be read: not a file`, { path });
     bytes = await readFile(path);
   } catch (error) {
-    if (error instanceof PhospheneError) throw error;
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new PhospheneError(
-      'filesystem',
-      `${path}: ${missing ? 'there is no such file' : (error as Error).message}; the models known by name are ${modelNames.join(', ')}`,
-      { path },
-      error,
-    );
+    throw explained(error, path, 'cannot be read', `the models known by name are ${modelNames.join(', ')}`);
   }
   const model = fromOnnx(bytes, { name, hash: createHash('sha256').update(bytes).digest('hex') });
   return { ...model, ...(defaultLayer ? { defaultLayer } : {}), close: () => {} };
