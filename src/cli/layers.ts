@@ -1,6 +1,6 @@
 /** @file phosphene layers: what there is to see in a model. */
 import { defineCommand } from 'citty';
-import { openModel } from '../hub/open.ts';
+import { listModel } from '../hub/open.ts';
 import { targets } from '../render/targets.ts';
 import { parseSize } from './parse.ts';
 import { modelArgs } from './shared.ts';
@@ -13,11 +13,10 @@ export default defineCommand({
   },
   args: modelArgs,
   async run({ args }) {
-    const model = await openModel(args.model, { listOnly: true });
+    const model = await listModel(args.model);
     const size = parseSize(args.size) ?? { height: 180, width: 180 };
     const layers = model.layers(size);
     const possible = new Set(targets(model, size).map((l) => l.name));
-    model.close();
     const rows = layers.map((l) => ({ ...l, dims: l.dims.slice(1), target: possible.has(l.name) }));
     if (args.json) {
       process.stdout.write(`${JSON.stringify({ model: model.name, layers: rows }, undefined, 1)}\n`);

@@ -3,7 +3,16 @@ import { PhospheneError } from '../errors.ts';
 import { Builder, type Value } from '../ir/builder.ts';
 import type { Graph } from '../ir/graph.ts';
 import { type Layer, LayerBuilder } from './layers.ts';
-import { checkSize, IMAGE, type Model, type Preprocess, preprocessed, type Size, unknownLayer } from './model.ts';
+import {
+  checkSize,
+  IMAGE,
+  type Model,
+  type Preprocess,
+  preprocessed,
+  remembered,
+  type Size,
+  unknownLayer,
+} from './model.ts';
 import type { WeightSource } from './weights.ts';
 
 /** A network as calls on a layer builder: what is built after the target is reached is never reached. */
@@ -29,7 +38,7 @@ export function kerasModel(options: KerasModelOptions): Model {
     layers.run(() => topology(layers, preprocessed(b, image, preprocess)));
     return layers;
   };
-  const layers = (size: Size): readonly Layer[] => build(new Builder(), size, undefined).layers;
+  const layers = remembered((size): readonly Layer[] => build(new Builder(), size, undefined).layers);
   return {
     name,
     hash,

@@ -58,6 +58,15 @@ export function preprocessed(b: Builder, image: Value, preprocess: Preprocess): 
   return b.conv(image, b.constant(float32(kernel, [3, 3, 1, 1])), b.float(shift));
 }
 
+/** Remembers what `list` gave for the last size: one start asks for the layers several times. */
+export function remembered<T>(list: (size: Size) => T): (size: Size) => T {
+  let last: { readonly height: number; readonly width: number; readonly value: T } | undefined;
+  return ({ height, width }) => {
+    if (last?.height !== height || last.width !== width) last = { height, width, value: list({ height, width }) };
+    return last.value;
+  };
+}
+
 export function unknownLayer(model: string, layer: string, layers: readonly Layer[]): PhospheneError {
   const names = layers.map((l) => l.name);
   return new PhospheneError(

@@ -7,7 +7,7 @@ import { normalAxis } from '../ir/shape.ts';
 import { float32, int64, sizeOf, type Tensor } from '../ir/tensor.ts';
 import { floored, windowOf } from '../ir/window.ts';
 import type { Layer } from './layers.ts';
-import { IMAGE, type Model, type Preprocess, preprocessed, type Size, unknownLayer } from './model.ts';
+import { IMAGE, type Model, type Preprocess, preprocessed, remembered, type Size, unknownLayer } from './model.ts';
 
 export interface OnnxOptions {
   readonly name: string;
@@ -87,7 +87,7 @@ export function fromOnnx(bytes: Uint8Array, options: OnnxOptions): Model {
     hash: options.hash,
     preprocess,
     defaultLayer: graph.output[0]?.name ?? '',
-    layers: (size) => build(new Builder(), size).layers,
+    layers: remembered((size) => build(new Builder(), size).layers),
     outline(size): Graph {
       const b = new Builder();
       return b.graph(build(b, size).outputs);

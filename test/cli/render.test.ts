@@ -129,6 +129,7 @@ describe('phosphene render', () => {
     ['an absurd size', ['render', '--size', '60000'], 'GiB'],
     ['a size too small for the border', ['render', '--size', '60'], 'border of 2'],
     ['a crop that leaves nothing', ['render', '--crop', '90'], 'leave nothing'],
+    ['a negative margin', ['render', '--margin=-1'], 'margin: -1 found'],
     ['missing weights', ['render', 'resnet50v2', '--weights', 'nowhere.h5'], 'nowhere.h5'],
     ['an output folder inside a file', ['render', '--out', 'package.json/out'], 'package.json'],
   ])('refuses %s with code 2 and leaves nothing behind', async (_, args, message) => {
