@@ -1,6 +1,7 @@
 /** @file phosphene layers: what there is to see in a model. */
 import { defineCommand } from 'citty';
-import { openModel } from '../hub/open.ts';
+import { listModel } from '../hub/open.ts';
+import { targets } from '../render/targets.ts';
 import { parseSize } from './parse.ts';
 import { modelArgs } from './shared.ts';
 
@@ -12,11 +13,11 @@ export default defineCommand({
   },
   args: modelArgs,
   async run({ args }) {
-    const model = await openModel(args.model, { listOnly: true });
-    const layers = model.layers(parseSize(args.size) ?? { height: 180, width: 180 });
-    model.close();
-    // Anything with channels that depends on the image can be ascended.
-    const rows = layers.map((l) => ({ ...l, dims: l.dims.slice(1), target: l.dims.length >= 2 }));
+    const model = await listModel(args.model);
+    const size = parseSize(args.size) ?? { height: 180, width: 180 };
+    const layers = model.layers(size);
+    const possible = new Set(targets(model, size).map((l) => l.name));
+    const rows = layers.map((l) => ({ ...l, dims: l.dims.slice(1), target: possible.has(l.name) }));
     if (args.json) {
       process.stdout.write(`${JSON.stringify({ model: model.name, layers: rows }, undefined, 1)}\n`);
       return;

@@ -1,7 +1,7 @@
 /** @file phosphene render: pictures of what filters see. */
 import { defineCommand } from 'citty';
 import { resolve } from 'node:path';
-import { openModel } from '../hub/open.ts';
+import { listModel } from '../hub/open.ts';
 import { ensureWeights } from '../hub/weights.ts';
 import { channelsOf, run } from '../jobs/run.ts';
 import { diagnoses } from '../render/ascend.ts';
@@ -73,14 +73,13 @@ export default defineCommand({
       const columns = positive('columns', args.columns);
       const margin = parseNumber('margin', args.margin, true)!;
       const weights = args.weights;
-      // Names and numbers are checked against the bare topology, before anything is read or downloaded.
-      const bare = await openModel(args.model, { listOnly: true });
-      const layer = args.layer ?? bare.defaultLayer;
-      const count = channelsOf(bare, layer, settings, workers);
+      // Names and numbers are checked against the list of layers, before any weights are read or downloaded.
+      const listed = await listModel(args.model);
+      const layer = args.layer ?? listed.defaultLayer;
+      const count = channelsOf(listed, layer, settings, workers);
       const channels = parseFilters(args.filters ?? (count > 64 ? '0-63' : 'all'), layer, count);
-      bare.close();
 
-      const model = await openModel(args.model, {
+      const model = await listed.open({
         weights,
         fetchWeights: (name) =>
           ensureWeights(name, {

@@ -1,4 +1,5 @@
 /** @file Rules of operators that act on each element. */
+import { PhospheneError } from '../errors.ts';
 import type { Builder, Value } from '../ir/builder.ts';
 import { type Rule, unbroadcast } from './rule.ts';
 
@@ -28,8 +29,13 @@ export const elementwise: Readonly<Record<string, Rule>> = {
   Dropout: identity,
   Relu: ({ b, g, outputs, lower }) => [lower.gate(b, g, outputs[0]!)],
   LeakyRelu: times((b, x, _, { alpha }) => b.where(b.less(x, 0), b.float(number(alpha, 0.01)), b.float(1))),
-  PRelu: ({ b, g, inputs: [x, slope], wants }) => {
-    if (wants(1)) throw new Error('internal: gradients for PRelu slopes are not built');
+  PRelu: ({ b, g, node, inputs: [x, slope], wants }) => {
+    if (wants(1)) {
+      throw new PhospheneError('unsupported-op', `PRelu ${node.name}: gradients for its slopes are not supported`, {
+        op: 'PRelu',
+        node: node.name,
+      });
+    }
     return [b.mul(g, b.where(b.less(x!, 0), slope!, b.float(1))), undefined];
   },
   Elu: times((b, x, y, { alpha }) => b.where(b.less(x, 0), b.add(y, number(alpha, 1)), b.float(1))),
@@ -70,10 +76,7 @@ export const elementwise: Readonly<Record<string, Rule>> = {
     }
     return [inside ? b.mul(g, toFloat(b, inside, g)) : g];
   },
-  // Whole numbers are steps: nothing flows back through them.
-  Cast: ({ b, g, inputs, outputs }) => [
-    outputs[0]!.dtype.startsWith('float') ? b.cast(g, inputs[0]!.dtype) : undefined,
-  ],
+  Cast: ({ b, g, inputs }) => [b.cast(g, inputs[0]!.dtype)],
 
   Add: ({ b, g, inputs }) => inputs.map((x) => unbroadcast(b, g, x!.dims)),
   Sum: ({ b, g, inputs }) => inputs.map((x) => unbroadcast(b, g, x!.dims)),

@@ -2,6 +2,9 @@
 import { homedir } from 'node:os';
 import { posix, win32 } from 'node:path';
 
+/** What would help where this cache cannot be used, for messages. */
+export const ANOTHER_CACHE = 'choose another cache folder with `PHOSPHENE_CACHE`';
+
 /** The surroundings that decide; the process's own unless a test says otherwise. */
 export interface CacheSurroundings {
   readonly env?: Readonly<Record<string, string | undefined>>;

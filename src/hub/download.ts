@@ -3,8 +3,9 @@ import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/prom
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PhospheneError } from '../errors.ts';
+import { explained, systemCode } from '../filesystem.ts';
 import { looksLike } from '../import/sniff.ts';
-import { filesystemError, systemCode } from './files.ts';
+import { ANOTHER_CACHE } from './cache.ts';
 import { lock } from './lock.ts';
 import { md5Of, remember, verify } from './verified.ts';
 
@@ -59,7 +60,7 @@ export async function download(options: DownloadOptions): Promise<string> {
     signal?.throwIfAborted();
     if ((await verify(file, md5)) === 'sound') return file;
     await mkdir(dirname(file), { recursive: true }).catch((cause: unknown) => {
-      throw filesystemError(dirname(file), cause);
+      throw explained(cause, dirname(file), 'cannot be made a folder', ANOTHER_CACHE);
     });
     const release = await lock(`${file}.lock`, {
       signal,
@@ -75,7 +76,7 @@ export async function download(options: DownloadOptions): Promise<string> {
       return file;
     } catch (error) {
       if (error instanceof PhospheneError || signal?.aborted || systemCode(error) === undefined) throw error;
-      throw filesystemError(file, error);
+      throw explained(error, file, 'cannot be written', ANOTHER_CACHE);
     } finally {
       await release();
     }
@@ -198,7 +199,7 @@ async function fetchPart(options: DownloadOptions, part: string): Promise<void> 
       await body?.cancel().catch(() => {});
       throw error instanceof PhospheneError || error instanceof Interruption || signal?.aborted
         ? error
-        : filesystemError(part, error);
+        : explained(error, part, 'cannot be written', ANOTHER_CACHE);
     } finally {
       await output.close();
     }

@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { filesystemError, systemCode } from './files.ts';
+import { explained, systemCode } from '../filesystem.ts';
+import { ANOTHER_CACHE } from './cache.ts';
 
 export interface LockOptions {
   readonly signal?: AbortSignal | undefined;
@@ -32,7 +33,7 @@ export async function lock(path: string, options: LockOptions = {}): Promise<() 
       await writeFile(path, mine, { flag: 'wx' });
       break;
     } catch (cause) {
-      if (systemCode(cause) !== 'EEXIST') throw filesystemError(path, cause);
+      if (systemCode(cause) !== 'EEXIST') throw explained(cause, path, 'cannot be written', ANOTHER_CACHE);
     }
     if (await takeAwayStale(path)) continue;
     await options.waiting?.();
@@ -65,7 +66,7 @@ async function takeAwayStale(path: string): Promise<boolean> {
     if ((await contentOf(aside)) !== content) await link(aside, path).catch(() => {});
     await rm(aside, { force: true });
   } catch (cause) {
-    if (systemCode(cause) !== 'ENOENT') throw filesystemError(path, cause);
+    if (systemCode(cause) !== 'ENOENT') throw explained(cause, path, 'cannot be written', ANOTHER_CACHE);
   }
   return true;
 }

@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import { open as openFile, readFile, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { PhospheneError } from '../errors.ts';
+import { explained } from '../filesystem.ts';
 import { kerasModel, type Topology } from '../import/keras.ts';
-import { openWeights, type WeightFile } from '../import/keras-weights.ts';
+import { openWeights } from '../import/keras-weights.ts';
 import type { Model } from '../import/model.ts';
 import { findModel, models } from './models.ts';
 import { resnet } from './resnet.ts';
@@ -32,13 +33,17 @@ export interface OpenOptions {
   readonly weights?: string | undefined;
   /** How the published weights are had when no file is given; without it the model can only be listed. */
   readonly fetchWeights?: ((name: string) => Promise<string>) | undefined;
-  /** Only list layers: no weights are looked for. */
-  readonly listOnly?: boolean;
 }
 
 /** A model that may hold a file open. */
 export interface OpenModel extends Model {
   close(): void;
+}
+
+/** A model as far as it is known without weights: its layers can be listed and options checked before anything is fetched. */
+export interface ListedModel extends Model {
+  /** The model itself. Throws `missing-weights`, `bad-file`, `filesystem`. */
+  open(options?: OpenOptions): Promise<OpenModel>;
 }
 
 /** Names that {@link openModel} knows. */
@@ -49,9 +54,14 @@ export const modelNames: readonly string[] = [BUILT_IN, ...models.map((m) => m.n
  * Throws `unknown-model`, `missing-weights`, `bad-file`, `filesystem`.
  */
 export async function openModel(name: string, options: OpenOptions = {}): Promise<OpenModel> {
-  if (name === BUILT_IN) return openOnnx(builtInFile, BUILT_IN, 'conv3_block4_out');
+  return (await listModel(name)).open(options);
+}
+
+/** Finds a model by what {@link openModel} takes. Throws `unknown-model`, `bad-file`, `filesystem`. */
+export async function listModel(name: string): Promise<ListedModel> {
+  if (name === BUILT_IN) return readOnnx(builtInFile, BUILT_IN, 'conv3_block4_out');
   if (/\.onnx$/i.test(name) || name.includes('/') || name.includes('\\'))
-    return openOnnx(name, name.replace(/^.*[/\\]/, ''));
+    return readOnnx(name, name.replace(/^.*[/\\]/, ''));
   const published = findModel(name);
   const base = {
     name: published.name,
@@ -59,37 +69,38 @@ export async function openModel(name: string, options: OpenOptions = {}): Promis
     defaultLayer: published.defaultLayer,
     topology: topologies[published.name]!,
   };
-  if (options.listOnly) return { ...kerasModel({ ...base, hash: '' }), close: () => {} };
-  const path = options.weights ?? (await options.fetchWeights?.(published.name));
-  if (!path)
-    throw new PhospheneError(
-      'missing-weights',
-      `${name}: no weights; give a file with --weights, or use the built-in model ${BUILT_IN}`,
-    );
-  const file: WeightFile = await openWeights(path);
-  const weights = { source: path, read: (layer: string, weight: string) => file.read(layer, weight) };
-  return { ...kerasModel({ ...base, hash: await hashOf(path), weights }), close: () => file.close() };
+  return {
+    ...kerasModel({ ...base, hash: '' }),
+    async open({ weights, fetchWeights } = {}) {
+      const source = weights ?? (await fetchWeights?.(published.name));
+      if (!source)
+        throw new PhospheneError(
+          'missing-weights',
+          `${name}: no weights; give a file with --weights, or use the built-in model ${BUILT_IN}`,
+        );
+      const file = await openWeights(source);
+      const weightSource = { source, read: (layer: string, weight: string) => file.read(layer, weight) };
+      const model = kerasModel({ ...base, hash: await hashOf(source), weights: weightSource });
+      return { ...model, close: () => file.close() };
+    },
+  };
 }
 
-async function openOnnx(path: string, name: string, defaultLayer?: string): Promise<OpenModel> {
+/** An ONNX file is list and weights in one. */
+async function readOnnx(path: string, name: string, defaultLayer?: string): Promise<ListedModel> {
   let bytes: Uint8Array;
   try {
-    if (!(await stat(path)).isFile()) throw new PhospheneError('filesystem', `${path}: not a file`);
+    if (!(await stat(path)).isFile())
+      throw new PhospheneError('filesystem', `${path} cannot be read: not a file`, { path });
     bytes = await readFile(path);
   } catch (error) {
-    if (error instanceof PhospheneError) throw error;
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new PhospheneError(
-      'filesystem',
-      `${path}: ${missing ? 'there is no such file' : (error as Error).message}; the models known by name are ${modelNames.join(', ')}`,
-      { path },
-      error,
-    );
+    throw explained(error, path, 'cannot be read', `the models known by name are ${modelNames.join(', ')}`);
   }
   // Loaded when needed: the protobuf runtime takes a tenth of a second.
   const { fromOnnx } = await import('../import/onnx.ts');
   const model = fromOnnx(bytes, { name, hash: createHash('sha256').update(bytes).digest('hex') });
-  return { ...model, ...(defaultLayer ? { defaultLayer } : {}), close: () => {} };
+  const opened = { ...model, ...(defaultLayer ? { defaultLayer } : {}), close: () => {} };
+  return { ...opened, open: () => Promise.resolve(opened) };
 }
 
 async function hashOf(path: string): Promise<string> {

@@ -1,6 +1,7 @@
 /** @file The weights that Keras saved to HDF5, by layer and weight name, read one at a time. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { PhospheneError } from '../errors.ts';
+import { explained } from '../filesystem.ts';
 import type { Tensor } from '../ir/tensor.ts';
 import { type ByteSource, type Hdf5Object, isHdf5, openHdf5 } from './hdf5.ts';
 import { looksLike } from './sniff.ts';
@@ -23,6 +24,7 @@ export interface WeightFile {
   close(): void;
 }
 
+const EXPECTED = 'give the path of a Keras `.h5` weight file';
 const FORMATS = 'what is read here is the HDF5 file that Keras writes with `save_weights("x.h5")` or `save("x.h5")`';
 
 /**
@@ -206,7 +208,8 @@ function openFile(path: string): ByteSource & { close(): void } {
   try {
     file = openSync(path, 'r');
     const stat = fstatSync(file);
-    if (!stat.isFile()) throw Object.assign(new Error('it is not a regular file'), { code: 'EISDIR' });
+    if (!stat.isFile())
+      throw new PhospheneError('filesystem', `${path} cannot be read: it is not a regular file; ${EXPECTED}`, { path });
     const handle = file;
     return {
       name: path,
@@ -224,19 +227,6 @@ function openFile(path: string): ByteSource & { close(): void } {
     };
   } catch (cause) {
     if (file !== undefined) closeSync(file);
-    throw cannotOpen(path, cause);
+    throw explained(cause, path, 'cannot be read', EXPECTED);
   }
-}
-
-function cannotOpen(path: string, cause: unknown): PhospheneError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
-  const why =
-    { ENOENT: 'there is no such file', EACCES: 'it may not be read', EISDIR: 'it is not a regular file' }[code] ??
-    `it cannot be opened (${code})`;
-  return new PhospheneError(
-    'filesystem',
-    `${path}: ${why}; give the path of a Keras \`.h5\` weight file`,
-    { path, reason: code },
-    cause,
-  );
 }

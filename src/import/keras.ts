@@ -3,7 +3,16 @@ import { PhospheneError } from '../errors.ts';
 import { Builder, type Value } from '../ir/builder.ts';
 import type { Graph } from '../ir/graph.ts';
 import { type Layer, LayerBuilder } from './layers.ts';
-import { checkSize, IMAGE, type Model, type Preprocess, preprocessed, type Size, unknownLayer } from './model.ts';
+import {
+  checkSize,
+  IMAGE,
+  type Model,
+  type Preprocess,
+  preprocessed,
+  remembered,
+  type Size,
+  unknownLayer,
+} from './model.ts';
 import type { WeightSource } from './weights.ts';
 
 /** A network as calls on a layer builder: what is built after the target is reached is never reached. */
@@ -29,13 +38,17 @@ export function kerasModel(options: KerasModelOptions): Model {
     layers.run(() => topology(layers, preprocessed(b, image, preprocess)));
     return layers;
   };
-  const layers = (size: Size): readonly Layer[] => build(new Builder(), size, undefined).layers;
+  const layers = remembered((size): readonly Layer[] => build(new Builder(), size, undefined).layers);
   return {
     name,
     hash,
     preprocess,
     defaultLayer,
     layers,
+    outline(size): Graph {
+      const b = new Builder();
+      return b.graph(build(b, size, undefined).layers.map((l) => b.value(l.name)));
+    },
     cut(layer, size): Graph {
       const known = layers(size);
       // Asked before any weight is read: a misspelt name should not cost a second.
@@ -43,7 +56,7 @@ export function kerasModel(options: KerasModelOptions): Model {
       if (!weights) throw new PhospheneError('missing-weights', `${name}: no weights were given`);
       const b = new Builder();
       build(b, size, weights, layer);
-      return b.graph({ [layer]: b.value(layer) });
+      return b.graph([b.value(layer)]);
     },
   };
 }

@@ -31,6 +31,8 @@ export interface Model {
   readonly defaultLayer: string;
   /** Layers in order, with the dims that they have at this size. */
   layers(size: Size): readonly Layer[];
+  /** The graph from `image` to all layers, its outputs in their order: to be asked, not run; its weights may be zeros. */
+  outline(size: Size): Graph;
   /** The graph from `image` [1, 3, h, w] in [-1, 1] to the output of `layer`, and no more. Throws `unknown-layer`. */
   cut(layer: string, size: Size): Graph;
 }
@@ -54,6 +56,15 @@ export function preprocessed(b: Builder, image: Value, preprocess: Preprocess): 
   const kernel = new Float32Array(9);
   for (let out = 0; out < 3; out++) kernel[out * 3 + (bgr ? 2 - out : out)] = scale[out]!;
   return b.conv(image, b.constant(float32(kernel, [3, 3, 1, 1])), b.float(shift));
+}
+
+/** Remembers what `list` gave for the last size: one start asks for the layers several times. */
+export function remembered<T>(list: (size: Size) => T): (size: Size) => T {
+  let last: { readonly height: number; readonly width: number; readonly value: T } | undefined;
+  return ({ height, width }) => {
+    if (last?.height !== height || last.width !== width) last = { height, width, value: list({ height, width }) };
+    return last.value;
+  };
 }
 
 export function unknownLayer(model: string, layer: string, layers: readonly Layer[]): PhospheneError {

@@ -5,9 +5,9 @@ import type { Graph, Node } from '../ir/graph.ts';
 import { decodeOnnx, decodeTensor, nodesOf, openInfo } from '../ir/onnx.ts';
 import { normalAxis } from '../ir/shape.ts';
 import { float32, int64, sizeOf, type Tensor } from '../ir/tensor.ts';
-import { windowOf } from '../ir/window.ts';
+import { floored, windowOf } from '../ir/window.ts';
 import type { Layer } from './layers.ts';
-import { IMAGE, type Model, type Preprocess, preprocessed, type Size, unknownLayer } from './model.ts';
+import { IMAGE, type Model, type Preprocess, preprocessed, remembered, type Size, unknownLayer } from './model.ts';
 
 export interface OnnxOptions {
   readonly name: string;
@@ -37,12 +37,13 @@ export function fromOnnx(bytes: Uint8Array, options: OnnxOptions): Model {
   }
   const preprocess = options.preprocess ?? preprocessOf(metadata);
 
-  const build = (b: Builder, size: Size, until?: string): { layers: Layer[]; last: Value } => {
+  const build = (b: Builder, size: Size, until?: string): { layers: Layer[]; outputs: Value[] } => {
     const layers: Layer[] = [];
+    const outputs: Value[] = [];
     const decoded = new Map<string, Tensor>();
     const values = new Map<string, Value>();
-    let last = b.input(IMAGE, 'float32', [1, 3, size.height, size.width]);
-    values.set(input.name, preprocessed(b, last, preprocess));
+    const image = b.input(IMAGE, 'float32', [1, 3, size.height, size.width]);
+    values.set(input.name, preprocessed(b, image, preprocess));
     const resolve = (name: string): Value | undefined => {
       if (name === '') return undefined;
       const found = values.get(name);
@@ -59,20 +60,15 @@ export function fromOnnx(bytes: Uint8Array, options: OnnxOptions): Model {
       try {
         out = wellFormed(`${options.name}: ${node.op} ${node.name}`, () => replay(b, node, opset, resolve));
       } catch (error) {
-        if (!(error instanceof PhospheneError) || error.code === 'bad-file' || layers.length === 0) throw error;
-        // What stands before a node that cannot be built can still be seen: a listing ends here, a cut says so.
-        if (until === undefined) break;
-        const reach = `; layers up to \`${layers.at(-1)!.name}\` can still be rendered`;
-        throw new PhospheneError(
-          error.code,
-          `${error.message}${reach}`,
-          { ...error.details, reachable: layers.map((l) => l.name) },
-          error,
-        );
+        // What stands before a node that cannot be built can still be seen: a listing ends here.
+        const seen = until === undefined && layers.length > 0;
+        if (!(error instanceof PhospheneError) || error.code === 'bad-file' || !seen) throw error;
+        break;
       }
       node.outputs.forEach((o, i) => out[i] && values.set(o, out[i]));
-      if (out[0]!.constant) continue;
-      last = out[0]!;
+      const [first] = out as [Value];
+      if (first.constant) continue;
+      outputs.push(first);
       const parameters = node.inputs
         .slice(1)
         .reduce(
@@ -80,10 +76,10 @@ export function fromOnnx(bytes: Uint8Array, options: OnnxOptions): Model {
             sum + (i !== '' && values.get(i)?.constant?.dtype === 'float32' ? sizeOf(values.get(i)!.dims) : 0),
           0,
         );
-      layers.push({ name: node.outputs[0]!, type: node.op, dims: last.dims, parameters });
+      layers.push({ name: node.outputs[0]!, type: node.op, dims: first.dims, parameters });
       if (node.outputs[0] === until) break;
     }
-    return { layers, last };
+    return { layers, outputs };
   };
 
   return {
@@ -91,12 +87,16 @@ export function fromOnnx(bytes: Uint8Array, options: OnnxOptions): Model {
     hash: options.hash,
     preprocess,
     defaultLayer: graph.output[0]?.name ?? '',
-    layers: (size) => build(new Builder(), size).layers,
+    layers: remembered((size) => build(new Builder(), size).layers),
+    outline(size): Graph {
+      const b = new Builder();
+      return b.graph(build(b, size).outputs);
+    },
     cut(layer, size): Graph {
       const b = new Builder();
-      const { layers, last } = build(b, size, layer);
+      const { layers, outputs } = build(b, size, layer);
       if (layers.at(-1)?.name !== layer) throw unknownLayer(options.name, layer, layers);
-      return b.graph({ [last.name]: last });
+      return b.graph(outputs.slice(-1));
     },
   };
 }
@@ -155,15 +155,15 @@ function replay(b: Builder, node: Node, opset: number, resolve: (name: string) =
     case 'Conv':
     case 'MaxPool':
     case 'AveragePool':
-      // Pads as numbers: ONNX Runtime's SAME fails where a stride is wider than its kernel.
-      if ((attributes['auto_pad'] ?? 'NOTSET') !== 'NOTSET') {
+      // Pads as numbers: ONNX Runtime's SAME fails where a stride is wider than its kernel, and what is the last window of ceil
+      // mode depends on the operator set and the engine.
+      if ((attributes['auto_pad'] ?? 'NOTSET') !== 'NOTSET' || attributes['ceil_mode'] === 1) {
         const kernel = op === 'Conv' ? inputs[1]!.dims.slice(2) : (attributes['kernel_shape'] as readonly number[]);
-        return b.op(
-          op,
-          inputs,
-          { ...without('auto_pad'), pads: windowOf(attributes, kernel, inputs[0]!.dims.slice(2)).pads },
-          options,
-        );
+        const size = inputs[0]!.dims.slice(2);
+        const window = windowOf(attributes, kernel, size);
+        const { pads, ceil } = window.ceil ? floored(window, size, attributes['count_include_pad'] === 1) : window;
+        const mode = ceil ? { ceil_mode: 1 } : {};
+        return b.op(op, inputs, { ...without('auto_pad', 'ceil_mode'), ...mode, pads }, options);
       }
       break;
     case 'Dropout':

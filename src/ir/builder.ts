@@ -161,11 +161,11 @@ export class Builder {
     return values;
   }
 
-  /** The finished graph, with only what the outputs need; each output gets its key as its name. */
-  graph(outputs: Readonly<Record<string, Value>>): Graph {
-    const named = Object.entries(outputs).map(([name, value]) =>
-      value.name === name ? value : this.#identity(value, name),
-    );
+  /** The finished graph, with only what the outputs need; each gets its key as its name, or in a list keeps its own. */
+  graph(outputs: Readonly<Record<string, Value>> | readonly Value[]): Graph {
+    const named = isList(outputs)
+      ? outputs
+      : Object.entries(outputs).map(([name, value]) => (value.name === name ? value : this.#identity(value, name)));
     const info = ({ name, dtype, dims }: Value): ValueInfo => ({ name, dtype, dims });
     return prune({ inputs: this.#inputs, outputs: named.map(info), nodes: this.#nodes, constants: this.#constants });
   }
@@ -332,6 +332,11 @@ export function sameDims(a: Dims, b: Dims): boolean {
 /** A number as text that tells -0 from 0: 1 / x does too. */
 function exactly(value: number | bigint): string {
   return Object.is(value, -0) ? '-0' : String(value);
+}
+
+/** `Array.isArray`, which does not know of lists that are read-only. */
+function isList<T>(values: Readonly<Record<string, T>> | readonly T[]): values is readonly T[] {
+  return Array.isArray(values);
 }
 
 function tensorAsIs(_: string, value: Attribute): unknown {

@@ -80,10 +80,13 @@ export function reverse(x: Tensor, axes: readonly number[]): Tensor {
 const pointwise =
   (f: (...values: number[]) => number): Fold =>
   (inputs, _, out) => {
-    const columns = inputs.map((x) => toNumbers(restride(x!, out.dims, broadcastStrides(x!.dims, out.dims))));
+    const columns = inputs.map((x) => readable(restride(x!, out.dims, broadcastStrides(x!.dims, out.dims))));
     const values = Float64Array.from({ length: sizeOf(out.dims) }, (__, i) => f(...columns.map((c) => c[i]!)));
     return fromNumbers(out.dtype, out.dims, values);
   };
+
+/** The elements as numbers, copied only where they are not. */
+const readable = (t: Tensor): ArrayLike<number> => (t.data instanceof BigInt64Array ? toNumbers(t) : t.data);
 
 const reshaped: Fold = ([x], _, out) => ({ ...x!, dims: out.dims }) as Tensor;
 const isInteger = (dtype: DType): boolean => dtype.includes('int');
@@ -175,13 +178,16 @@ const folds: Readonly<Record<string, Fold>> = {
     ),
   ReduceProd: ([x], _, out) => fromNumbers(out.dtype, out.dims, [toNumbers(x!).reduce((a, b) => a * b, 1)]),
   DequantizeLinear: ([x, scale, zero], { axis = 1 }, out) => {
-    const along =
-      scale!.dims.length === 0
-        ? out.dims.map(() => 1)
-        : out.dims.map((d, i) => (i === normalAxis(axis as number, out.dims.length) ? d : 1));
-    const spread = (t: Tensor): Tensor => ({ ...t, dims: along }) as Tensor;
-    const inputs = zero ? [x!, spread(scale!), spread(zero)] : [x!, spread(scale!)];
-    return pointwise((q, s, z = 0) => (q - z) * s)(inputs, {}, out);
+    const [q, s, z] = [readable(x!), readable(scale!), zero && readable(zero)];
+    const values = new Float64Array(q.length);
+    const run =
+      scale!.dims.length === 0 ? q.length : sizeOf(out.dims.slice(normalAxis(axis as number, out.dims.length) + 1));
+    // Plain loops: all weights of a quantised model go through here while a user waits.
+    for (let start = 0, channel = 0; start < q.length; start += run, channel = (channel + 1) % s.length) {
+      const [factor, shift] = [s[channel]!, z?.[channel] ?? 0];
+      for (let i = start; i < start + run; i++) values[i] = (q[i]! - shift) * factor;
+    }
+    return fromNumbers(out.dtype, out.dims, values);
   },
 };
 

@@ -47,7 +47,25 @@ export function windowOutput(window: Window, size: Dims): number[] {
     const steps = (padded - extent) / window.strides[i]!;
     if (!window.ceil) return Math.floor(steps) + 1;
     const count = Math.ceil(steps) + 1;
-    // A window that would start in the end padding is dropped (ONNX, PyTorch).
+    // A window that would start in the end padding is dropped: PyTorch, ONNX Runtime, and ONNX since opset 22.
     return (count - 1) * window.strides[i]! >= length + window.pads[i]! ? count - 1 : count;
   });
+}
+
+/**
+ * The window without ceil mode, padded so that it has the same outputs; itself where no padding says the same: what overhangs
+ * is not counted by an average that counts its padding, and ONNX Runtime takes no padding as wide as the kernel.
+ */
+export function floored(window: Window, size: Dims, countsPadding: boolean): Window {
+  const rank = size.length;
+  const out = windowOutput(window, size);
+  const pads = window.pads.map((pad, i) => {
+    const axis = i - rank;
+    if (axis < 0) return pad;
+    const reach = (out[axis]! - 1) * window.strides[axis]! + (window.kernel[axis]! - 1) * window.dilations[axis]! + 1;
+    return Math.max(pad, reach - size[axis]! - window.pads[axis]!);
+  });
+  const overhangs = pads.some((pad, i) => pad !== window.pads[i]);
+  if (overhangs && (countsPadding || pads.some((pad, i) => pad >= window.kernel[i % rank]!))) return window;
+  return { ...window, pads, ceil: false };
 }

@@ -2,8 +2,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { basename, dirname, join } from 'node:path';
-import { PhospheneError } from '../errors.ts';
+import { dirname, join } from 'node:path';
+import { explained, systemCode } from '../filesystem.ts';
 
 /** The part of `node:fs/promises` that {@link writeWhole} uses, so that tests can let a disk fill up. */
 export interface WholeFileSystem {
@@ -70,7 +70,7 @@ export async function sweepTemporaries(folder: string): Promise<string[]> {
   try {
     names = await readdir(folder);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return [];
+    if (systemCode(error) === 'ENOENT') return [];
     throw explained(error, folder, 'cannot be read');
   }
   const swept: string[] = [];
@@ -95,48 +95,6 @@ export async function sweepTemporaries(folder: string): Promise<string[]> {
   return swept;
 }
 
-/**
- * A file-system error as a PhospheneError: `path` first, then `what` could not be done, why, and what would help.
- * Errors that are PhospheneErrors already pass through.
- *
- * @example
- * throw explained(error, 'out/grid.png', 'cannot be written'); // out/grid.png cannot be written: the disk is full (ENOSPC); …
- */
-export function explained(error: unknown, path: string, what: string): PhospheneError {
-  if (error instanceof PhospheneError) return error;
-  const code = codeOf(error);
-  const reason =
-    code === undefined ? (error instanceof Error ? error.message : String(error)) : (reasons(path)[code] ?? `${code}`);
-  return new PhospheneError('filesystem', `${path} ${what}: ${reason}`, { path, systemCode: code }, error);
-}
-
-/** The system's code (`ENOENT`, …) of an error, where it has one. */
-export function codeOf(error: unknown): string | undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' ? code : undefined;
-}
-
-function reasons(path: string): Record<string, string> {
-  const folder = dirname(path);
-  return {
-    EACCES: `not permitted (EACCES); a place that you may write and read would do`,
-    EPERM: `not permitted (EPERM); a place that you may write and read would do`,
-    EROFS: `the file system is read-only (EROFS); another folder would do`,
-    ENOSPC: `the disk is full (ENOSPC); free some space and run again, finished work is kept`,
-    EDQUOT: `your disk quota is used up (EDQUOT); free some space and run again, finished work is kept`,
-    ENOENT: `no such file or folder (ENOENT); check the path`,
-    ENOTDIR: `a part of the path is a file, not a folder (ENOTDIR); check ${folder}`,
-    EEXIST: `a file of that name is there already (EEXIST); another name would do`,
-    EISDIR: `a folder of that name is there already (EISDIR); another name would do`,
-    ENOTEMPTY: `a folder of that name is there already (ENOTEMPTY); another name would do`,
-    ENAMETOOLONG: `the name \`${basename(path).slice(0, 40)}…\` is too long (ENAMETOOLONG); a shorter one would do`,
-    EMFILE: `too many files are open (EMFILE); raise the limit (\`ulimit -n\`) or close other programs`,
-    ENFILE: `too many files are open on this machine (ENFILE); close other programs`,
-    EIO: `the disk reported an error (EIO); check it, or use another`,
-    EBUSY: `in use by another program (EBUSY); close it and run again`,
-  };
-}
-
 /** Whether process `pid` of this machine can be the one that wrote a file at time `written` (ms) and is still at it. */
 function isWriting(pid: number, written: number): boolean {
   // In containers every run gets the same number: our own can stand in the leftovers of the run before us.
@@ -146,6 +104,6 @@ function isWriting(pid: number, written: number): boolean {
     return true;
   } catch (error) {
     // EPERM: it lives and belongs to someone else.
-    return codeOf(error) === 'EPERM';
+    return systemCode(error) === 'EPERM';
   }
 }

@@ -9,12 +9,13 @@ import type { Model } from '../import/model.ts';
 import { unknownLayer } from '../import/model.ts';
 import { channelMean } from '../objective/index.ts';
 import { deprocess, rescaleLikeKeras } from '../output/deprocess.ts';
-import { defaultColumns, grid } from '../output/grid.ts';
+import { checkGrid, defaultColumns, grid } from '../output/grid.ts';
 import { asciiJson, decodePng, encodePng } from '../output/png.ts';
 import type { Raster } from '../output/raster.ts';
 import { diagnoses, type Diagnosis } from '../render/ascend.ts';
 import type { Settings } from '../render/presets.ts';
 import { checkMemory, stepGraph } from '../render/step.ts';
+import { reaching } from '../render/targets.ts';
 import { VERSION } from '../version.ts';
 import { ensureFolder, sweepTemporaries, writeWhole } from './files.ts';
 import { pool } from './pool.ts';
@@ -76,7 +77,7 @@ export function channelsOf(
   const at = layers.findIndex((l) => l.name === layer);
   if (at < 0) {
     // Cutting says why, where the layer exists but lies beyond an operator that is not supported.
-    model.cut(layer, settings);
+    reaching(model, settings, () => model.cut(layer, settings));
     throw unknownLayer(model.name, layer, layers);
   }
   checkMemory(layers.slice(0, at + 1), freemem() / workers);
@@ -88,15 +89,24 @@ export function channelsOf(
  * channel, settings and seed.
  */
 export async function* renderChannels(model: Model, options: RenderOptions): AsyncGenerator<RenderEvent, void> {
+  check(model, options);
   yield* stream(prepare(model, options), options);
 }
 
-/** The step graph of a run: all that can be wrong with its options shows here. */
-function prepare(model: Model, { layer, channels, settings, workers }: RenderOptions): Graph {
+/** All that the list of layers says about a run's options. Throws `unknown-layer`, `too-large`, `bad-option`. */
+function check(model: Model, { layer, channels, settings, workers }: RenderOptions): void {
+  if (workers !== undefined && !(Number.isInteger(workers) && workers > 0))
+    throw new PhospheneError('bad-option', `workers: ${workers} found; a whole number from 1 would do`, { workers });
   const count = channelsOf(model, layer, settings, workers);
   const outside = channels.find((c) => !Number.isInteger(c) || c < 0 || c >= count);
   if (outside !== undefined) throw outOfRange(layer, outside, count);
-  return stepGraph(model.cut(layer, settings), { objective: channelMean(settings.border) });
+}
+
+/** The step graph of a run: whatever else can be wrong with its options shows here. */
+function prepare(model: Model, { layer, settings }: RenderOptions): Graph {
+  return reaching(model, settings, () =>
+    stepGraph(model.cut(layer, settings), { objective: channelMean(settings.border) }),
+  );
 }
 
 async function* stream(
@@ -168,6 +178,11 @@ export interface Manifest extends Making {
 export async function* run(model: Model, options: RunOptions): AsyncGenerator<RunEvent, void> {
   const { layer, preset, settings, seed, out, columns, margin = 5, stretched = false } = options;
   const channels = [...new Set(options.channels)];
+  const sheetOptions = { columns: columns ?? defaultColumns(channels.length), margin };
+  checkGrid(sheetOptions);
+  if (channels.length === 0)
+    throw new PhospheneError('bad-option', 'channels: none found; one at least is needed for a grid');
+  check(model, { ...options, channels });
   const making: Making = {
     version: VERSION,
     model: model.name,
@@ -188,8 +203,8 @@ export async function* run(model: Model, options: RunOptions): AsyncGenerator<Ru
     if (found) pictures.set(channel, found);
   }
   const missing = channels.filter((c) => !pictures.has(c));
-  // Before anything is written: options that cannot work leave no trace.
-  const graph = prepare(model, { ...options, channels });
+  // The last thing that can be wrong with options, and nothing is written yet: those that cannot work leave no trace.
+  const graph = missing.length > 0 ? prepare(model, options) : undefined;
   await ensureFolder(join(out, folder));
   await Promise.all([sweepTemporaries(out), sweepTemporaries(join(out, folder))]);
   if (pictures.size > 0) yield { type: 'resumed', channels: [...pictures.keys()] };
@@ -216,7 +231,7 @@ export async function* run(model: Model, options: RunOptions): AsyncGenerator<Ru
   };
   await writeManifest();
 
-  for await (const event of stream(graph, { ...options, channels: missing })) {
+  for await (const event of graph ? stream(graph, { ...options, channels: missing }) : []) {
     if (event.type !== 'picture') {
       yield event;
       continue;
@@ -241,7 +256,7 @@ export async function* run(model: Model, options: RunOptions): AsyncGenerator<Ru
 
   const sheet = grid(
     channels.map((c) => pictures.get(c)?.raster),
-    { columns: columns ?? defaultColumns(channels.length), margin },
+    sheetOptions,
   );
   const name = join(out, 'stitched_filters.png');
   await writeWhole(

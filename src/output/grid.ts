@@ -24,14 +24,7 @@ export interface GridOptions {
  */
 export function grid(rasters: readonly (Raster | undefined)[], options: GridOptions): Raster {
   const { columns, margin = 5, background = [0, 0, 0] } = options;
-  if (!Number.isInteger(columns) || columns < 1) {
-    throw new PhospheneError('bad-option', `columns: ${columns} found; a whole number from 1 would do`, { columns });
-  }
-  if (!Number.isInteger(margin) || margin < 0) {
-    throw new PhospheneError('bad-option', `margin: ${margin} found; a whole number of pixels from 0 would do`, {
-      margin,
-    });
-  }
+  checkGrid(options);
   const first = rasters.find((tile) => tile !== undefined);
   if (first === undefined) {
     throw new PhospheneError(
@@ -60,6 +53,18 @@ export function grid(rasters: readonly (Raster | undefined)[], options: GridOpti
     paste(tile, sheet, (index % columns) * (width + margin), Math.floor(index / columns) * (height + margin));
   }
   return sheet;
+}
+
+/** Throws `bad-option` when columns or margin cannot be used. */
+export function checkGrid({ columns, margin = 5 }: GridOptions): void {
+  if (!Number.isInteger(columns) || columns < 1) {
+    throw new PhospheneError('bad-option', `columns: ${columns} found; a whole number from 1 would do`, { columns });
+  }
+  if (!Number.isInteger(margin) || margin < 0) {
+    throw new PhospheneError('bad-option', `margin: ${margin} found; a whole number of pixels from 0 would do`, {
+      margin,
+    });
+  }
 }
 
 /** Columns for `count` tiles that make the grid about square: `ceil(sqrt(count))`, which is 8 for 64; at least 1. */

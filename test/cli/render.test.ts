@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { decodePng } from '../../src/output/png.ts';
 import type { Manifest, PictureRecord } from '../../src/jobs/run.ts';
+import { barredFile } from '../render/barred.ts';
 import { phosphene, temporary } from './command.ts';
 
 // Small and early: a picture in a fraction of a second.
@@ -128,6 +129,7 @@ describe('phosphene render', () => {
     ['an absurd size', ['render', '--size', '60000'], 'GiB'],
     ['a size too small for the border', ['render', '--size', '60'], 'border of 2'],
     ['a crop that leaves nothing', ['render', '--crop', '90'], 'leave nothing'],
+    ['a negative margin', ['render', '--margin=-1'], 'margin: -1 found'],
     ['missing weights', ['render', 'resnet50v2', '--weights', 'nowhere.h5'], 'nowhere.h5'],
     ['an output folder inside a file', ['render', '--out', 'package.json/out'], 'package.json'],
   ])('refuses %s with code 2 and leaves nothing behind', async (_, args, message) => {
@@ -140,6 +142,19 @@ describe('phosphene render', () => {
     expect(code).toBe(2);
     expect(stdout).toBe('');
     expect(existsSync(out)).toBe(false);
+  });
+
+  it('refuses a layer without a gradient with code 2, names those that have one, and leaves nothing behind', async () => {
+    const folder = temporary();
+    writeFileSync(join(folder, 'barred.onnx'), barredFile());
+    const args = ['render', join(folder, 'barred.onnx'), '--size', '16', '--crop', '0', '--out', join(folder, 'out')];
+    const { code, stderr, stdout } = await phosphene([...args, '--layer', 'last']);
+    expect(stderr).toBe(
+      'phosphene: LRN norm: there is no gradient rule for this operator; layers up to `first_relu` can still be rendered\n',
+    );
+    expect(code).toBe(2);
+    expect(stdout).toBe('');
+    expect(files(folder)).toEqual(['barred.onnx']);
   });
 
   it('refuses weights of the wrong kind by what they look like', async () => {
@@ -165,10 +180,26 @@ describe('phosphene layers', () => {
     const { code, stdout } = await phosphene(['layers', 'resnet50v2', '--json']);
     expect(code).toBe(0);
     const { layers } = JSON.parse(stdout) as {
-      layers: { name: string; type: string; dims: number[]; parameters: number }[];
+      layers: { name: string; type: string; dims: number[]; parameters: number; target: boolean }[];
     };
     expect(layers.find((l) => l.name === 'conv3_block4_out')).toMatchObject({ type: 'Add', dims: [512, 12, 12] });
     // keras.applications: ResNet50V2 without its top has 23,564,800 parameters.
     expect(layers.reduce((sum, l) => sum + l.parameters, 0)).toBe(23_564_800);
+    expect(layers.every((l) => l.target)).toBe(true);
+  });
+
+  it('tells which layers can be a target', async () => {
+    const file = join(temporary(), 'barred.onnx');
+    writeFileSync(file, barredFile());
+    const { code, stdout } = await phosphene(['layers', file, '--size', '16']);
+    expect(code).toBe(0);
+    expect(stdout.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
+      ['layer', 'type', 'output', 'parameters', 'target'],
+      ['first', 'Conv', '4×14×14', '108', 'yes'],
+      ['first_relu', 'Relu', '4×14×14', 'yes'],
+      ['norm', 'LRN', '4×14×14', 'no'],
+      ['last', 'Selu', '4×14×14', 'no'],
+      [''],
+    ]);
   });
 });

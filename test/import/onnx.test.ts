@@ -14,8 +14,9 @@ import { decodeOnnx, encodeOnnx } from '../../src/ir/onnx.ts';
 import { ModelProtoSchema } from '../../src/ir/onnx_pb.ts';
 import { float32, sizeOf, type Tensor } from '../../src/ir/tensor.ts';
 import { Random } from '../../src/random.ts';
+import { targets } from '../../src/render/targets.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
-import { noise } from '../check.ts';
+import { combinations, noise, titled } from '../check.ts';
 import { readNpy } from '../npy.ts';
 import { sharedPath } from '../shared.ts';
 
@@ -152,6 +153,7 @@ function use(bytes: Uint8Array): Graph {
   const model = fromOnnx(bytes, { name: 'broken', hash: '' });
   const size = { height: 16, width: 16 };
   const layers = model.layers(size);
+  targets(model, size);
   return model.cut(layers.at(-1)!.name, size);
 }
 
@@ -253,6 +255,54 @@ describe('fromOnnx', () => {
     await program.dispose();
     expect(out.dims).toEqual([1, 3, 4, 4]);
     expect(out.data[1]).toBe(image.data[2]);
+  });
+
+  it.each(['MaxPool', 'AveragePool'])('spells the ceil mode of %s as padding where that says the same', async (op) => {
+    const image = float32(new Random('ceil').normal(sizeOf([1, 3, 8, 8])), [1, 3, 8, 8]);
+    let kept = 0;
+    for (const window of combinations({
+      kernel_shape: [
+        [1, 1],
+        [2, 3],
+        [3, 3],
+      ],
+      strides: [
+        [2, 2],
+        [3, 4],
+      ],
+      pads: [
+        [0, 0, 0, 0],
+        [0, 1, 0, 2],
+      ],
+      count_include_pad: op === 'MaxPool' ? [undefined] : [0, 1],
+    })) {
+      const { kernel_shape, strides, pads, count_include_pad } = window;
+      if (pads.some((p, i) => p >= kernel_shape[i % 2]!)) continue;
+      const counts = count_include_pad === undefined ? {} : { count_include_pad };
+      const b = new Builder();
+      const data = b.input(IMAGE, 'float32', [1, 3, 8, 8]);
+      const graph = b.graph({
+        out: b.one(op, [data], { kernel_shape, strides, pads, ...counts, ceil_mode: 1 }, 'out'),
+      });
+      const imported = model(encodeOnnx(graph)).cut('out', size);
+      if ('ceil_mode' in imported.nodes[0]!.attributes) {
+        expect(count_include_pad).toBe(1);
+        kept++;
+      }
+      const [expected, found] = await Promise.all(
+        [graph, imported].map(async (g) => {
+          const program = await nodeRuntime.compile(g);
+          const { out } = await program.run({ [IMAGE]: image });
+          await program.dispose();
+          return out!;
+        }),
+      );
+      expect(found!.dims, titled(window)).toEqual(expected!.dims);
+      // Not to the bit: ONNX Runtime sums a padded window in another order.
+      const off = (expected!.data as Float32Array).map((v, i) => Math.abs(v - (found!.data[i] as number)));
+      expect(Math.max(...off), titled(window)).toBeLessThan(1e-6);
+    }
+    expect(kept > 0).toBe(op === 'AveragePool');
   });
 });
 

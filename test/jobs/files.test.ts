@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PhospheneError } from '../../src/errors.ts';
 import type { WholeFileSystem } from '../../src/jobs/files.ts';
-import { ensureFolder, explained, sweepTemporaries, writeWhole } from '../../src/jobs/files.ts';
+import { ensureFolder, sweepTemporaries, writeWhole } from '../../src/jobs/files.ts';
 
 let folder = '';
 beforeEach(async () => {
@@ -143,14 +143,5 @@ describe('sweepTemporaries', () => {
     await expect(sweepTemporaries(join(folder, 'file'))).rejects.toThrow(
       expect.objectContaining({ code: 'filesystem' }),
     );
-  });
-});
-
-describe('explained', () => {
-  it('passes PhospheneErrors through and keeps words that it does not know', () => {
-    const own = new PhospheneError('aborted', 'stopped');
-    expect(explained(own, 'a', 'cannot be read')).toBe(own);
-    expect(explained(failing('EWEIRD'), 'a', 'cannot be read').message).toBe('a cannot be read: EWEIRD');
-    expect(explained(new Error('so it goes'), 'a', 'cannot be read').message).toBe('a cannot be read: so it goes');
   });
 });

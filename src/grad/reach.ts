@@ -1,0 +1,42 @@
+/** @file How far back gradients go: what can be differentiated, asked of a whole network at once. */
+import { Builder } from '../ir/builder.ts';
+import type { Graph, Node } from '../ir/graph.ts';
+import { differentiate, type GradientOptions, pathFrom } from './rules.ts';
+
+/**
+ * Names of the values of `graph` that have a gradient for its input `x`: those that depend on it, and by operators with rules
+ * only. Each rule is tried once, which costs far less than a gradient does.
+ */
+export function differentiable(graph: Graph, x: string, options: GradientOptions = {}): Set<string> {
+  const b = new Builder();
+  // Weights as inputs: rules decide by shapes and attributes, and most of their work is with the weights.
+  const weights = [...graph.constants].filter(([, t]) => t.dtype === 'float32');
+  const inputs = [...graph.inputs, ...weights.map(([name, { dtype, dims }]) => ({ name, dtype, dims }))];
+  const constants = new Map([...graph.constants].filter(([, t]) => t.dtype !== 'float32'));
+  const values = b.inline(
+    { ...graph, inputs, constants },
+    Object.fromEntries(inputs.map(({ name, dtype, dims }) => [name, b.input(name, dtype, dims)])),
+  );
+  const nodes = [...b.nodes];
+  const path = pathFrom(b, [values.get(x)!]);
+  const barred = new Set<string>();
+  const hasRule = (node: Node): boolean => {
+    const gradients = node.outputs.map((o) => {
+      const { dtype, dims } = b.value(o);
+      return path.has(o) ? b.input('g', dtype, dims) : undefined;
+    });
+    try {
+      differentiate(b, node, gradients, path, options);
+      return true;
+    } catch {
+      // No rule, or a node that lacks what its rule needs: files come from strangers. Whoever differentiates it hears why.
+      return false;
+    }
+  };
+  for (const node of nodes) {
+    const outputs = node.outputs.filter((o) => path.has(o));
+    if (outputs.length === 0) continue;
+    if (node.inputs.some((i) => barred.has(i)) || !hasRule(node)) for (const o of outputs) barred.add(o);
+  }
+  return new Set([...values].flatMap(([name, v]) => (path.has(v.name) && !barred.has(v.name) ? [name] : [])));
+}

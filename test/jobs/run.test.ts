@@ -1,0 +1,77 @@
+/** @file A run as a library sees it: what it asks of the model, and what it refuses before it writes. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { listModel, type OpenModel, openModel } from '../../src/hub/open.ts';
+import { run, type RunEvent, type RunOptions } from '../../src/jobs/run.ts';
+import { settingsOf } from '../../src/render/presets.ts';
+import { phosphene, temporary } from '../cli/command.ts';
+
+const options = {
+  layer: 'conv2_block1_out',
+  channels: [0, 1],
+  preset: 'keras',
+  settings: settingsOf('keras', { height: 64, width: 64, crop: 8, steps: 2 }),
+  seed: 0,
+};
+let model: OpenModel;
+beforeAll(async () => {
+  model = await openModel('resnet50v2-mini');
+});
+
+async function events(changes: Partial<RunOptions> & { readonly out: string }, of = model): Promise<RunEvent[]> {
+  const all: RunEvent[] = [];
+  for await (const event of run(of, { ...options, ...changes })) all.push(event);
+  return all;
+}
+
+describe('run', () => {
+  it('builds nothing where every picture is there', async () => {
+    const out = temporary();
+    const args = ['--layer', 'conv2_block1_out', '--size', '64', '--crop', '8', '--steps', '2', '--filters', '0,1'];
+    expect((await phosphene(['render', ...args, '--out', out])).code).toBe(0);
+    const sheet = await readFile(join(out, 'stitched_filters.png'));
+    const uncut: OpenModel = {
+      ...model,
+      cut: () => {
+        throw new Error('cut');
+      },
+    };
+    expect((await events({ out }, uncut)).map((e) => e.type)).toEqual(['resumed', 'grid']);
+    expect((await readFile(join(out, 'stitched_filters.png'))).equals(sheet)).toBe(true);
+    // One that is missing is built, and one that cannot be is refused as ever.
+    await expect(events({ out, channels: [0, 2] }, uncut)).rejects.toThrow('cut');
+    await expect(events({ out, channels: [0, 10_000] }, uncut)).rejects.toThrow('filter 10000 is out of range');
+  });
+
+  it.each<[string, Partial<RunOptions>, string]>([
+    ['a layer', { layer: 'conv2_block1' }, 'unknown-layer'],
+    ['a channel', { channels: [0, -1] }, 'bad-option'],
+    ['no channels', { channels: [] }, 'bad-option'],
+    ['columns', { columns: 0 }, 'bad-option'],
+    ['a margin', { margin: 0.5 }, 'bad-option'],
+    ['workers', { workers: 0 }, 'bad-option'],
+    ['a border', { settings: { ...options.settings, border: 40 } }, 'shape'],
+  ])('leaves no trace of %s that cannot be', async (_, changes, code) => {
+    const out = join(temporary(), 'out');
+    await expect(events({ ...changes, out })).rejects.toMatchObject({ code });
+    expect(existsSync(out)).toBe(false);
+  });
+});
+
+describe('a listed model', () => {
+  it('is the model itself where the file holds both, and lists its layers once', async () => {
+    const listed = await listModel('resnet50v2-mini');
+    const opened = await listed.open();
+    const size = { height: 64, width: 64 };
+    expect(opened.layers(size)).toBe(listed.layers(size));
+    expect(opened.layers({ ...size, width: 96 })).not.toEqual(listed.layers(size));
+  });
+
+  it('cannot be opened without weights where it has none', async () => {
+    const listed = await listModel('resnet50v2');
+    expect(listed.layers({ height: 64, width: 64 }).length).toBeGreaterThan(100);
+    await expect(listed.open()).rejects.toMatchObject({ code: 'missing-weights' });
+  });
+});

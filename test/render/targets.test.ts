@@ -1,0 +1,114 @@
+/** @file Layers behind an operator without a gradient: which they are, and what is said of them. */
+import { describe, expect, it } from 'vitest';
+import { PhospheneError } from '../../src/errors.ts';
+import { differentiable } from '../../src/grad/index.ts';
+import { fromOnnx } from '../../src/import/onnx.ts';
+import { Builder, type Value } from '../../src/ir/builder.ts';
+import { encodeOnnx } from '../../src/ir/onnx.ts';
+import { render } from '../../src/node.ts';
+import { targets } from '../../src/render/targets.ts';
+import { noise } from '../check.ts';
+import { barredFile } from './barred.ts';
+
+const size = { height: 16, width: 16 };
+const model = (bytes: Uint8Array): ReturnType<typeof fromOnnx> => fromOnnx(bytes, { name: 'net.onnx', hash: '' });
+const names = (bytes: Uint8Array): string[] => targets(model(bytes), size).map((l) => l.name);
+
+/** What rendering the layer throws. */
+async function thrown(bytes: Uint8Array, layer: string): Promise<PhospheneError> {
+  const settings = { ...size, crop: 0, steps: 1 };
+  const error: unknown = await render(model(bytes), { layer, channels: [0], settings })
+    .next()
+    .catch((e: unknown) => e);
+  expect(error).toBeInstanceOf(PhospheneError);
+  return error as PhospheneError;
+}
+
+/** A file from a few lines; `x` is its image. */
+function file(build: (b: Builder, x: Value) => Value): Uint8Array {
+  const b = new Builder();
+  return encodeOnnx(b.graph([build(b, b.input('data', 'float32', [1, 3, 16, 16]))]));
+}
+
+describe('a layer behind an operator without a gradient', () => {
+  it('is no target, and the error names the operator, the node and the layers that are', async () => {
+    expect(model(barredFile()).layers(size)).toHaveLength(4);
+    expect(names(barredFile())).toEqual(['first', 'first_relu']);
+    const error = await thrown(barredFile(), 'last');
+    expect(error.code).toBe('unsupported-op');
+    expect(error.message).toBe(
+      'LRN norm: there is no gradient rule for this operator; layers up to `first_relu` can still be rendered',
+    );
+    expect(error.details).toEqual({ op: 'LRN', node: 'norm', reachable: ['first', 'first_relu'] });
+  });
+
+  it.each<[string, RegExp, (b: Builder, x: Value) => Value]>([
+    [
+      'a Pad that reflects',
+      /^Pad odd: no gradient for its mode `reflect`; layers up to `first`/,
+      (b, x) => b.one('Pad', [x, b.ints([0, 0, 1, 1, 0, 0, 1, 1])], { mode: 'reflect' }, 'odd'),
+    ],
+    [
+      'a Slice that runs backwards',
+      /^Slice odd: no gradient for negative steps; layers up to `first`/,
+      (b, x) => b.one('Slice', [x, b.ints([-1]), b.ints([-100]), b.ints([3]), b.ints([-1])], {}, 'odd'),
+    ],
+    [
+      'weights that depend on the image',
+      /^Conv odd: gradients for its weights are not supported; layers up to `first`/,
+      (b, x) => b.one('Conv', [noise(b, [1, 4, 20, 20]), x], {}, 'odd'),
+    ],
+    [
+      'slopes that depend on the image',
+      /^PRelu odd: gradients for its slopes are not supported; layers up to `first`/,
+      (b, x) => b.one('PRelu', [noise(b, [1, 4, 14, 14]), x], {}, 'odd'),
+    ],
+  ])('is found where a rule does not take its node: %s', async (_, message, odd) => {
+    const bytes = file((b, x) => b.relu(odd(b, b.conv(x, noise(b, [4, 3, 3, 3]), undefined, {}, 'first')), 'last'));
+    expect(names(bytes)).toEqual(['first']);
+    expect((await thrown(bytes, 'last')).message).toMatch(message);
+  });
+
+  it('does not bar a branch beside it', async () => {
+    const bytes = file((b, x) => {
+      const left = b.relu(b.one('LRN', [x], { size: 3 }, 'norm'), 'left');
+      return b.one('Concat', [left, b.relu(b.relu(x, 'right'), 'right_again')], { axis: 1 }, 'joined');
+    });
+    expect(names(bytes)).toEqual(['right', 'right_again']);
+    expect((await thrown(bytes, 'joined')).message).toMatch(
+      /^LRN norm: .*; 2 layers, the last of them `right_again`, can still be rendered$/,
+    );
+  });
+
+  it('is not offered in the place of one behind an unsupported operator', async () => {
+    const bytes = barredFile();
+    // To the importer, a name of the same length that it does not know.
+    bytes.set(new TextEncoder().encode('Selv'), Buffer.from(bytes).lastIndexOf('Selu'));
+    expect((await thrown(bytes, 'last')).message).toBe(
+      'Selv last: this operator is not supported; layers up to `first_relu` can still be rendered',
+    );
+  });
+
+  it('leaves nothing to offer where it is the first', async () => {
+    const bytes = file((b, x) => b.relu(b.one('LRN', [x], { size: 3 }, 'norm'), 'last'));
+    expect(names(bytes)).toEqual([]);
+    expect((await thrown(bytes, 'last')).message).toBe('LRN norm: there is no gradient rule for this operator');
+  });
+});
+
+describe('differentiable', () => {
+  it('knows steps from slopes', () => {
+    const b = new Builder();
+    const x = b.input('x', 'float32', [1, 2, 3, 3]);
+    const whole = b.one('Floor', [x], {}, 'whole');
+    const mask = b.one('Cast', [b.greater(x, 0)], { to: 'float32' }, 'mask');
+    const graph = b.graph([whole, mask, b.one('Mul', [x, mask], {}, 'gated')]);
+    expect([...differentiable(graph, 'x')].sort()).toEqual(['gated', 'x']);
+  });
+
+  it('takes rules beside the table', () => {
+    const graph = model(barredFile()).outline(size);
+    const overrides = { LRN: ({ g }: { g: Value }) => [g] };
+    expect([...differentiable(graph, 'image', { overrides })]).toEqual(expect.arrayContaining(['norm', 'last']));
+  });
+});
