@@ -79,8 +79,12 @@ export async function listModel(name: string): Promise<ListedModel> {
           `${name}: no weights; give a file with --weights, or use the built-in model ${BUILT_IN}`,
         );
       const file = await openWeights(source);
+      const hash = await hashOf(source).catch((error: unknown) => {
+        file.close();
+        throw explained(error, source, 'cannot be read');
+      });
       const weightSource = { source, read: (layer: string, weight: string) => file.read(layer, weight) };
-      const model = kerasModel({ ...base, hash: await hashOf(source), weights: weightSource });
+      const model = kerasModel({ ...base, hash, weights: weightSource });
       return { ...model, close: () => file.close() };
     },
   };

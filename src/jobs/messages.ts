@@ -11,13 +11,11 @@ export interface WorkerTask {
   readonly settings: Settings;
 }
 
-/** What a worker is started with: its task, and a shared word that asks it to stop when it is not zero. */
-export interface WorkerStart extends WorkerTask {
-  readonly stop: Int32Array<SharedArrayBuffer>;
-}
+/** What a worker is started with: a shared word that asks it to stop when it is not zero. */
+export type StopFlag = Int32Array<SharedArrayBuffer>;
 
-/** The next channel, or the end of work. */
-export type ToWorker = { readonly channel: number } | 'end';
+/** First the task, then one channel after another, then the end of work. */
+export type ToWorker = WorkerTask | { readonly channel: number } | 'end';
 
 export type FromWorker =
   | { readonly type: 'ready' }

@@ -1,10 +1,10 @@
 /** @file Many channels at once: worker threads, each with its own single-threaded program, fed one channel at a time. */
-import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { PhospheneError } from '../errors.ts';
+import type { Graph } from '../ir/graph.ts';
 import type { Diagnosis } from '../render/ascend.ts';
-import type { FromWorker, ToWorker, WorkerStart, WorkerTask } from './messages.ts';
+import type { FromWorker, StopFlag, ToWorker, WorkerTask } from './messages.ts';
 
 /** One channel's ascent, finished. */
 export interface Finished {
@@ -21,7 +21,9 @@ export type PoolEvent =
   | { readonly type: 'ready'; readonly workers: number }
   | { readonly type: 'steps'; readonly channel: number; readonly done: number };
 
-export interface PoolOptions extends WorkerTask {
+export interface PoolOptions extends Omit<WorkerTask, 'graph'> {
+  /** Builds the graph, and whatever else must go well before work begins, while the threads start. */
+  readonly prepare: () => Graph | Promise<Graph>;
   readonly channels: readonly number[];
   /** Worker threads; as many as there are cores unless told otherwise, and never more than channels. */
   readonly workers?: number | undefined;
@@ -30,9 +32,16 @@ export interface PoolOptions extends WorkerTask {
 
 /**
  * Ascends every channel and yields what happens, as it happens. Ends its workers however it is left: by its end, an error, the
- * signal, or a `break` in the caller's loop. Throws `runtime` with a worker's own message, `aborted` on the signal.
+ * signal, or a `break` in the caller's loop. Throws `runtime` with a worker's own message, `aborted` on the signal, and what
+ * `prepare` throws.
  */
-export async function* pool({ channels, workers, signal, ...task }: PoolOptions): AsyncGenerator<PoolEvent, void> {
+export async function* pool({
+  prepare,
+  channels,
+  workers,
+  signal,
+  ...task
+}: PoolOptions): AsyncGenerator<PoolEvent, void> {
   if (channels.length === 0) return;
   const count = Math.min(workers ?? availableParallelism(), channels.length);
   const events: (PoolEvent | { readonly type: 'failed'; readonly error: PhospheneError })[] = [];
@@ -43,11 +52,9 @@ export async function* pool({ channels, workers, signal, ...task }: PoolOptions)
   };
   const waiting = channels[Symbol.iterator]();
   let ready = 0;
-  const stop = new Int32Array(new SharedArrayBuffer(4));
+  const stop: StopFlag = new Int32Array(new SharedArrayBuffer(4));
   const threads = Array.from({ length: count }, () => {
-    const worker = new Worker(new URL('./worker.js', import.meta.url), {
-      workerData: { ...task, stop } satisfies WorkerStart,
-    });
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: stop });
     const next = (): void => {
       const channel = waiting.next();
       worker.postMessage((channel.done ? 'end' : { channel: channel.value }) satisfies ToWorker);
@@ -72,6 +79,8 @@ export async function* pool({ channels, workers, signal, ...task }: PoolOptions)
   if (signal?.aborted) abort();
   signal?.addEventListener('abort', abort, { once: true });
   try {
+    const message: ToWorker = { ...task, graph: await prepare() };
+    for (const worker of threads) worker.postMessage(message);
     let left = channels.length;
     while (left > 0) {
       const event = events.shift();
@@ -92,7 +101,8 @@ export async function* pool({ channels, workers, signal, ...task }: PoolOptions)
         .filter((worker) => worker.threadId !== -1)
         .map((worker) => {
           worker.postMessage('end' satisfies ToWorker);
-          return once(worker, 'exit');
+          // Not events.once, which rejects when the worker fails on its way out.
+          return new Promise((resolve) => worker.once('exit', resolve));
         }),
     );
   }

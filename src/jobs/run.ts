@@ -18,7 +18,7 @@ import { checkMemory, stepGraph } from '../render/step.ts';
 import { reaching } from '../render/targets.ts';
 import { VERSION } from '../version.ts';
 import { ensureFolder, sweepTemporaries, writeWhole } from './files.ts';
-import { pool } from './pool.ts';
+import { pool, type PoolOptions } from './pool.ts';
 
 /** What decides the bytes of a picture. */
 export interface Making {
@@ -90,7 +90,7 @@ export function channelsOf(
  */
 export async function* renderChannels(model: Model, options: RenderOptions): AsyncGenerator<RenderEvent, void> {
   check(model, options);
-  yield* stream(prepare(model, options), options);
+  yield* stream(() => build(model, options), options);
 }
 
 /** All that the list of layers says about a run's options. Throws `unknown-layer`, `too-large`, `bad-option`. */
@@ -103,17 +103,17 @@ function check(model: Model, { layer, channels, settings, workers }: RenderOptio
 }
 
 /** The step graph of a run: whatever else can be wrong with its options shows here. */
-function prepare(model: Model, { layer, settings }: RenderOptions): Graph {
+function build(model: Model, { layer, settings }: RenderOptions): Graph {
   return reaching(model, settings, () =>
     stepGraph(model.cut(layer, settings), { objective: channelMean(settings.border) }),
   );
 }
 
 async function* stream(
-  graph: Graph,
+  prepare: PoolOptions['prepare'],
   { layer, channels, settings, seed, workers, signal }: RenderOptions,
 ): AsyncGenerator<RenderEvent, void> {
-  for await (const event of pool({ graph, layer, seed, settings, channels, workers, signal })) {
+  for await (const event of pool({ prepare, layer, seed, settings, channels, workers, signal })) {
     if (event.type !== 'done') yield event;
     else {
       const { channel, image, losses, diagnosis } = event;
@@ -203,10 +203,6 @@ export async function* run(model: Model, options: RunOptions): AsyncGenerator<Ru
     if (found) pictures.set(channel, found);
   }
   const missing = channels.filter((c) => !pictures.has(c));
-  // The last thing that can be wrong with options, and nothing is written yet: those that cannot work leave no trace.
-  const graph = missing.length > 0 ? prepare(model, options) : undefined;
-  await ensureFolder(join(out, folder));
-  await Promise.all([sweepTemporaries(out), sweepTemporaries(join(out, folder))]);
   if (pictures.size > 0) yield { type: 'resumed', channels: [...pictures.keys()] };
 
   const writeManifest = (): Promise<void> => {
@@ -229,9 +225,19 @@ export async function* run(model: Model, options: RunOptions): AsyncGenerator<Ru
     };
     return writeWhole(join(out, 'manifest.json'), `${JSON.stringify(manifest, undefined, 1)}\n`);
   };
-  await writeManifest();
-
-  for await (const event of graph ? stream(graph, { ...options, channels: missing }) : []) {
+  const begin = async (): Promise<void> => {
+    await ensureFolder(join(out, folder));
+    await Promise.all([sweepTemporaries(out), sweepTemporaries(join(out, folder))]);
+    await writeManifest();
+  };
+  const prepare = async (): Promise<Graph> => {
+    // The last thing that can be wrong with options, and nothing is written yet: those that cannot work leave no trace.
+    const graph = build(model, options);
+    await begin();
+    return graph;
+  };
+  if (missing.length === 0) await begin();
+  for await (const event of stream(prepare, { ...options, channels: missing })) {
     if (event.type !== 'picture') {
       yield event;
       continue;

@@ -4,40 +4,41 @@ import { PhospheneError } from '../errors.ts';
 import { ascend, startNoise } from '../render/ascend.ts';
 import type { Program } from '../runtime/index.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
+import type { FromWorker, StopFlag, ToWorker, WorkerTask } from './messages.ts';
 
 const port = parentPort!;
-const { graph, layer, seed, settings, stop } = workerData as WorkerStart;
+const stop = workerData as StopFlag;
 const stopped = (): boolean => Atomics.load(stop, 0) !== 0;
 const send = (message: FromWorker, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
-const fail = (error: unknown): void => {
-  const { message, stack } = error as Error;
-  send({ type: 'error', message, stack: stack ?? '' });
-};
+let task: WorkerTask;
+let program: Program | undefined;
 
-try {
-  const program = await nodeRuntime.compile(graph);
-  send({ type: 'ready' });
-  const leave = async (): Promise<void> => {
-    // The pool may say goodbye twice: when the channels run out and when it closes.
-    port.removeAllListeners('message');
-    port.close();
-    await program.dispose();
-  };
-  port.on('message', async (message: ToWorker) => {
-    if (message === 'end') return leave();
-    try {
-      await work(program, message.channel);
-    } catch (error) {
-      if (!stopped()) fail(error);
+port.on('message', async (message: ToWorker) => {
+  try {
+    if (message === 'end') await leave();
+    else if ('channel' in message) await work(program!, task, message.channel);
+    else {
+      task = message;
+      program = await nodeRuntime.compile(task.graph);
+      if (stopped()) await leave();
+      else send({ type: 'ready' });
     }
-  });
-  if (stopped()) await leave();
-} catch (error) {
-  fail(error);
+  } catch (error) {
+    const { message: text, stack } = error as Error;
+    if (!stopped()) send({ type: 'error', message: text, stack: stack ?? '' });
+  }
+});
+// While the graph is still being built.
+await nodeRuntime.load();
+
+async function leave(): Promise<void> {
+  // The pool may say goodbye twice: when the channels run out and when it closes.
+  port.removeAllListeners('message');
+  port.close();
+  await program?.dispose();
 }
 
-async function work(program: Program, channel: number): Promise<void> {
+async function work(program: Program, { layer, seed, settings }: WorkerTask, channel: number): Promise<void> {
   let told = 0;
   const { image, losses, diagnosis } = await ascend(program, {
     channel,

@@ -18,5 +18,7 @@ export interface CompileOptions {
 export interface Runtime {
   /** Engine, version and device, for the record of a run. */
   readonly name: string;
+  /** Loads the engine, which {@link compile} does too: for those who know early that they will need it. */
+  load(): Promise<void>;
   compile(graph: Graph, options?: CompileOptions): Promise<Program>;
 }

@@ -7,13 +7,16 @@ import { arrayTypes, type DType, sizeOf, type Tensor } from '../ir/tensor.ts';
 import type { Program, Runtime } from './index.ts';
 
 // Loading the native library takes a tenth of a second: only when something is compiled.
-const load = (): typeof Ort => createRequire(import.meta.url)('onnxruntime-node') as typeof Ort;
+const library = (): typeof Ort => createRequire(import.meta.url)('onnxruntime-node') as typeof Ort;
 
 /** ONNX Runtime's CPU provider. `run` blocks its thread: use one program a worker for parallelism. */
 export const nodeRuntime: Runtime = {
   name: 'onnxruntime-node cpu',
+  async load() {
+    library();
+  },
   async compile(graph, { threads = 1 } = {}) {
-    const ort = load();
+    const ort = library();
     let session: Ort.InferenceSession;
     try {
       session = await ort.InferenceSession.create(encodeOnnx(graph), {
