@@ -1,0 +1,71 @@
+/** @file What a user sees: pictures of the built-in model against references, and which other ascents do not give them. */
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openModel } from '../../src/hub/open.ts';
+import { channelMean } from '../../src/objective/index.ts';
+import { deprocess } from '../../src/output/deprocess.ts';
+import { decodePng } from '../../src/output/png.ts';
+import type { Raster } from '../../src/output/raster.ts';
+import { Random } from '../../src/random.ts';
+import { ascend, startNoise } from '../../src/render/ascend.ts';
+import { presets } from '../../src/render/presets.ts';
+import { stepGraph } from '../../src/render/step.ts';
+import type { Program } from '../../src/runtime/index.ts';
+import { nodeRuntime } from '../../src/runtime/node.ts';
+import { phosphene, temporary } from '../cli/command.ts';
+import { differences } from '../difference.ts';
+import { expectPicture, referencePicture } from '../pictures.ts';
+
+const LAYER = 'conv3_block4_out';
+
+// Seconds on a quiet machine; the command shares its cores with other tests.
+describe('the command shows', { timeout: 60_000 }, () => {
+  const out = temporary();
+  afterAll(() => rmSync(out, { recursive: true }));
+  const render = async (...args: string[]): Promise<void> =>
+    expect(await phosphene(['render', '--out', out, ...args])).toMatchObject({ code: 0, stderr: '' });
+  const picture = (file: string): Raster => decodePng(readFileSync(join(out, file))).raster;
+
+  it('four filters of conv3_block4_out', async () => {
+    await render('--filters', '0,10,38,51');
+    for (const channel of [0, 10, 38, 51]) expectPicture(picture(`${LAYER}/${channel}.png`), `${LAYER}-${channel}`);
+  });
+
+  it('a filter of conv2_block3_out', async () => {
+    await render('--layer', 'conv2_block3_out', '--filters', '6');
+    expectPicture(picture('conv2_block3_out/6.png'), 'conv2_block3_out-6');
+  });
+
+  it('a grid of eight, its last row not full', async () => {
+    await render('--layer', 'conv2_block1_out', '--filters', '0-7', '--size', '64', '--crop', '8');
+    expectPicture(picture('stitched_filters.png'), 'grid');
+  });
+});
+
+describe('beside the reference of filter 10,', () => {
+  const { keras } = presets;
+  const noise = (seed: number): Float32Array => startNoise(seed, LAYER, 10, keras);
+  let program: Program;
+
+  beforeAll(async () => {
+    const model = await openModel('resnet50v2-mini');
+    const graph = stepGraph(model.cut(LAYER, keras), { objective: channelMean(keras.border) });
+    model.close();
+    program = await nodeRuntime.compile(graph, { threads: 2 });
+  });
+  afterAll(() => program?.dispose());
+
+  async function found({ start = noise(0), steps = 30, rate = 10 }): Promise<string> {
+    const { image } = await ascend(program, { channel: 10, start, dims: [1, 3, 180, 180], steps, rate });
+    return differences(deprocess(image, keras), referencePicture(`${LAYER}-10`)).join();
+  }
+
+  it('a start changed by a millionth is the same', async () => {
+    const random = new Random('rounding');
+    expect(await found({ start: noise(0).map((v) => v * (1 + random.next(-1e-6, 1e-6))) })).toBe('');
+  });
+  it('another seed shows', async () => expect(await found({ start: noise(1) })).toMatch(/form/));
+  it('half of the ascent shows', async () => expect(await found({ steps: 15 })).toMatch(/grain/));
+  it('half of the rate shows', async () => expect(await found({ rate: 5 })).toMatch(/grain/));
+});
