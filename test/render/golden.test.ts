@@ -77,7 +77,10 @@ describe.skipIf(!golden || !weights)('the seed against golden/seed (needs shared
       expect(losses).toHaveLength(30);
       expect(Math.abs(losses[29]! / expected[29]! - 1)).toBeLessThan(0.02);
       if (channel !== 0 && channel !== 63) return;
-      const [picture, reference] = [image, read(`image30_filter${channel}_hwc.npy`)].map((i) => deprocess(i, size));
+      const exact = read(`image30_filter${channel}_hwc.npy`);
+      // PyTorch in float32 reaches 0.947 and 0.976; we 0.948 and 0.931 on AVX-512.
+      expect(correlation(image, exact)).toBeGreaterThan(0.9);
+      const [picture, reference] = [image, exact].map((i) => deprocess(i, size));
       expectAlike(picture!, reference!, `resnet50v2-${channel}`);
     },
     60_000,
@@ -86,3 +89,11 @@ describe.skipIf(!golden || !weights)('the seed against golden/seed (needs shared
 
 const norm = (a: Float32Array): number => Math.sqrt(a.reduce((s, v) => s + v * v, 0));
 const distance = (a: Float32Array, b: Float32Array): number => norm(a.map((v, i) => v - b[i]!));
+function correlation(a: Float32Array, b: Float32Array): number {
+  const centred = (x: Float32Array): Float32Array => {
+    const mean = x.reduce((s, v) => s + v, 0) / x.length;
+    return x.map((v) => v - mean);
+  };
+  const [p, q] = [centred(a), centred(b)];
+  return p.reduce((s, v, i) => s + v * q[i]!, 0) / (norm(p) * norm(q));
+}
