@@ -119,12 +119,19 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
   // elementwise
   ...Object.fromEntries(
     // prettier-ignore
-    ['Abs', 'BatchNormalization', 'Ceil', 'Clip', 'Cos', 'Dropout', 'Elu', 'Erf', 'Exp', 'Floor', 'HardSigmoid', 'HardSwish', 'Identity', 'InstanceNormalization', 'LRN', 'LayerNormalization', 'LeakyRelu', 'Log', 'LogSoftmax', 'Neg', 'Not', 'PRelu', 'Reciprocal', 'Relu', 'Round', 'Selu', 'Sigmoid', 'Sign', 'Sin', 'Softmax', 'Softplus', 'Softsign', 'Sqrt', 'Tanh', 'ThresholdedRelu', 'ScatterElements'].map((op) => [op, same]),
+    ['Abs', 'Ceil', 'Clip', 'Cos', 'Dropout', 'Elu', 'Erf', 'Exp', 'Floor', 'HardSigmoid', 'HardSwish', 'Identity', 'InstanceNormalization', 'LRN', 'LayerNormalization', 'LeakyRelu', 'Log', 'LogSoftmax', 'Neg', 'Not', 'PRelu', 'Reciprocal', 'Relu', 'Round', 'Selu', 'Sigmoid', 'Sign', 'Sin', 'Softmax', 'Softplus', 'Softsign', 'Sqrt', 'Tanh', 'ThresholdedRelu', 'ScatterElements'].map((op) => [op, same]),
   ),
   ...Object.fromEntries(['Add', 'Div', 'Max', 'Mean', 'Min', 'Mul', 'Pow', 'Sub', 'Sum'].map((op) => [op, binary])),
   ...Object.fromEntries(
     ['And', 'Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'Or'].map((op) => [op, comparison]),
   ),
+  BatchNormalization: (inputs) => {
+    const { dtype, dims } = first(inputs);
+    const odd = inputs.slice(1).find((p) => p!.dims.length !== 1 || p!.dims[0] !== dims[1]);
+    if (odd)
+      throw new PhospheneError('shape', `input has ${dims[1]} channels, a parameter is [${odd.dims.join(', ')}]`);
+    return [{ dtype, dims }];
+  },
   Where: ([condition, a, b]) => [{ dtype: a!.dtype, dims: broadcast(condition!.dims, a!.dims, b!.dims) }],
   Cast: (inputs, { to }) => [{ dtype: to as DType, dims: first(inputs).dims }],
   DequantizeLinear: (inputs) => [{ dtype: inputs[1]!.dtype, dims: first(inputs).dims }],
@@ -309,12 +316,28 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
   ],
 };
 
+/** How many inputs an operator needs at least, where that is not one. */
+const leastInputs: Readonly<Record<string, number>> = {
+  ...Object.fromEntries(
+    // prettier-ignore
+    ['Add', 'And', 'Conv', 'ConvTranspose', 'DequantizeLinear', 'Div', 'Equal', 'Expand', 'Gather', 'Gemm', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'MatMul', 'Mul', 'Or', 'PRelu', 'Pad', 'Pow', 'Reshape', 'Sub', 'Tile'].map((op) => [op, 2]),
+  ),
+  InstanceNormalization: 3,
+  ScatterElements: 3,
+  Slice: 3,
+  Where: 3,
+  BatchNormalization: 5,
+};
+
 /** Output dtypes and dims of an operator. Throws `unsupported-op` for an unknown one, `shape` where the inputs do not fit. */
 export function infer(op: string, name: string, inputs: Inputs, attributes: Attributes, outputs: number): Inferred[] {
   const rule = shapeRules[op];
   if (!rule)
     throw new PhospheneError('unsupported-op', `${op} ${name}: this operator is not supported`, { op, node: name });
   try {
+    const needed = leastInputs[op] ?? 1;
+    const missing = Array.from({ length: needed }, (_, i) => i).find((i) => !inputs[i]);
+    if (missing !== undefined) throw new PhospheneError('shape', `input ${missing} of ${needed} is missing`);
     const inferred = rule(inputs, attributes, outputs);
     if (inferred.some(({ dims }) => dims.some((d) => !Number.isSafeInteger(d) || d < 0))) {
       throw new PhospheneError('shape', `it would give [${inferred[0]?.dims.join(', ')}]`);

@@ -1,7 +1,7 @@
 /** @file Shape inference says what the runtime does, for every operator that a graph can have. */
 import { describe, expect, it } from 'vitest';
 import { Builder } from '../../src/ir/builder.ts';
-import { shapeRules } from '../../src/ir/shape.ts';
+import { infer, shapeRules } from '../../src/ir/shape.ts';
 import { sizeOf, type Tensor, arrayTypes } from '../../src/ir/tensor.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import { build, cases } from './cases.ts';
@@ -29,5 +29,19 @@ describe('infer', () => {
         expect(results[`o${i}`]!.dtype, what).toBe(value.dtype);
       });
     }
+  });
+
+  it.each(Object.keys(cases))('refuses a %s that lacks an input, and names it', (op) => {
+    const x = { dtype: 'float32', dims: [1, 2, 4, 4] } as const;
+    expect(() => infer(op, 'odd', [], {}, 1)).toThrow(expect.objectContaining({ code: 'shape' }));
+    if (['Conv', 'BatchNormalization', 'Gather', 'Where', 'Slice'].includes(op))
+      expect(() => infer(op, 'odd', [x], {}, 1)).toThrow(/^\w+ odd: input 1 of \d is missing$/);
+  });
+
+  it('refuses normalisation by another number of channels', () => {
+    const [x, p, q] = [[1, 2, 4, 4], [2], [3]].map((dims) => ({ dtype: 'float32', dims }) as const);
+    expect(() => infer('BatchNormalization', 'odd', [x, p, p, q, p], {}, 1)).toThrow(
+      'BatchNormalization odd: input has 2 channels, a parameter is [3]',
+    );
   });
 });
