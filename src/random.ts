@@ -38,7 +38,9 @@ export class Random {
 
   /** `count` numbers in [low, high). */
   uniform(count: number, low = 0, high = 1): Float32Array {
-    return Float32Array.from({ length: count }, () => this.next(low, high));
+    const values = new Float32Array(count);
+    for (let i = 0; i < count; i++) values[i] = this.next(low, high);
+    return values;
   }
 
   /** `count` normally distributed numbers (Box–Muller). */

@@ -55,6 +55,5 @@ async function work(program: Program, { layer, seed, settings }: WorkerTask, cha
       send({ type: 'steps', channel, done });
     },
   });
-  const copy = image.slice();
-  send({ type: 'done', channel, image: copy, losses, ...(diagnosis ? { diagnosis } : {}) }, [copy.buffer]);
+  send({ type: 'done', channel, image, losses, ...(diagnosis ? { diagnosis } : {}) }, [image.buffer]);
 }

@@ -4,8 +4,14 @@ import type { Tensor } from '../ir/tensor.ts';
 
 /** A compiled graph. */
 export interface Program {
-  /** One evaluation: a tensor for every graph input, by name; returns every graph output, by name. Throws `runtime`. */
-  run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>;
+  /**
+   * One evaluation: a tensor for every graph input, by name; returns every graph output, by name. Those of `into` are written
+   * into the tensors given, which must have the right dtype and dims and be no feed. Throws `runtime`.
+   */
+  run(
+    feeds: Readonly<Record<string, Tensor>>,
+    into?: Readonly<Record<string, Tensor>>,
+  ): Promise<Record<string, Tensor>>;
   /** Frees what the engine holds. */
   dispose(): Promise<void>;
 }

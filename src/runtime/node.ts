@@ -54,16 +54,20 @@ class NodeProgram implements Program {
     this.#session = session;
   }
 
-  async run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
-    const inputs = Object.fromEntries(
-      Object.entries(feeds).map(([name, t]) => [
-        name,
-        new this.#ort.Tensor(t.dtype as 'float32', t.data as Float32Array, t.dims),
-      ]),
+  async run(
+    feeds: Readonly<Record<string, Tensor>>,
+    into: Readonly<Record<string, Tensor>> = {},
+  ): Promise<Record<string, Tensor>> {
+    const toOrt = (t: Tensor): Ort.Tensor => new this.#ort.Tensor(t.dtype as 'float32', t.data as Float32Array, t.dims);
+    const inputs = Object.fromEntries(Object.entries(feeds).map(([name, t]) => [name, toOrt(t)]));
+    const outputs = Object.fromEntries(
+      this.#session.outputNames.map((name) => [name, into[name] ? toOrt(into[name]) : null]),
     );
     try {
-      const results = await this.#session.run(inputs);
-      return Object.fromEntries(Object.entries(results).map(([name, t]) => [name, fromOrt(t as Ort.Tensor)]));
+      const results = await this.#session.run(inputs, outputs);
+      return Object.fromEntries(
+        Object.entries(results).map(([name, t]) => [name, into[name] ?? fromOrt(t as Ort.Tensor)]),
+      );
     } catch (error) {
       throw new PhospheneError('runtime', `ONNX Runtime failed: ${(error as Error).message}`, {}, error);
     }
