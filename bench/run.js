@@ -1,162 +1,123 @@
 /**
- * @file `npm run bench [-- --weights FILE --python PYTHON --rounds N]`: the seed with all cores, as ratios within this one run.
- * Ours, the floor, and (with --python, an interpreter that has bench/peers/requirements.txt) Keras as the example writes it, in
- * alternation. Nothing else should compute meanwhile.
+ * @file `npm run bench [-- OPTIONS]`: the seed with all cores, as ratios within this one run. Ours, the floor and the peers take
+ * turns, round after round, in changing order; a ratio is taken within a round, and printed is the median of the rounds with
+ * the least and the most. Nothing else should compute meanwhile.
+ *
+ *     --weights FILE   ResNet50V2's weights; without it the built-in model, and no peers
+ *     --python PYTHON  an interpreter that has bench/peers/requirements.txt; without it no peers
+ *     --rounds N       3
+ *     --filters N      filters a worker ascends in a round, 16
+ *     --sheet N        filters of the whole command and the whole Keras script, 64
+ *     --skip-script    leave out the whole Keras script, which takes minutes
+ *     --json FILE      write all figures there too
  */
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { Worker } from 'node:worker_threads';
-import { open, render } from '../dist/node.js';
-import { channelMean, nodeRuntime, stepGraph } from '../dist/node.js';
+import { open } from '../dist/node.js';
+import { build, command, memory } from './command.js';
+import { convolutionsOf, floor } from './floor.js';
+import { cores, machine, warnUnlessQuiet } from './machine.js';
+import { ours } from './ours.js';
+import { kerasScript, peers, startPeer } from './peer.js';
+import { figure, figures, heading } from './report.js';
+import { filters as wholeSheet, layer, nameOf, size, steps } from './seed.js';
 
 const { values: options } = parseArgs({
-  options: { weights: { type: 'string' }, python: { type: 'string' }, rounds: { type: 'string', default: '3' } },
+  options: {
+    weights: { type: 'string' },
+    python: { type: 'string' },
+    rounds: { type: 'string', default: '3' },
+    filters: { type: 'string', default: '16' },
+    sheet: { type: 'string', default: String(wholeSheet) },
+    'skip-script': { type: 'boolean', default: false },
+    json: { type: 'string' },
+  },
 });
+const { weights, python } = options;
+if (python && !weights) throw new Error('--python needs --weights: the peers have no built-in model');
 const rounds = Number(options.rounds);
-const cores = availableParallelism();
-const layer = 'conv3_block4_out';
-const size = { height: 180, width: 180 };
-const name = options.weights ? 'resnet50v2' : 'resnet50v2-mini';
-const root = fileURLToPath(new URL('..', import.meta.url));
-const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
-const report = (what, value, unit = '') => console.log(`${what.padEnd(58)}${value}${unit ? ` ${unit}` : ''}`);
+const filters = Number(options.filters);
+const sheet = Number(options.sheet);
+// A peer is warm when asked, and slower: with a quarter of a worker's steps its turn is about as long.
+const peerSteps = steps * Math.ceil(filters / 4);
+// More workers than cores do no harm to memory, and a difference over three of them is steadier than over one.
+const crowd = Math.max(cores, 4);
 
-const model = await open(name, { weights: options.weights });
-const network = model.cut(layer, size);
+const here = machine();
+warnUnlessQuiet(here);
 
-/** Milliseconds an image-step with `workers` workers, compiling not counted. */
-async function ours(workers, channels) {
-  let begun = 0;
-  const list = Array.from({ length: channels }, (_, i) => i);
-  for await (const event of render(model, { layer, channels: list, workers }))
-    if (event.type === 'ready') begun = performance.now();
-  return (performance.now() - begun) / (channels * 30);
-}
+const model = await open(nameOf(weights), { weights });
+const convolutions = convolutionsOf(model, model.cut(layer, size), size);
+const warm = python ? await Promise.all(peers.map((peer) => startPeer(python, peer, weights))) : [];
 
-/** Convolutions of the network with how often each shape occurs. */
-function convolutions() {
-  const dims = new Map([
-    ['image', [1, 3, size.height, size.width]],
-    ...model.layers(size).map((l) => [l.name, l.dims]),
-  ]);
-  const found = new Map();
-  for (const node of network.nodes) {
-    if (node.op !== 'Conv') continue;
-    const input = dims.get(node.inputs[0]);
-    const weights = network.constants.get(node.inputs[1]).dims;
-    const out = dims.get(node.outputs[0]);
-    const strided = node.attributes.strides.some((s) => s > 1);
-    // Padding layers stand before the 3×3 convolutions here; in the step they are part of them.
-    const padded = node.attributes.pads ?? [0, 0, 0, 0];
-    const key = JSON.stringify({ dims: input, weights, pads: padded, out, strided });
-    found.set(key, (found.get(key) ?? 0) + 1);
-  }
-  return [...found].map(([key, count]) => ({ ...JSON.parse(key), count }));
-}
+/** What takes turns; each returns figures by name. */
+const contenders = [
+  async () => ({ all: await ours(model, cores, filters) }),
+  () => floor(convolutions),
+  ...warm.map((peer) => async () => ({ [peer.key]: await peer.ascend(peerSteps) })),
+  async () => ({ one: await ours(model, 1, filters) }),
+  () => build(weights),
+  async () => ({ first: (await command({ weights, filters: cores, workers: cores })).first }),
+  () => memory({ weights, workers: crowd }),
+];
 
-function floor() {
-  const list = convolutions();
-  return Promise.all(
-    Array.from(
-      { length: cores },
-      () =>
-        new Promise((resolve, reject) => {
-          const worker = new Worker(new URL('./floor.js', import.meta.url), {
-            workerData: { convolutions: list, seconds: 3 },
-          });
-          worker.on('message', resolve);
-          worker.on('error', reject);
-        }),
-    ),
-  ).then((all) => ({ ms: median(all.map((r) => r.ms)) / cores, gflops: all.reduce((sum, r) => sum + r.gflops, 0) }));
-}
-
-/** A peer that answers one JSON line for each that it is sent. */
-function peer(script) {
-  const child = spawn(options.python, [script, 'serve', '--weights', options.weights], {
-    cwd: join(root, 'bench', 'peers'),
-    stdio: ['pipe', 'pipe', 'ignore'],
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const next = async () => JSON.parse((await lines.next()).value);
-  const ask = (request) => {
-    child.stdin.write(`${JSON.stringify(request)}\n`);
-    return next();
-  };
-  return { ready: next(), ask, end: () => child.stdin.end() };
-}
-
-/** Seconds of the whole command, to its first picture, and the peak memory of its process, from outside. */
-function command(filters) {
-  return new Promise((resolve) => {
-    const out = mkdtempSync(join(tmpdir(), 'phosphene-bench-'));
-    const begun = performance.now();
-    let first = 0;
-    const args = [
-      'dist/cli/main.js',
-      'render',
-      name,
-      ...(options.weights ? ['--weights', options.weights] : []),
-      '--filters',
-      filters,
-      '--out',
-      out,
-      '--json',
-    ];
-    const child = spawn('/usr/bin/env', ['bash', '-c', 'exec "$@"', 'bash', process.execPath, ...args], { cwd: root });
-    child.stdout.on('data', (data) => {
-      if (first === 0 && String(data).includes('"picture"')) first = performance.now() - begun;
-    });
-    child.on('close', () => {
-      rmSync(out, { recursive: true });
-      resolve({ seconds: (performance.now() - begun) / 1000, first: first / 1000 });
-    });
-  });
-}
-
-console.log(`${name} ${layer}, ${size.width} px, ${cores} cores, ${rounds} rounds\n`);
-const begun = performance.now();
-const graph = stepGraph(network, { objective: channelMean(2) });
-const built = performance.now();
-const before = process.memoryUsage().rss;
-const program = await nodeRuntime.compile(graph);
-report('build the step graph', (built - begun).toFixed(0), 'ms');
-report('compile it', (performance.now() - built).toFixed(0), 'ms');
-report('memory of one compiled program', ((process.memoryUsage().rss - before) / 1e6).toFixed(0), 'MB');
-await program.dispose();
-
-const keras = options.python && options.weights ? peer('keras_seed.py') : undefined;
-await keras?.ready;
-await keras?.ask({ cmd: 'steps', filter: 7, steps: 5 });
-const times = { all: [], one: [], floor: [], keras: [] };
-let gflops = 0;
+const measured = [];
 for (let round = 0; round < rounds; round++) {
-  times.all.push(await ours(cores, 4 * cores));
-  const f = await floor();
-  times.floor.push(f.ms);
-  gflops = f.gflops;
-  if (keras) {
-    const { seconds, traces } = await keras.ask({ cmd: 'steps', filter: 7, steps: 60 });
-    if (traces === 0) times.keras.push((1000 * seconds) / 60);
-  }
-  times.one.push(await ours(1, 2));
+  console.error(`round ${round + 1} of ${rounds}`);
+  const row = {};
+  for (const i of contenders.keys()) Object.assign(row, await contenders[(i + round) % contenders.length]());
+  row.perSecond = 1000 / row.all;
+  row.toFloor = row.all / row.floor;
+  row.efficiency = row.one / (cores * row.all);
+  for (const { key } of warm) row[`${key}ToOurs`] = row[key] / row.all;
+  measured.push(row);
 }
-keras?.end();
-const all = median(times.all);
-report('ours, all cores', all.toFixed(2), `ms an image-step (${(1000 / all).toFixed(1)} image-steps/s)`);
-report('ours, one worker', median(times.one).toFixed(2), 'ms an image-step');
-report('parallel efficiency', (median(times.one) / (cores * all)).toFixed(2));
-report('floor, all cores', median(times.floor).toFixed(2), `ms (${gflops.toFixed(0)} GFLOP/s)`);
-report('ours / floor', (all / median(times.floor)).toFixed(2));
-if (times.keras.length > 0) {
-  report('Keras, warm, tracing not counted', median(times.keras).toFixed(2), 'ms an image-step');
-  report('Keras / ours', (median(times.keras) / all).toFixed(2));
+for (const peer of warm) peer.end();
+
+console.log(
+  `\n${nameOf(weights)} ${layer}, ${size.width} px, ${cores} cores, ${rounds} rounds: medians (least – most)`,
+);
+
+heading(`Ours, ${filters} filters of ${steps} steps a worker, from when all have compiled`);
+figure(measured, 'perSecond', 'all cores: image-steps per second', '/s', 1);
+figure(measured, 'all', 'all cores: an image-step', 'ms');
+figure(measured, 'floor', "floor: the step's own convolutions, chained, all cores", 'ms');
+figure(measured, 'gflops', 'floor: the rate it computes at', 'GFLOP/s', 0);
+figure(measured, 'toFloor', 'ours / floor');
+figure(measured, 'one', 'one worker: an image-step', 'ms');
+figure(measured, 'efficiency', `parallel efficiency from 1 to ${cores} workers`);
+
+heading('Start, each time in a new process');
+figure(measured, 'read', 'read the model', 'ms', 0);
+figure(measured, 'build', 'build the step graph', 'ms', 0);
+figure(measured, 'compile', 'compile it', 'ms', 0);
+figure(measured, 'first', 'from the start of the command to its first picture', 's', 1);
+
+heading('Peak of resident memory of the command');
+figure(measured, 'worker', `for each worker (from 1 to ${crowd})`, 'MB', 0);
+figure(measured, 'base', 'for all else', 'MB', 0);
+
+if (warm.length > 0) heading(`Peers, warm, ${peerSteps} steps of one filter with all cores, tracing not counted`);
+for (const { key, name } of warm) figure(measured, key, `${name}: an image-step`, 'ms');
+for (const { key, name } of warm) figure(measured, `${key}ToOurs`, `${name} / ours`);
+
+heading(`The whole of ${sheet} filters, start included`);
+const whole = async () => (await command({ weights, filters: sheet, workers: cores })).seconds;
+const wholes = [{ command: await whole() }];
+if (python && !options['skip-script']) {
+  const script = await kerasScript(python, weights, sheet);
+  // Ours before and after: a machine that changes its speed meanwhile shows.
+  wholes.push({ command: await whole() });
+  for (const row of wholes) Object.assign(row, { script, scriptToCommand: script / row.command });
 }
-const run = await command('0-63');
-report('the whole command, 64 filters', run.seconds.toFixed(1), 's');
-report('from its start to the first picture', run.first.toFixed(1), 's');
+figure(wholes, 'command', 'our command', 's', 1);
+if (wholes[0].script) {
+  figure(wholes.slice(0, 1), 'script', "Keras' script, which traces for each filter, once", 's', 1);
+  figure(wholes, 'scriptToCommand', 'script / command');
+}
+
+if (options.json) {
+  const settings = { model: nameOf(weights), layer, ...size, steps, rounds, filters, peerSteps, crowd, sheet };
+  const record = { machine: here, settings, peers: warm.map((peer) => peer.ready), figures };
+  writeFileSync(options.json, `${JSON.stringify(record, undefined, 1)}\n`);
+}

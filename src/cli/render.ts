@@ -3,7 +3,7 @@ import { defineCommand } from 'citty';
 import { resolve } from 'node:path';
 import { listModel } from '../hub/open.ts';
 import { ensureWeights } from '../hub/weights.ts';
-import { channelsOf, run } from '../jobs/run.ts';
+import { checkFits, run, targetOf } from '../jobs/run.ts';
 import { diagnoses } from '../render/ascend.ts';
 import { type Settings, settingsOf } from '../render/presets.ts';
 import { parseFilters, parseNumber, parseSize } from './parse.ts';
@@ -76,8 +76,9 @@ export default defineCommand({
       // Names and numbers are checked against the list of layers, before any weights are read or downloaded.
       const listed = await listModel(args.model);
       const layer = args.layer ?? listed.defaultLayer;
-      const count = channelsOf(listed, layer, settings, workers);
-      const channels = parseFilters(args.filters ?? (count > 64 ? '0-63' : 'all'), layer, count);
+      const target = targetOf(listed, layer, settings);
+      const channels = parseFilters(args.filters ?? (target.channels > 64 ? '0-63' : 'all'), layer, target.channels);
+      checkFits(target, channels.length, workers);
 
       const model = await listed.open({
         weights,

@@ -30,6 +30,11 @@ export interface PoolOptions extends Omit<WorkerTask, 'graph'> {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** How many workers a run has. */
+export function workersFor(channels: number, wanted: number = availableParallelism()): number {
+  return Math.min(wanted, channels);
+}
+
 /**
  * Ascends every channel and yields what happens, as it happens. Ends its workers however it is left: by its end, an error, the
  * signal, or a `break` in the caller's loop. Throws `runtime` with a worker's own message, `aborted` on the signal, and what
@@ -43,7 +48,7 @@ export async function* pool({
   ...task
 }: PoolOptions): AsyncGenerator<PoolEvent, void> {
   if (channels.length === 0) return;
-  const count = Math.min(workers ?? availableParallelism(), channels.length);
+  const count = workersFor(channels.length, workers);
   const events: (PoolEvent | { readonly type: 'failed'; readonly error: PhospheneError })[] = [];
   let wake = (): void => {};
   const push = (event: (typeof events)[number]): void => {

@@ -1,7 +1,7 @@
 /** @file A run: the pictures of some channels of a layer in a folder, resumable, with a record of how each was made. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { availableParallelism, freemem } from 'node:os';
+import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { PhospheneError } from '../errors.ts';
 import type { Graph } from '../ir/graph.ts';
@@ -14,11 +14,11 @@ import { asciiJson, decodePng, encodePng } from '../output/png.ts';
 import type { Raster } from '../output/raster.ts';
 import { diagnoses, type Diagnosis } from '../render/ascend.ts';
 import type { Settings } from '../render/presets.ts';
-import { checkMemory, stepGraph } from '../render/step.ts';
+import { checkMemory, stepGraph, workerMemory } from '../render/step.ts';
 import { reaching } from '../render/targets.ts';
 import { VERSION } from '../version.ts';
 import { ensureFolder, sweepTemporaries, writeWhole } from './files.ts';
-import { pool, type PoolOptions } from './pool.ts';
+import { pool, type PoolOptions, workersFor } from './pool.ts';
 
 /** What decides the bytes of a picture. */
 export interface Making {
@@ -66,13 +66,15 @@ export type RenderEvent =
   | { readonly type: 'steps'; readonly channel: number; readonly done: number }
   | { readonly type: 'picture'; readonly picture: Picture };
 
-/** Channels of a layer at this size. Throws `unknown-layer`, `too-large`. */
-export function channelsOf(
-  model: Model,
-  layer: string,
-  settings: Settings,
-  workers: number = availableParallelism(),
-): number {
+/** A layer that can be rendered. */
+export interface Target {
+  readonly channels: number;
+  /** About the bytes that each worker needs for it. */
+  readonly memory: number;
+}
+
+/** What the list of layers says about a layer at this size. Throws `unknown-layer`. */
+export function targetOf(model: Model, layer: string, settings: Settings): Target {
   const layers = model.layers(settings);
   const at = layers.findIndex((l) => l.name === layer);
   if (at < 0) {
@@ -80,8 +82,12 @@ export function channelsOf(
     reaching(model, settings, () => model.cut(layer, settings));
     throw unknownLayer(model.name, layer, layers);
   }
-  checkMemory(layers.slice(0, at + 1), freemem() / workers);
-  return layers[at]!.dims[1]!;
+  return { channels: layers[at]!.dims[1]!, memory: workerMemory(layers.slice(0, at + 1)) };
+}
+
+/** Refuses a run that this machine has not the memory for. Throws `too-large`. */
+export function checkFits({ memory }: Target, channels: number, workers?: number): void {
+  checkMemory(memory, freemem() / workersFor(channels, workers));
 }
 
 /**
@@ -97,9 +103,10 @@ export async function* renderChannels(model: Model, options: RenderOptions): Asy
 function check(model: Model, { layer, channels, settings, workers }: RenderOptions): void {
   if (workers !== undefined && !(Number.isInteger(workers) && workers > 0))
     throw new PhospheneError('bad-option', `workers: ${workers} found; a whole number from 1 would do`, { workers });
-  const count = channelsOf(model, layer, settings, workers);
-  const outside = channels.find((c) => !Number.isInteger(c) || c < 0 || c >= count);
-  if (outside !== undefined) throw outOfRange(layer, outside, count);
+  const target = targetOf(model, layer, settings);
+  const outside = channels.find((c) => !Number.isInteger(c) || c < 0 || c >= target.channels);
+  if (outside !== undefined) throw outOfRange(layer, outside, target.channels);
+  checkFits(target, channels.length, workers);
 }
 
 /** The step graph of a run: whatever else can be wrong with its options shows here. */

@@ -4,6 +4,7 @@ import { Builder } from '../ir/builder.ts';
 import { inlineFused } from '../ir/fuse.ts';
 import type { Graph } from '../ir/graph.ts';
 import { sizeOf } from '../ir/tensor.ts';
+import type { Layer } from '../import/layers.ts';
 import { IMAGE } from '../import/model.ts';
 import type { Objective } from '../objective/index.ts';
 import { PhospheneError } from '../errors.ts';
@@ -41,10 +42,18 @@ export function stepGraph(network: Graph, options: StepOptions): Graph {
   return b.graph({ [LOSS]: loss, [NEXT]: next, ...(withGradient ? { [GRADIENT]: g! } : {}) });
 }
 
-/** Refuses pictures whose activations alone would not fit. Call before anything of that size is allocated. */
-export function checkMemory(layers: readonly { readonly dims: readonly number[] }[], limit: number): void {
-  // Forward values are kept for the backward pass, which has as many of its own.
-  const bytes = 8 * layers.reduce((sum, l) => sum + sizeOf(l.dims), 0);
+/**
+ * About the bytes that a worker needs at its peak, its target being the last of `layers`; docs/speed.md holds it against what was
+ * measured. A worker is a thread with a heap of its own; buffers are reused, so that what is kept for the way back and what is
+ * under way on it come to about one and a half floats for every value of every layer; and weights are there about eight times:
+ * kernels for both directions, each in the graph, in its ONNX bytes, and in ONNX Runtime as they came and as they are packed.
+ */
+export function workerMemory(layers: readonly Pick<Layer, 'dims' | 'parameters'>[]): number {
+  return layers.reduce((sum, l) => sum + 6 * sizeOf(l.dims) + 32 * l.parameters, 50e6);
+}
+
+/** Refuses what would not fit. Call before anything of that size is allocated. */
+export function checkMemory(bytes: number, limit: number): void {
   if (bytes > limit) {
     const gib = (n: number): string => `${(n / 2 ** 30).toFixed(1)} GiB`;
     throw new PhospheneError(
