@@ -1,7 +1,7 @@
 /**
  * @file Rewrites that leave a graph's results as they are and its gradient cheaper: zero padding goes into the convolution
- * after it, a batch normalisation into the convolution before it. ONNX Runtime does the same forward, but the gradient is
- * written before it could.
+ * after it, a batch normalisation into the convolution before it, and a ReLU behind the max pool after it. ONNX Runtime does
+ * the first two forward, but the gradient is written before it could.
  */
 import type { Builder, Value } from './builder.ts';
 import type { Graph, Node } from './graph.ts';
@@ -13,11 +13,12 @@ export function inlineFused(b: Builder, graph: Graph, inputs: Readonly<Record<st
   for (const node of graph.nodes) for (const i of node.inputs) uses.set(i, (uses.get(i) ?? 0) + 1);
   const producer = new Map(graph.nodes.map((node) => [node.outputs[0]!, node]));
   const constants = new Map(graph.constants);
-  const replaced = new Map<string, Node | undefined>();
+  /** What stands in place of the node behind a value, the last of them giving the value. */
+  const replaced = new Map<string, readonly Node[]>();
 
   /** The node behind a value that nothing else uses. */
   const sole = (name: string, op: string): Node | undefined => {
-    const node = replaced.get(name) ?? producer.get(name);
+    const node = replaced.get(name)?.at(-1) ?? producer.get(name);
     return node?.op === op && uses.get(name) === 1 ? node : undefined;
   };
   const set = (name: string, t: Tensor): string => {
@@ -30,33 +31,42 @@ export function inlineFused(b: Builder, graph: Graph, inputs: Readonly<Record<st
       const pad = sole(node.inputs[0]!, 'Pad');
       const pads = pad && convolutionPads(pad, node, constants);
       if (!pad || !pads) continue;
-      replaced.set(pad.outputs[0]!, undefined);
-      replaced.set(node.outputs[0]!, {
-        ...node,
-        inputs: [pad.inputs[0]!, ...node.inputs.slice(1)],
-        attributes: { ...node.attributes, pads },
-      });
+      replaced.set(pad.outputs[0]!, []);
+      replaced.set(node.outputs[0]!, [
+        { ...node, inputs: [pad.inputs[0]!, ...node.inputs.slice(1)], attributes: { ...node.attributes, pads } },
+      ]);
     } else if (node.op === 'BatchNormalization') {
       const conv = sole(node.inputs[0]!, 'Conv');
       const folded = conv && foldNormalisation(conv, node, constants);
       if (!conv || !folded) continue;
       const kernel = set(`${node.name}/folded_kernel`, folded.kernel);
       const bias = set(`${node.name}/folded_bias`, folded.bias);
-      replaced.set(conv.outputs[0]!, undefined);
-      replaced.set(node.outputs[0]!, {
-        ...conv,
-        name: node.name,
-        inputs: [conv.inputs[0]!, kernel, bias],
-        outputs: node.outputs,
-      });
+      replaced.set(conv.outputs[0]!, []);
+      replaced.set(node.outputs[0]!, [
+        { ...conv, name: node.name, inputs: [conv.inputs[0]!, kernel, bias], outputs: node.outputs },
+      ]);
+    } else if (node.op === 'MaxPool' && node.outputs.length === 1) {
+      // The largest of what a ReLU lets through is what it lets through of the largest, zeros of a padding included. Behind the
+      // pool it masks a quarter of the values, and leaves the pool's gradient to the convolution as it comes.
+      const pad = sole(node.inputs[0]!, 'Pad');
+      const zeros = pad && convolutionPads(pad, EMPTY_CONV, constants);
+      const relu = sole(zeros ? pad.inputs[0]! : node.inputs[0]!, 'Relu');
+      if (!relu) continue;
+      const before = `${node.name}/before_relu`;
+      replaced.set(relu.outputs[0]!, []);
+      if (zeros) replaced.set(pad.outputs[0]!, [{ ...pad, inputs: [relu.inputs[0]!, ...pad.inputs.slice(1)] }]);
+      replaced.set(node.outputs[0]!, [
+        {
+          ...node,
+          name: before,
+          inputs: [zeros ? pad.outputs[0]! : relu.inputs[0]!],
+          outputs: [before],
+        },
+        { ...relu, name: node.name, inputs: [before], outputs: node.outputs },
+      ]);
     }
   }
-  const nodes = graph.nodes.flatMap((node) => {
-    const name = node.outputs[0]!;
-    if (!replaced.has(name)) return [node];
-    const other = replaced.get(name);
-    return other ? [other] : [];
-  });
+  const nodes = graph.nodes.flatMap((node) => replaced.get(node.outputs[0]!) ?? [node]);
   const used = new Set(nodes.flatMap((node) => node.inputs));
   const kept = new Map([...constants].filter(([name]) => used.has(name)));
   return b.inline({ ...graph, nodes, constants: kept }, inputs, (node, [x]) =>

@@ -1,6 +1,7 @@
 /** @file Fusion changes the graph and not what it computes. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { gradient } from '../../src/grad/index.ts';
 import { Builder, type Value } from '../../src/ir/builder.ts';
 import { inlineFused } from '../../src/ir/fuse.ts';
 import type { Graph } from '../../src/ir/graph.ts';
@@ -117,6 +118,46 @@ describe('inlineFused', () => {
 
   it('scales each filter of a grouped convolution by its own number', async () => {
     expect(await fusing((b, x) => ({ y: normalise(b, conv(b, x, { group: 2 })) }))).toEqual(['Conv']);
+  });
+
+  describe('a ReLU before a max pool', () => {
+    const attributes = { kernel_shape: [3, 3], strides: [2, 2] };
+    const pool = (b: Builder, x: Value, more = {}): Value => b.one('MaxPool', [x], { ...attributes, ...more });
+
+    it.each<[string, (b: Builder, x: Value) => Value, string[]]>([
+      ['next to it', (b, x) => pool(b, b.relu(conv(b, x))), ['Conv', 'MaxPool', 'Relu']],
+      ['padded with minus infinity', (b, x) => pool(b, b.relu(x), { pads: [1, 1, 1, 1] }), ['MaxPool', 'Relu']],
+      ['with zeros between them', (b, x) => pool(b, b.pad(b.relu(x), border)), ['Conv', 'MaxPool', 'Relu']],
+      ['after a normalisation', (b, x) => pool(b, b.relu(normalise(b, conv(b, x)))), ['Conv', 'MaxPool', 'Relu']],
+      ['with other numbers between them', (b, x) => pool(b, b.pad(b.relu(x), border, 0.5)), ['Relu', 'Pad', 'MaxPool']],
+    ])('%s', async (_, build, expected) => {
+      expect(await fusing((b, x) => ({ y: build(b, x) }))).toEqual(expected);
+    });
+
+    it('stays where others use it', async () => {
+      const left = await fusing((b, x) => {
+        const r = b.relu(x);
+        return { y: pool(b, r), z: r };
+      });
+      expect(left).toEqual(['Relu', 'MaxPool']);
+    });
+
+    it('has the same gradient behind it', async () => {
+      const graph = graphFrom((b, x) => ({ y: pool(b, b.pad(b.relu(conv(b, x, { kernel: 2, stride: 2 })), border)) }));
+      const [plain, moved] = await Promise.all(
+        [(b: Builder, x: Value) => b.inline(graph, { x }), (b: Builder, x: Value) => inlineFused(b, graph, { x })].map(
+          async (inline) => {
+            const b = new Builder();
+            const x = b.input('x', 'float32', IN);
+            const y = inline(b, x).get('y')!;
+            const [g] = gradient(b, b.sum(b.mul(y, noise(b, y.dims)), undefined, false), [x]);
+            return (await run(b.graph({ g: g! })))['g']!.data as Float32Array;
+          },
+        ),
+      );
+      expect(plain!.some((v) => v !== 0)).toBe(true);
+      plain!.forEach((v, i) => expect(Math.abs(v - moved![i]!)).toBeLessThan(1e-5));
+    });
   });
 
   it.each<[string, (b: Builder, x: Value) => Record<string, Value>, string[]]>([
