@@ -18,6 +18,7 @@ import {
   shift,
   type Spread,
   spreadOf,
+  total,
   weave,
 } from './spread.ts';
 
@@ -156,15 +157,16 @@ function phased(b: Builder, g: Value, w: Tensor<'float32'>, window: Window, x: D
   }) as [number, number];
   /** Some phases of dx, side by side as channels. */
   const compute = (wanted: readonly Pair[]): Value | undefined =>
-    given
-      .flatMap(({ value, at }) => {
+    total(
+      b,
+      given.flatMap(({ value, at }) => {
         const part = phaseKernel(w, window.strides[0]!, stride, at, wanted);
         if (!part) return [];
         const { kernel, first, last } = part;
         const pads = [...last, ...size.map((s, i) => s - value.dims[2 + i]! - first[i]!)];
         return [b.conv(value, b.constant(kernel), undefined, { pads })];
-      })
-      .reduce<Value | undefined>((sum, v) => (sum ? b.add(sum, v) : v), undefined);
+      }),
+    );
   const positions = phasePositions(stride);
   const [top, left] = window.pads as [number, number];
   // Each phase has its own reach. Alone it costs no multiplication by zero, but the kernels compute sixteen channels at a time.
@@ -234,9 +236,7 @@ function byIndices(b: Builder, g: Value, x: Value, attributes: Attributes): Valu
  * share its samples. All of it stays blocked.
  */
 function byTaps(b: Builder, g: Value, x: Value, y: Value, kernel: number, stride: number): Value {
-  const channels = x.dims[1]!;
-  const minus = b.constant(float32(new Float32Array(channels).fill(-1), [channels, 1, 1, 1]));
-  const negative = b.conv(y, minus, undefined, { group: channels });
+  const negative = cpuLowering.scaleChannels(b, y, float32(new Float32Array(x.dims[1]!).fill(-1)));
   const reached = Math.min(kernel, stride);
   const samples = phasePositions(reached).map(([row, column]) => sample(b, x, stride, row, column));
   const parts: Part[] = [];

@@ -51,7 +51,7 @@ export function interleave(b: Builder, spread: Spread): Value {
 }
 
 /**
- * Phases [n, s² · c, h, w] (phase by phase, row-major) interleaved: row q of phase r is row s q + r. `begin` and `dims` say which
+ * Phases [n, s² · c, h, w] (phase by phase, row-major) interleaved: row q of phase r is row s q + r. `[top, left]` and `dims` say which
  * part of that is wanted.
  */
 export function weave(b: Builder, phases: Value, stride: number, [top, left]: Pair, dims: Dims): Value {
@@ -87,10 +87,16 @@ export function phasePositions(stride: number): Pair[] {
 export function phase(b: Builder, spread: Spread, row: number, column: number, size?: Pair): Value | undefined {
   const { stride, dims, parts } = spread;
   const [rows, columns] = size ?? [Math.ceil((dims[2]! - row) / stride), Math.ceil((dims[3]! - column) / stride)];
-  return parts
-    .filter((p) => modulo(p.top, stride) === row && modulo(p.left, stride) === column)
-    .map((p) => shift(b, p.value, Math.floor(p.top / stride), Math.floor(p.left / stride), [rows, columns]))
-    .reduce<Value | undefined>((sum, v) => (sum ? b.add(sum, v) : v), undefined);
+  const here = parts.filter((p) => modulo(p.top, stride) === row && modulo(p.left, stride) === column);
+  return total(
+    b,
+    here.map((p) => shift(b, p.value, Math.floor(p.top / stride), Math.floor(p.left / stride), [rows, columns])),
+  );
+}
+
+/** The sum of values of the same dims; undefined where there are none. */
+export function total(b: Builder, values: readonly Value[]): Value | undefined {
+  return values.reduce<Value | undefined>((sum, v) => (sum ? b.add(sum, v) : v), undefined);
 }
 
 /**

@@ -40,18 +40,22 @@ export function readDataset(
   const bytes = count * type.size;
   if (!(bytes <= MOST_BYTES) || !(count * 4 <= MOST_BYTES)) throw tooLong(source, what, dims, bytes);
   if (count === 0) return { dims, data: new Float32Array(0) };
-  const raw = rawBytes(source, what, messages, dims, type.size, bytes);
+  const raw = rawBytes({ source, what, messages, dims, elementSize: type.size, bytes });
   return { dims, data: toFloat32(source.name, what, type, raw, count) };
 }
 
-function rawBytes(
-  source: ByteSource,
-  what: string,
-  messages: readonly Message[],
-  dims: readonly number[],
-  elementSize: number,
-  bytes: number,
-): Uint8Array {
+/** A dataset whose elements are wanted: where it is, its name in messages, its shape, and the bytes that it must have. */
+interface Wanted {
+  readonly source: ByteSource;
+  readonly what: string;
+  readonly messages: readonly Message[];
+  readonly dims: readonly number[];
+  readonly elementSize: number;
+  readonly bytes: number;
+}
+
+function rawBytes(wanted: Wanted): Uint8Array {
+  const { source, what, messages, dims, bytes } = wanted;
   const c = new Cursor(source.name, messageOf(source, what, messages, MESSAGE.layout));
   const version = c.u8();
   const layout = c.u8();
@@ -72,7 +76,7 @@ function rawBytes(
     if (bytes > source.size || c.u64() !== bytes) throw tooLong(source, what, dims, bytes);
     return bytesAt(source, address, bytes);
   }
-  if (layout === 2) return chunked(source, what, messages, dims, elementSize, bytes, c);
+  if (layout === 2) return chunked(wanted, c);
   throw damaged(source.name, `${what} is a virtual dataset or of an unknown layout (${layout}), which is not read`);
 }
 
@@ -82,15 +86,8 @@ interface ChunkKey {
   readonly at: readonly number[];
 }
 
-function chunked(
-  source: ByteSource,
-  what: string,
-  messages: readonly Message[],
-  dims: readonly number[],
-  elementSize: number,
-  bytes: number,
-  c: Cursor,
-): Uint8Array {
+/** `c` stands behind the class of a chunked layout message. */
+function chunked({ source, what, messages, dims, elementSize, bytes }: Wanted, c: Cursor): Uint8Array {
   const rank = c.u8() - 1;
   const tree = c.address();
   const chunk = Array.from({ length: rank }, () => c.u32());

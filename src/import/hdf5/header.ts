@@ -127,3 +127,18 @@ export function readHeader(source: ByteSource, address: number): Message[] {
   }
   return messages;
 }
+
+/**
+ * Refuses what is stored in the dense form: the body of a link-info or attribute-info message, in which `indexBytes` of an optional
+ * index stand before the address of a dense store. `stored` begins the sentence: "a group is".
+ */
+export function refuseDense(source: ByteSource, body: Uint8Array, indexBytes: number, stored: string): void {
+  const c = new Cursor(source.name, body).skip(1);
+  if (c.u8() & 1) c.skip(indexBytes);
+  if (c.address() !== undefined) {
+    throw damaged(
+      source.name,
+      `${stored} stored in HDF5's newer dense form, which is not read; save the weights with h5py's default \`libver\``,
+    );
+  }
+}

@@ -1,6 +1,6 @@
 /** @file The members of a group: name to address, from a symbol table (what h5py writes) or from link messages. */
 import { bytesAt, type ByteSource, Cursor, cursorAt, damaged, textOf } from './bytes.ts';
-import { MESSAGE, type Message } from './header.ts';
+import { MESSAGE, type Message, refuseDense } from './header.ts';
 
 /** The hard links of a group: name to the address of the object's header. Soft and external links are left out: following one could leave the file. */
 export function readLinks(source: ByteSource, messages: readonly Message[]): Map<string, number> {
@@ -8,7 +8,7 @@ export function readLinks(source: ByteSource, messages: readonly Message[]): Map
   for (const { type, body } of messages) {
     if (type === MESSAGE.symbolTable) readSymbolTable(source, body, links);
     else if (type === MESSAGE.link) readLink(source, body, links);
-    else if (type === MESSAGE.linkInfo) refuseDense(source, body);
+    else if (type === MESSAGE.linkInfo) refuseDense(source, body, 8, 'a group is');
   }
   return links;
 }
@@ -85,15 +85,4 @@ function readLink(source: ByteSource, body: Uint8Array, links: Map<string, numbe
   if (kind !== 0) return;
   const header = c.address();
   if (header !== undefined) links.set(name, header);
-}
-
-function refuseDense(source: ByteSource, body: Uint8Array): void {
-  const c = new Cursor(source.name, body).skip(1);
-  if (c.u8() & 1) c.skip(8);
-  if (c.address() !== undefined) {
-    throw damaged(
-      source.name,
-      "a group is stored in HDF5's newer dense form, which is not read; save the weights with h5py's default `libver`",
-    );
-  }
 }

@@ -1,6 +1,6 @@
 /** @file What an element is and how many there are: dataspaces, datatypes, attributes, and the strings they hold. */
 import { type ByteSource, Cursor, cursorAt, damaged, textOf } from './bytes.ts';
-import { MESSAGE, type Message } from './header.ts';
+import { MESSAGE, type Message, refuseDense } from './header.ts';
 
 /** The kinds of element that weights and their attributes use. `size` is in bytes. */
 export type ElementType =
@@ -69,7 +69,7 @@ export interface Attribute {
 export function readAttributes(source: ByteSource, messages: readonly Message[]): Map<string, Attribute> {
   const attributes = new Map<string, Attribute>();
   for (const { type, body } of messages) {
-    if (type === MESSAGE.attributeInfo) refuseDense(source, body);
+    if (type === MESSAGE.attributeInfo) refuseDense(source, body, 2, 'attributes are');
     if (type !== MESSAGE.attribute) continue;
     const c = new Cursor(source.name, body);
     const version = c.u8();
@@ -139,17 +139,6 @@ function readGlobalHeap(source: ByteSource, address: number): Map<number, Uint8A
     c.skip(Math.min(-size & 7, c.left));
   }
   return objects;
-}
-
-function refuseDense(source: ByteSource, body: Uint8Array): void {
-  const c = new Cursor(source.name, body).skip(1);
-  if (c.u8() & 1) c.skip(2);
-  if (c.address() !== undefined) {
-    throw damaged(
-      source.name,
-      "attributes are stored in HDF5's newer dense form, which is not read; save the weights with h5py's default `libver`",
-    );
-  }
 }
 
 /** `count` elements as float32. Throws `bad-file` for elements that are not numbers. */
