@@ -4,8 +4,9 @@
 
 1. On held-out photographs: correlation and R^2 of every channel with the teacher's.
 2. Under ascent: a picture is made for every filter with the student and with the teacher, from the same noise, and both are shown to
-   the *teacher*. The share is its activation on the student's picture over that on its own. A filter counts as recognised if,
-   of all filters under test, it is the one that rose most on its picture, relative to its rise on the teacher's own.
+   the *teacher*. The share is its activation on the student's picture over that on its own; it says little where that stays
+   below zero or near it, so the same is given after subtracting what the noise reached ("of the rise"). A filter counts as
+   recognised if, of all filters under test, it is the one that rose most on its picture, relative to its rise on the teacher's own.
 
 The teacher's ascents are kept in the work folder; they take as long as the student's.
 """
@@ -34,6 +35,8 @@ LAYERS = ["conv3_block4_out", "conv3_block2_out", "conv2_block3_out"]
 CHANNELS = {block.out: block.channels for block in BLOCKS}
 FIRST = 64
 OTHERS_SEED = 20_011
+BELOW_ZERO = "below zero on the teacher's own picture"
+OVERSTATED = "own activation over the teacher's, median"
 
 
 def tested_filters(layer: str) -> list[int]:
@@ -121,13 +124,15 @@ def ascent_figures(teacher: Trunk, layer: str, ours: dict[str, Tensor], theirs: 
     relative = ((on_ours - base) / (on_theirs.diagonal() - base)).argmax(1) == torch.arange(len(filters))
     figures = {}
     for name, part in (("0-63", slice(0, FIRST)), ("64 others", slice(FIRST, None)), ("all 128", slice(None))):
-        worst = int(share[part].argmin())
         figures[name] = {
             **spread("share", share[part]),
             **spread("share of the rise", share_of_rise[part]),
             "most raised": float(relative[part].float().mean()),
-            "own activation over the teacher's, median": float(overstated[part].quantile(0.5)),
-            "worst filter": filters[part][worst],
+            OVERSTATED: float(overstated[part].quantile(0.5)),
+            "worst filter": filters[part][int(share[part].argmin())],
+            "worst filter of the rise": filters[part][int(share_of_rise[part].argmin())],
+            BELOW_ZERO: int((on_theirs.diagonal()[part] < 0).sum()),
+            "the teacher on its own picture of the worst filter": float(on_theirs.diagonal()[part][share[part].argmin()]),
         }
     return figures
 
@@ -195,7 +200,10 @@ def main() -> None:
         values = [f[f"correlation {q}"] for q in ("mean", "median", "p10", "min")]
         print(f"{layer:20}{values[0]:18.4f}{values[1]:9.4f}{values[2]:9.4f}{values[3]:9.4f}{f['r2 median']:12.4f}")
     print("\nunder ascent: the teacher's activation on the student's picture, as a share of that on its own\n")
-    print(f"{'layer':20}{'filters':>12}{'median':>9}{'p10':>9}{'min':>9}{'(filter)':>10}{'most raised':>13}{'overstated':>12}")
+    print(
+        f"{'layer':18}{'filters':>10}{'median':>8}{'p10':>7}{'min':>7}{'(filter)':>10}{'of the rise':>13}{'p10':>7}{'min':>7}"
+        f"{'(filter)':>10}{'below 0':>9}{'most raised':>13}{'overstated':>12}"
+    )
     ours: dict[str, dict[str, Tensor]] = {}
     ascent: dict[str, dict[str, dict[str, float]]] = {}
     for layer in args.layers:
@@ -203,8 +211,9 @@ def main() -> None:
         ascent[layer] = ascent_figures(teacher, layer, ours[layer], theirs[layer])
         for name, f in ascent[layer].items():
             print(
-                f"{layer:20}{name:>12}{f['share median']:9.3f}{f['share p10']:9.3f}{f['share min']:9.3f}{f['worst filter']:10d}"
-                f"{f['most raised']:13.3f}{f['own activation over the teacher' + chr(39) + 's, median']:12.3f}",
+                f"{layer:18}{name:>10}{f['share median']:8.3f}{f['share p10']:7.3f}{f['share min']:7.3f}{f['worst filter']:10d}"
+                f"{f['share of the rise median']:13.3f}{f['share of the rise p10']:7.3f}{f['share of the rise min']:7.3f}"
+                f"{f['worst filter of the rise']:10d}{f[BELOW_ZERO]:9d}{f['most raised']:13.3f}{f[OVERSTATED]:12.3f}",
                 flush=True,
             )
         grid(ours[layer]["images"], args.work / f"student-{layer}.png")
