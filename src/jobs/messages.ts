@@ -1,11 +1,11 @@
 /** @file What the pool and its workers say to each other. */
-import type { Graph } from '../ir/graph.ts';
 import type { Diagnosis } from '../render/ascend.ts';
 import type { Settings } from '../render/presets.ts';
 
 /** Given to a worker once. */
 export interface WorkerTask {
-  readonly graph: Graph;
+  /** The step graph as ONNX, in shared memory: encoding it takes several times its size. */
+  readonly model: Uint8Array<SharedArrayBuffer>;
   readonly layer: string;
   readonly seed: number;
   readonly settings: Settings;

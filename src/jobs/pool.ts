@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { PhospheneError } from '../errors.ts';
 import type { Graph } from '../ir/graph.ts';
+import { encodeOnnx } from '../ir/onnx.ts';
 import type { Diagnosis } from '../render/ascend.ts';
 import type { FromWorker, StopFlag, ToWorker, WorkerTask } from './messages.ts';
 
@@ -21,7 +22,7 @@ export type PoolEvent =
   | { readonly type: 'ready'; readonly workers: number }
   | { readonly type: 'steps'; readonly channel: number; readonly done: number };
 
-export interface PoolOptions extends Omit<WorkerTask, 'graph'> {
+export interface PoolOptions extends Omit<WorkerTask, 'model'> {
   /** Builds the graph, and whatever else must go well before work begins, while the threads start. */
   readonly prepare: () => Graph | Promise<Graph>;
   readonly channels: readonly number[];
@@ -84,7 +85,7 @@ export async function* pool({
   if (signal?.aborted) abort();
   signal?.addEventListener('abort', abort, { once: true });
   try {
-    const message: ToWorker = { ...task, graph: await prepare() };
+    const message: ToWorker = { ...task, model: shared(encodeOnnx(await prepare())) };
     for (const worker of threads) worker.postMessage(message);
     let left = channels.length;
     while (left > 0) {
@@ -111,4 +112,10 @@ export async function* pool({
         }),
     );
   }
+}
+
+function shared(bytes: Uint8Array): Uint8Array<SharedArrayBuffer> {
+  const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  copy.set(bytes);
+  return copy;
 }

@@ -19,7 +19,7 @@ port.on('message', async (message: ToWorker) => {
     else if ('channel' in message) await work(program!, task, message.channel);
     else {
       task = message;
-      program = await nodeRuntime.compile(task.graph);
+      program = await nodeRuntime.compile(task.model);
       if (stopped()) await leave();
       else send({ type: 'ready' });
     }

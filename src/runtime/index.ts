@@ -26,5 +26,9 @@ export interface Runtime {
   readonly name: string;
   /** Loads the engine, which {@link compile} does too: for those who know early that they will need it. */
   load(): Promise<void>;
-  compile(graph: Graph, options?: CompileOptions): Promise<Program>;
+  /**
+   * From a graph, or from what `encodeOnnx` made of one: many programs of one graph need encode it only once, and the bytes
+   * may lie in shared memory. Throws `runtime`.
+   */
+  compile(model: Graph | Uint8Array, options?: CompileOptions): Promise<Program>;
 }
