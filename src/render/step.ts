@@ -44,12 +44,13 @@ export function stepGraph(network: Graph, options: StepOptions): Graph {
 
 /**
  * About the bytes that a worker needs at its peak, its target being the last of `layers`; docs/speed.md holds it against what was
- * measured. A worker is a thread with a heap of its own; buffers are reused, so that what is kept for the way back and what is
- * under way on it come to about one and a half floats for every value of every layer; and weights are there about eight times:
- * kernels for both directions, each in the graph, in its ONNX bytes, and in ONNX Runtime as they came and as they are packed.
+ * measured. A worker is a thread with a heap of its own. Buffers are reused and many layers are computed inside others, so that
+ * what is kept for the way back and what is under way on it come to at most one and a quarter floats for every value of every
+ * layer. Weights are there about nine times: kernels for both directions, each in the ONNX bytes, and in ONNX Runtime as they were
+ * read, as they came and as they are packed; and some more while it folds constants.
  */
 export function workerMemory(layers: readonly Pick<Layer, 'dims' | 'parameters'>[]): number {
-  return layers.reduce((sum, l) => sum + 6 * sizeOf(l.dims) + 32 * l.parameters, 50e6);
+  return layers.reduce((sum, l) => sum + 5 * sizeOf(l.dims) + 36 * l.parameters, 50e6);
 }
 
 /** Refuses what would not fit. Call before anything of that size is allocated. */
