@@ -21,6 +21,11 @@ export function inlineFused(b: Builder, graph: Graph, inputs: Readonly<Record<st
     const node = replaced.get(name)?.at(-1) ?? producer.get(name);
     return node?.op === op && uses.get(name) === 1 ? node : undefined;
   };
+  /** Takes a node away that {@link sole} gave, and leaves what else stands in its place. */
+  const remove = (node: Node): void => {
+    const name = node.outputs[0]!;
+    replaced.set(name, (replaced.get(name) ?? []).slice(0, -1));
+  };
   const set = (name: string, t: Tensor): string => {
     constants.set(name, t);
     return name;
@@ -31,7 +36,7 @@ export function inlineFused(b: Builder, graph: Graph, inputs: Readonly<Record<st
       const pad = sole(node.inputs[0]!, 'Pad');
       const pads = pad && convolutionPads(pad, node, constants);
       if (!pad || !pads) continue;
-      replaced.set(pad.outputs[0]!, []);
+      remove(pad);
       replaced.set(node.outputs[0]!, [
         { ...node, inputs: [pad.inputs[0]!, ...node.inputs.slice(1)], attributes: { ...node.attributes, pads } },
       ]);
@@ -41,7 +46,7 @@ export function inlineFused(b: Builder, graph: Graph, inputs: Readonly<Record<st
       if (!conv || !folded) continue;
       const kernel = set(`${node.name}/folded_kernel`, folded.kernel);
       const bias = set(`${node.name}/folded_bias`, folded.bias);
-      replaced.set(conv.outputs[0]!, []);
+      remove(conv);
       replaced.set(node.outputs[0]!, [
         { ...conv, name: node.name, inputs: [conv.inputs[0]!, kernel, bias], outputs: node.outputs },
       ]);
@@ -53,7 +58,7 @@ export function inlineFused(b: Builder, graph: Graph, inputs: Readonly<Record<st
       const relu = sole(zeros ? pad.inputs[0]! : node.inputs[0]!, 'Relu');
       if (!relu) continue;
       const before = `${node.name}/before_relu`;
-      replaced.set(relu.outputs[0]!, []);
+      remove(relu);
       if (zeros) replaced.set(pad.outputs[0]!, [{ ...pad, inputs: [relu.inputs[0]!, ...pad.inputs.slice(1)] }]);
       replaced.set(node.outputs[0]!, [
         {

@@ -127,6 +127,7 @@ describe('inlineFused', () => {
     it.each<[string, (b: Builder, x: Value) => Value, string[]]>([
       ['next to it', (b, x) => pool(b, b.relu(conv(b, x))), ['Conv', 'MaxPool', 'Relu']],
       ['padded with minus infinity', (b, x) => pool(b, b.relu(x), { pads: [1, 1, 1, 1] }), ['MaxPool', 'Relu']],
+      ['before two of them', (b, x) => pool(b, pool(b, b.relu(x))), ['MaxPool', 'MaxPool', 'Relu']],
       ['with zeros between them', (b, x) => pool(b, b.pad(b.relu(x), border)), ['Conv', 'MaxPool', 'Relu']],
       ['after a normalisation', (b, x) => pool(b, b.relu(normalise(b, conv(b, x)))), ['Conv', 'MaxPool', 'Relu']],
       ['with other numbers between them', (b, x) => pool(b, b.pad(b.relu(x), border, 0.5)), ['Relu', 'Pad', 'MaxPool']],
