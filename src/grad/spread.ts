@@ -82,11 +82,12 @@ export function phasePositions(stride: number): Pair[] {
 
 /**
  * One phase of a spread: the elements at rows s q + `row` and columns s r + `column`, for as many q and r as there are (or as
- * `size` says, zero beyond the parts). Undefined where no part lies on it.
+ * `size` says, zero beyond the parts). Undefined where no part lies on it, or the tensor ends before it begins.
  */
 export function phase(b: Builder, spread: Spread, row: number, column: number, size?: Pair): Value | undefined {
   const { stride, dims, parts } = spread;
   const [rows, columns] = size ?? [Math.ceil((dims[2]! - row) / stride), Math.ceil((dims[3]! - column) / stride)];
+  if (rows === 0 || columns === 0) return undefined;
   const here = parts.filter((p) => modulo(p.top, stride) === row && modulo(p.left, stride) === column);
   return total(
     b,

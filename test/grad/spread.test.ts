@@ -78,3 +78,17 @@ describe('max pooling after padding after a convolution', () => {
     },
   );
 });
+
+describe('a convolution with one row of output before padding and max pooling', () => {
+  it.each([4, 16])('into %i channels', async (channels) => {
+    await checkGradient(
+      (b, [x]) => {
+        const y = b.conv(x!, noise(b, [channels, channels, 5, 5]), undefined, { strides: [2, 2] });
+        const padded = b.pad(y, [0, 0, 2, 0, 0, 0, 2, 1]);
+        return b.one('MaxPool', [padded], { kernel_shape: [2, 2], strides: [2, 2] });
+      },
+      [{ dims: [1, channels, 6, 16] }],
+      { directions: 1, step: 1e-4, tolerance: 3e-3 },
+    );
+  });
+});
