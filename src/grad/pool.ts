@@ -74,7 +74,9 @@ export const pool: Readonly<Record<string, Rule>> = {
   ReduceSumSquare: (c) => [c.b.mul(c.b.mul(unreduced(c).g, 2), c.inputs[0]!)],
   ReduceL2: (c) => {
     const { g } = unreduced(c);
-    return [c.b.mul(c.b.div(g, c.b.reshape(c.outputs[0]!, g.dims)), c.inputs[0]!)];
+    // Where all elements are zero, as behind a ReLU, the gradient is taken for zero and not for 0 / 0.
+    const length = c.b.max(c.b.reshape(c.outputs[0]!, g.dims), 1e-30);
+    return [c.b.mul(g, c.b.div(c.inputs[0]!, length))];
   },
   ReduceL1: (c) => [c.b.mul(unreduced(c).g, c.b.one('Sign', [c.inputs[0]!]))],
   Softmax: (c) => {

@@ -128,6 +128,16 @@ checkRules(pool, {
   LogSoftmax: softmax('LogSoftmax'),
 });
 
+it('takes the gradient of the length of zeros for zero, as behind a ReLU', async () => {
+  const b = new Builder();
+  const x = b.input('x', 'float32', [2, 2]);
+  const [g] = gradient(b, b.sum(b.one('ReduceL2', [x, b.ints([1])]), undefined, false), [x]);
+  const program = await nodeRuntime.compile(b.graph({ g: g! }));
+  const result = await program.run({ x: float32([0, 0, 3, 4], [2, 2]) });
+  await program.dispose();
+  expect(toNumbers(result['g']!)).toEqual([0, 0, Math.fround(0.6), Math.fround(0.8)]);
+});
+
 describe('MaxPool with ties', () => {
   const tied = async (size: [number, number], x: number[], attributes: Attributes): Promise<number[]> => {
     const b = new Builder();
