@@ -52,7 +52,7 @@ export const cpuLowering: Lowering = {
     const [out, inGroup, ...kernel] = w.dims as [number, number, number, number];
     const strided = !unit(window.strides);
     // Padding that was spelled as a convolution.
-    if (!strided && group === out && unit(kernel) && w.data.every((v) => v === 1))
+    if (!strided && group === out && inGroup === 1 && unit(kernel) && w.data.every((v) => v === 1))
       return crop(
         b,
         g,

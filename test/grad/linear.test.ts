@@ -1,5 +1,6 @@
 /** @file Gradients of the bilinear maps and of normalisation, over their attributes. */
 import { linear } from '../../src/grad/linear.ts';
+import { float32 } from '../../src/ir/tensor.ts';
 import { type Case, checkRules, combinations, noise, titled } from '../check.ts';
 
 const pair = (v: number): [number, number] => [v, v];
@@ -48,6 +49,12 @@ const others: Case[] = [
     title: 'unequal strides without dilation',
     build: (b, [x]) => b.conv(x!, noise(b, [5, 2, 2, 3]), undefined, { strides: [1, 2] }),
     inputs: [{ dims: [1, 2, 9, 8] }],
+  },
+  {
+    // Not to be taken for padding, which is spelled as a convolution by ones for each channel alone.
+    title: 'the sum of the channels',
+    build: (b, [x]) => b.conv(x!, b.constant(float32([1, 1, 1], [1, 3, 1, 1])), undefined, { pads: [1, 0, 0, 1] }),
+    inputs: [{ dims: [1, 3, 4, 5] }],
   },
   ...['SAME_UPPER', 'SAME_LOWER', 'VALID'].flatMap((auto_pad) =>
     [1, 2].map((stride): Case => ({
