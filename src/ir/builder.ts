@@ -40,7 +40,13 @@ export class Builder {
   readonly #values = new Map<string, Value>();
   /** Value numbering: the same operator on the same inputs is the same value. */
   readonly #known = new Map<string, Value[]>();
+  readonly #reserved: ReadonlySet<string>;
   #counter = 0;
+
+  /** No value gets a name of `reserved`, so that they are free for the graph's outputs whatever was inlined. */
+  constructor(reserved: readonly string[] = []) {
+    this.#reserved = new Set(reserved);
+  }
 
   /** The nodes so far, in order: what differentiation walks. */
   get nodes(): readonly Node[] {
@@ -320,7 +326,8 @@ export class Builder {
 
   #unique(name: string): string {
     let unique = name;
-    while (unique === '' || this.#values.has(unique)) unique = `${name}_${this.#counter++}`;
+    while (unique === '' || this.#values.has(unique) || this.#reserved.has(unique))
+      unique = `${name}_${this.#counter++}`;
     return unique;
   }
 }

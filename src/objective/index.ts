@@ -33,7 +33,11 @@ export function channelMean(border: number): Objective {
       ),
     );
     const selector = b.cast(b.equal(index, channel), 'float32');
-    return b.sum(b.mul(activation, b.mul(selector, b.constant(centre(size, border)))), undefined, false);
+    return b.sum(
+      b.mul(b.cast(activation, 'float32'), b.mul(selector, b.constant(centre(size, border)))),
+      undefined,
+      false,
+    );
   };
 }
 

@@ -30,7 +30,8 @@ export interface StepOptions extends GradientOptions {
 export function stepGraph(network: Graph, options: StepOptions): Graph {
   const { objective, withGradient = false, ...gradientOptions } = options;
   const info = network.inputs.find((i) => i.name === IMAGE)!;
-  const b = new Builder();
+  // A network's own values may have any name, also these.
+  const b = new Builder([LOSS, NEXT, GRADIENT]);
   const image = b.input(IMAGE, 'float32', info.dims);
   const channel = b.input(CHANNEL, 'int64', []);
   const rate = b.input(RATE, 'float32', []);
