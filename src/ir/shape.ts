@@ -167,6 +167,9 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
     const window = windowOf(attributes, w!.dims.slice(2), []);
     const size = x!.dims.slice(2);
     const extra = (attributes['output_padding'] as readonly number[] | undefined) ?? [];
+    // ONNX allows it where a dilation is wider, ONNX Runtime never.
+    if (extra.some((e, i) => e > 0 && e >= window.strides[i]!))
+      throw new PhospheneError('shape', `output padding [${extra.join(', ')}] as wide as a stride is not supported`);
     const out = size.map(
       (d, i) =>
         (d - 1) * window.strides[i]! +
@@ -226,8 +229,10 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
       : Array.from({ length: outputs }, (_, i) => Math.min(even, dims[axis]! - i * even));
     return parts.map((part) => ({ dtype, dims: dims.map((d, i) => (i === axis ? part : d)) }));
   },
-  Pad: (inputs) => {
+  Pad: (inputs, { mode = 'constant' }) => {
     const { dtype, dims } = first(inputs);
+    if (!['constant', 'reflect', 'edge'].includes(mode as string))
+      throw new PhospheneError('shape', `mode \`${mode as string}\` is not supported`);
     const pads = known(inputs[1], 'Pad amounts');
     const axes = inputs[3]
       ? known(inputs[3], 'Pad axes').map((a) => normalAxis(a, dims.length))

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Builder } from '../../src/ir/builder.ts';
 import { infer, shapeRules } from '../../src/ir/shape.ts';
-import { sizeOf, type Tensor, arrayTypes } from '../../src/ir/tensor.ts';
+import { arrayTypes, int64, sizeOf, type Tensor } from '../../src/ir/tensor.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import { build, cases } from './cases.ts';
 
@@ -36,6 +36,16 @@ describe('infer', () => {
     expect(() => infer(op, 'odd', [], {}, 1)).toThrow(expect.objectContaining({ code: 'shape' }));
     if (['Conv', 'BatchNormalization', 'Gather', 'Where', 'Slice'].includes(op))
       expect(() => infer(op, 'odd', [x], {}, 1)).toThrow(/^\w+ odd: input 1 of \d is missing$/);
+  });
+
+  it('refuses what the runtime has no operator for', () => {
+    const x = { dtype: 'float32', dims: [1, 2, 4, 4] } as const;
+    const pads = { dtype: 'int64', dims: [8], constant: int64([0, 0, 1, 1, 0, 0, 1, 1]) } as const;
+    expect(() => infer('Pad', 'odd', [x, pads], { mode: 'wrap' }, 1)).toThrow('Pad odd: mode `wrap` is not supported');
+    const w = { dtype: 'float32', dims: [2, 1, 3, 3] } as const;
+    expect(() => infer('ConvTranspose', 'odd', [x, w], { dilations: [2, 2], output_padding: [1, 0] }, 1)).toThrow(
+      'ConvTranspose odd: output padding [1, 0] as wide as a stride is not supported',
+    );
   });
 
   it('refuses normalisation by another number of channels', () => {
