@@ -1,11 +1,11 @@
 /** @file ONNX files as models: nodes are replayed through the Builder at the size asked for, and so brought up to our operator set. */
 import { PhospheneError } from '../errors.ts';
 import { Builder, type Value } from '../ir/builder.ts';
-import type { Graph, Node } from '../ir/graph.ts';
+import type { Attributes, Graph, Node } from '../ir/graph.ts';
 import { decodeOnnx, decodeTensor, nodesOf, openInfo } from '../ir/onnx.ts';
 import { normalAxis } from '../ir/shape.ts';
 import { float32, int64, sizeOf, type Tensor } from '../ir/tensor.ts';
-import { floored, windowOf } from '../ir/window.ts';
+import { flooredPads, windowOf, type Window } from '../ir/window.ts';
 import type { Layer } from './layers.ts';
 import { IMAGE, type Model, type Preprocess, preprocessed, remembered, type Size, unknownLayer } from './model.ts';
 
@@ -138,12 +138,43 @@ function constantOf({ attributes, name }: Node): Tensor {
   throw new PhospheneError('bad-file', `Constant ${name}: it has no numeric value`, { op: 'Constant', node: name });
 }
 
+/**
+ * A pooling in ceil mode without that mode: which window of it is the last depends on the operator set and the engine. What its
+ * windows overhang becomes padding; a Pad stands before it where that would say something else.
+ */
+function unceiled(b: Builder, op: string, x: Value, attributes: Attributes, window: Window): [Value, Attributes] {
+  const { ceil_mode: _, ...rest } = attributes;
+  const pads = flooredPads(window, x.dims.slice(2));
+  const rank = window.kernel.length;
+  const around = (amounts: readonly number[], value: number): Value =>
+    b.pad(x, [0, 0, ...amounts.slice(0, rank), 0, 0, ...amounts.slice(rank)], value);
+  const overhang = pads.map((p, i) => p - window.pads[i]!);
+  // An average that counts its padding never counts what overhangs even that.
+  if (op === 'AveragePool' && attributes['count_include_pad'] === 1 && overhang.some((p) => p > 0))
+    return [around(window.pads, 0), { ...rest, pads: overhang, count_include_pad: 0 }];
+  // ONNX Runtime takes no padding as wide as the kernel, and a dilated window can overhang by more.
+  if (op === 'MaxPool' && pads.some((p, i) => p >= window.kernel[i % rank]!))
+    return [around(pads, -Infinity), { ...rest, pads: pads.map(() => 0) }];
+  return [x, { ...rest, pads }];
+}
+
+/** Attributes of an AveragePool without the dilations that opset 19 gave it. Throws `unsupported-op` where it has some. */
+function undilated({ op, name, outputs, attributes: { dilations = [], ...rest } }: Node): Attributes {
+  if ((dilations as readonly number[]).some((d) => d !== 1))
+    throw new PhospheneError('unsupported-op', `AveragePool ${outputs[0]!}: its dilations are not supported`, {
+      op,
+      node: name,
+    });
+  return rest;
+}
+
 /** Adds one node of a file, spelled as our operator set spells it: what older sets had as attributes are inputs now. */
 function replay(b: Builder, node: Node, opset: number, resolve: (name: string) => Value | undefined): Value[] {
   const inputs = node.inputs.map(resolve);
-  const { op, attributes } = node;
+  const { op } = node;
+  const attributes = op === 'AveragePool' ? undilated(node) : node.attributes;
   const options = { name: node.outputs[0]!, outputs: Math.max(1, node.outputs.filter((o) => o !== '').length) };
-  const without = (...names: string[]): Node['attributes'] =>
+  const without = (...names: string[]): Attributes =>
     Object.fromEntries(Object.entries(attributes).filter(([name]) => !names.includes(name)));
   const list = (name: string): Value | undefined =>
     attributes[name] === undefined ? undefined : b.ints(attributes[name] as readonly number[]);
@@ -155,17 +186,20 @@ function replay(b: Builder, node: Node, opset: number, resolve: (name: string) =
     case 'Conv':
     case 'MaxPool':
     case 'AveragePool':
-      // Pads as numbers: ONNX Runtime's SAME fails where a stride is wider than its kernel, and what is the last window of ceil
-      // mode depends on the operator set and the engine.
+      // Pads as numbers: ONNX Runtime's SAME fails where a stride is wider than its kernel.
       if ((attributes['auto_pad'] ?? 'NOTSET') !== 'NOTSET' || attributes['ceil_mode'] === 1) {
         const kernel = op === 'Conv' ? inputs[1]!.dims.slice(2) : (attributes['kernel_shape'] as readonly number[]);
         const size = inputs[0]!.dims.slice(2);
         const window = windowOf(attributes, kernel, size);
-        const { pads, ceil } = window.ceil ? floored(window, size, attributes['count_include_pad'] === 1) : window;
-        const mode = ceil ? { ceil_mode: 1 } : {};
-        return b.op(op, inputs, { ...without('auto_pad', 'ceil_mode'), ...mode, pads }, options);
+        const explicit = { ...without('auto_pad'), pads: window.pads };
+        if (!window.ceil) return b.op(op, inputs, explicit, options);
+        const [x, floored] = unceiled(b, op, inputs[0]!, explicit, window);
+        return b.op(op, [x], floored, options);
       }
       break;
+    case 'Cast':
+      // What opset 19 says beside the type concerns 8-bit floats, which we do not have.
+      return [b.one(op, inputs, without('saturate', 'round_mode'), options.name)];
     case 'Dropout':
       return [b.one('Identity', [inputs[0]], {}, options.name)];
     case 'BatchNormalization':

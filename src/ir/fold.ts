@@ -2,7 +2,7 @@
 import { PhospheneError } from '../errors.ts';
 import type { Attributes } from './graph.ts';
 import { type Inferred, normalAxis, sliceRanges } from './shape.ts';
-import { arrayTypes, type DType, type Dims, sizeOf, stridesOf, type Tensor, toNumbers } from './tensor.ts';
+import { arrayTypes, type DType, type Dims, sizeOf, stridesOf, type Tensor, toInt64, toNumbers } from './tensor.ts';
 
 /** Absent optional inputs are undefined, as in a node. */
 type Fold = (inputs: readonly (Tensor | undefined)[], attributes: Attributes, out: Inferred) => Tensor;
@@ -12,17 +12,14 @@ const MOST_ELEMENTS = 1 << 26;
 
 /** A tensor of `dtype` from numbers, rounded as the dtype rounds. */
 export function fromNumbers(dtype: DType, dims: Dims, values: ArrayLike<number>): Tensor {
-  if (dtype === 'int64') return { dtype, dims, data: BigInt64Array.from(values as number[], toInt64) };
+  if (dtype === 'int64') {
+    const whole = (v: number): bigint => toInt64(Number.isNaN(v) ? 0 : Math.trunc(v));
+    return { dtype, dims, data: BigInt64Array.from(values as number[], whole) };
+  }
   if (dtype === 'bool') return { dtype, dims, data: Uint8Array.from(values as number[], (v) => Number(v !== 0)) };
   const data = new arrayTypes[dtype](values.length) as Float32Array;
   for (let i = 0; i < values.length; i++) data[i] = values[i]!;
   return { dtype, dims, data } as Tensor;
-}
-
-/** The nearest int64: "to the end" is the largest of them, which as a number is one too many. */
-function toInt64(value: number): bigint {
-  if (Number.isNaN(value)) return 0n;
-  return value >= 2 ** 63 ? 2n ** 63n - 1n : value <= -(2 ** 63) ? -(2n ** 63n) : BigInt(Math.trunc(value));
 }
 
 /** A copy of `x` read along other strides: transposes, slices and broadcasts are all this. */

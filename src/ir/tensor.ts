@@ -78,7 +78,12 @@ export function float32(values: number | readonly number[] | Float32Array, dims?
 /** An int64 tensor, ONNX's type for shapes, axes and indices. */
 export function int64(values: number | readonly number[], dims?: Dims): Tensor<'int64'> {
   const list = typeof values === 'number' ? [values] : values;
-  return tensor('int64', dims ?? (typeof values === 'number' ? [] : [list.length]), BigInt64Array.from(list, BigInt));
+  return tensor('int64', dims ?? (typeof values === 'number' ? [] : [list.length]), BigInt64Array.from(list, toInt64));
+}
+
+/** The nearest int64 of a whole number: "to the end" is the largest of them, which as a number is one too many. */
+export function toInt64(value: number): bigint {
+  return value >= 2 ** 63 ? 2n ** 63n - 1n : value <= -(2 ** 63) ? -(2n ** 63n) : BigInt(value);
 }
 
 /** The elements as numbers (int64 included). */

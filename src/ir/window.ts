@@ -52,20 +52,14 @@ export function windowOutput(window: Window, size: Dims): number[] {
   });
 }
 
-/**
- * The window without ceil mode, padded so that it has the same outputs; itself where no padding says the same: what overhangs
- * is not counted by an average that counts its padding, and ONNX Runtime takes no padding as wide as the kernel.
- */
-export function floored(window: Window, size: Dims, countsPadding: boolean): Window {
+/** The window's pads, longer at the end where that gives it the outputs of ceil mode without it. */
+export function flooredPads(window: Window, size: Dims): number[] {
   const rank = size.length;
   const out = windowOutput(window, size);
-  const pads = window.pads.map((pad, i) => {
+  return window.pads.map((pad, i) => {
     const axis = i - rank;
     if (axis < 0) return pad;
     const reach = (out[axis]! - 1) * window.strides[axis]! + (window.kernel[axis]! - 1) * window.dilations[axis]! + 1;
     return Math.max(pad, reach - size[axis]! - window.pads[axis]!);
   });
-  const overhangs = pads.some((pad, i) => pad !== window.pads[i]);
-  if (overhangs && (countsPadding || pads.some((pad, i) => pad >= window.kernel[i % rank]!))) return window;
-  return { ...window, pads, ceil: false };
 }
