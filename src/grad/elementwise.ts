@@ -13,6 +13,9 @@ const number = (value: unknown, fallback: number): number => (value as number | 
 const toFloat = (b: Builder, condition: Value, like: Value): Value => b.cast(condition, like.dtype);
 const both = (b: Builder, x: Value, y: Value): Value => b.one('And', [x, y]);
 
+/** A slope that is infinite at zero, bounded: what lies behind a zero factor, a ReLU's mask say, is then zero and not NaN. */
+const STEEPEST = 1e18;
+
 /** Max and Min: the first operand that attains the extremum takes the gradient. */
 const extremum: Rule = ({ b, g, inputs, outputs }) => {
   let rest: Value | undefined;
@@ -58,7 +61,7 @@ export const elementwise: Readonly<Record<string, Rule>> = {
   Erf: times((b, x) => b.mul(b.exp(b.neg(b.mul(x, x))), 2 / Math.sqrt(Math.PI))),
   Exp: times((_, __, y) => y),
   Log: times((b, x) => b.one('Reciprocal', [x])),
-  Sqrt: times((b, _, y) => b.div(0.5, y)),
+  Sqrt: times((b, _, y) => b.div(0.5, b.max(y, 0.5 / STEEPEST))),
   Abs: times((b, x) => b.one('Sign', [x])),
   Neg: ({ b, g }) => [b.neg(g)],
   Reciprocal: times((b, _, y) => b.neg(b.mul(y, y))),
@@ -103,10 +106,14 @@ export const elementwise: Readonly<Record<string, Rule>> = {
     wants(0) ? unbroadcast(b, b.div(g, y!), x!.dims) : undefined,
     wants(1) ? unbroadcast(b, b.neg(b.div(b.mul(g, outputs[0]!), y!)), y!.dims) : undefined,
   ],
-  Pow: ({ b, g, inputs: [x, p], outputs, wants }) => [
-    wants(0) ? unbroadcast(b, b.mul(g, b.mul(p!, b.pow(x!, b.sub(p!, 1)))), x!.dims) : undefined,
-    wants(1) ? unbroadcast(b, b.mul(g, b.mul(outputs[0]!, b.one('Log', [x!]))), p!.dims) : undefined,
-  ],
+  Pow: ({ b, g, inputs: [x, exponent], outputs, wants }) => {
+    // It may be of another type, whole numbers say.
+    const p = b.cast(exponent!, x!.dtype);
+    return [
+      wants(0) ? unbroadcast(b, b.mul(g, b.mul(p, b.min(b.pow(x!, b.sub(p, 1)), STEEPEST))), x!.dims) : undefined,
+      wants(1) ? unbroadcast(b, b.mul(g, b.mul(outputs[0]!, b.one('Log', [x!]))), p.dims) : undefined,
+    ];
+  },
   Max: extremum,
   Min: extremum,
   Where: ({ b, g, inputs: [condition, x, y], wants }) => {

@@ -1,7 +1,11 @@
 /** @file Gradients of elementwise operators, with broadcasting on each side. */
+import { expect, it } from 'vitest';
 import { elementwise } from '../../src/grad/elementwise.ts';
-import type { Builder, Value } from '../../src/ir/builder.ts';
+import { gradient } from '../../src/grad/index.ts';
+import { Builder, type Value } from '../../src/ir/builder.ts';
 import type { Attributes } from '../../src/ir/graph.ts';
+import { float32, toNumbers } from '../../src/ir/tensor.ts';
+import { nodeRuntime } from '../../src/runtime/node.ts';
 import { type Case, checkRules, type CheckInput, combinations, noise, titled } from '../check.ts';
 
 const dims = [1, 3, 4, 5];
@@ -163,6 +167,7 @@ checkRules(elementwise, {
       build: (b, [x]) => b.pow(x!, p),
       inputs: [negative],
     })),
+    { title: 'a whole number as power', build: (b, [x]) => b.pow(x!, b.ints([3])), inputs: [{ dims }] },
   ],
   Max: extremum('Max'),
   Min: extremum('Min'),
@@ -174,4 +179,15 @@ checkRules(elementwise, {
       return fits ? [{ title, build, inputs: [{ dims: left }, { dims: right }] }] : [];
     }),
   ),
+});
+
+it.each(['Sqrt', 'Pow'])('keeps zeros behind a ReLU out of the infinite slope of %s', async (op) => {
+  const b = new Builder();
+  const x = b.input('x', 'float32', [2]);
+  const root = b.one(op, [b.relu(x), ...(op === 'Pow' ? [b.float(0.5)] : [])]);
+  const [g] = gradient(b, b.sum(root, undefined, false), [x]);
+  const program = await nodeRuntime.compile(b.graph({ g: g! }));
+  const result = await program.run({ x: float32([-1, 0.25]) });
+  await program.dispose();
+  expect(toNumbers(result['g']!)).toEqual([0, 1]);
 });
