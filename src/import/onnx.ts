@@ -3,7 +3,7 @@ import { PhospheneError } from '../errors.ts';
 import { Builder, type Value } from '../ir/builder.ts';
 import type { Attributes, Graph, Node } from '../ir/graph.ts';
 import { decodeOnnx, decodeTensor, nodesOf, openInfo } from '../ir/onnx.ts';
-import { normalAxis } from '../ir/shape.ts';
+import { infer, normalAxis } from '../ir/shape.ts';
 import { float32, int64, sizeOf, type Tensor } from '../ir/tensor.ts';
 import { flooredPads, windowOf, type Window } from '../ir/window.ts';
 import type { Layer } from './layers.ts';
@@ -193,6 +193,8 @@ function replay(b: Builder, node: Node, opset: number, resolve: (name: string) =
         const window = windowOf(attributes, kernel, size);
         const explicit = { ...without('auto_pad'), pads: window.pads };
         if (!window.ceil) return b.op(op, inputs, explicit, options);
+        // Says which node it is where the window does not fit.
+        infer(op, options.name, inputs, attributes, options.outputs);
         const [x, floored] = unceiled(b, op, inputs[0]!, explicit, window);
         return b.op(op, [x], floored, options);
       }

@@ -127,7 +127,10 @@ export function nodesOf(graph: GraphProto): Node[] {
     name: n.name || (n.output[0] ?? ''),
     inputs: n.input,
     outputs: n.output,
-    attributes: Object.fromEntries(n.attribute.map((a) => [a.name ?? '', decodeAttribute(a, n.opType ?? '')])),
+    attributes: Object.fromEntries(
+      // A subgraph belongs to an operator that we do not know; it is named when the node is met.
+      n.attribute.flatMap((a) => (a.type === Kind.GRAPH ? [] : [[a.name ?? '', decodeAttribute(a, n.opType ?? '')]])),
+    ),
   }));
 }
 

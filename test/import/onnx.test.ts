@@ -225,6 +225,23 @@ describe('fromOnnx', () => {
     );
   });
 
+  it('names an operator with a subgraph, and keeps what stands before it', () => {
+    const { proto } = decodeOnnx(of((b, x) => b.relu(b.relu(x, 'first'), 'last')));
+    const node = proto.graph!.node.find((n) => n.name === 'last')!;
+    node.opType = 'If';
+    node.attribute = [create(AttributeProtoSchema, { name: 'then_branch', type: AttributeProto_AttributeType.GRAPH })];
+    const net = model(toBinary(ModelProtoSchema, proto));
+    expect(net.layers(size).map((l) => l.name)).toEqual(['first']);
+    expect(() => net.cut('out', size)).toThrow('If last: this operator is not supported');
+  });
+
+  it('names the pooling in ceil mode that does not fit', () => {
+    const net = model(
+      of((b, x) => b.one('MaxPool', [x], { kernel_shape: [3, 3], ceil_mode: 1 }, 'pool'), [1, 3, 8, 8]),
+    );
+    expect(() => net.layers({ height: 2, width: 8 })).toThrow(/^MaxPool pool: a window of 3 does not fit an axis of 2/);
+  });
+
   it('refuses what has no picture for its input', () => {
     expect(() => model(of((b, x) => b.relu(x), [1, 7]))).toThrow(/its input is \[1, 7\]; \[n, 3, h, w\] is needed/);
     expect(() => model(of((b) => b.relu(b.add(b.input('a', 'float32', [2]), b.input('b', 'float32', [2])))))).toThrow(
