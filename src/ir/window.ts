@@ -38,13 +38,14 @@ export function windowOutput(window: Window, size: Dims): number[] {
   return size.map((length, i) => {
     const extent = (window.kernel[i]! - 1) * window.dilations[i]! + 1;
     const padded = length + window.pads[i]! + window.pads[i + size.length]!;
-    if (padded < extent) {
+    const steps = (padded - extent) / window.strides[i]!;
+    // In ceil mode the only window may overhang.
+    if (window.ceil ? steps <= -1 : steps < 0) {
       throw new PhospheneError(
         'shape',
         `a window of ${extent} does not fit an axis of ${padded}: the input is too small`,
       );
     }
-    const steps = (padded - extent) / window.strides[i]!;
     if (!window.ceil) return Math.floor(steps) + 1;
     const count = Math.ceil(steps) + 1;
     // A window that would start in the end padding is dropped: PyTorch, ONNX Runtime, and ONNX since opset 22.

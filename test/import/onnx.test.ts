@@ -242,6 +242,11 @@ describe('fromOnnx', () => {
     expect(() => net.layers({ height: 2, width: 8 })).toThrow(/^MaxPool pool: a window of 3 does not fit an axis of 2/);
   });
 
+  it('takes a window of ceil mode that is larger than its input', () => {
+    const net = model(of((b, x) => b.one('MaxPool', [x], { kernel_shape: [3, 3], strides: [2, 2], ceil_mode: 1 })));
+    expect(net.layers({ height: 2, width: 8 })[0]!.dims).toEqual([1, 3, 1, 4]);
+  });
+
   it('refuses what has no picture for its input', () => {
     expect(() => model(of((b, x) => b.relu(x), [1, 7]))).toThrow(/its input is \[1, 7\]; \[n, 3, h, w\] is needed/);
     expect(() => model(of((b) => b.relu(b.add(b.input('a', 'float32', [2]), b.input('b', 'float32', [2])))))).toThrow(
