@@ -147,6 +147,8 @@ function phased(b: Builder, g: Value, w: Tensor<'float32'>, window: Window, x: D
     const value = spread ? phase(b, spread, ...at) : g;
     return value ? [{ value, at }] : [];
   });
+  // All of it may lie in a padding that was cropped.
+  if (given.length === 0) return b.expand(b.float(0), x);
   // As many rows as dx has; or, where g reaches further, as many as the padding allows.
   const size = [0, 1].map((i) => {
     const begin = x[2 + i]! + window.pads[i]!;

@@ -79,6 +79,17 @@ describe('max pooling after padding after a convolution', () => {
   );
 });
 
+it('is zero where a window reads nothing but padding', async () => {
+  await checkGradient(
+    (b, [x]) => {
+      const y = b.conv(x!, noise(b, [16, 2, 3, 3]));
+      const strided = b.conv(y, noise(b, [2, 16, 1, 1]), undefined, { strides: [4, 4], pads: [1, 1, 1, 1] });
+      return b.add(b.sum(strided), b.sum(x!));
+    },
+    [{ dims: [1, 2, 4, 4] }],
+  );
+});
+
 describe('a convolution with one row of output before padding and max pooling', () => {
   it.each([4, 16])('into %i channels', async (channels) => {
     await checkGradient(
