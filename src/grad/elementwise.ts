@@ -1,7 +1,6 @@
 /** @file Rules of operators that act on each element. */
-import { PhospheneError } from '../errors.ts';
 import type { Builder, Value } from '../ir/builder.ts';
-import { type Rule, unbroadcast } from './rule.ts';
+import { type Rule, unbroadcast, unsupported } from './rule.ts';
 
 /** dx = g · f′, with f′ built from the input x and the output y. */
 const times =
@@ -33,12 +32,7 @@ export const elementwise: Readonly<Record<string, Rule>> = {
   Relu: ({ b, g, outputs, lower }) => [lower.gate(b, g, outputs[0]!)],
   LeakyRelu: times((b, x, _, { alpha }) => b.where(b.less(x, 0), b.float(number(alpha, 0.01)), b.float(1))),
   PRelu: ({ b, g, node, inputs: [x, slope], wants }) => {
-    if (wants(1)) {
-      throw new PhospheneError('unsupported-op', `PRelu ${node.name}: gradients for its slopes are not supported`, {
-        op: 'PRelu',
-        node: node.name,
-      });
-    }
+    if (wants(1)) throw unsupported(node, 'gradients for its slopes are not supported');
     return [b.mul(g, b.where(b.less(x!, 0), slope!, b.float(1))), undefined];
   },
   Elu: times((b, x, y, { alpha }) => b.where(b.less(x, 0), b.add(y, number(alpha, 1)), b.float(1))),

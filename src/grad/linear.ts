@@ -1,16 +1,10 @@
 /** @file Rules of the bilinear maps and of normalisation with known statistics. Weights are constants here: pictures are what we differentiate for. */
-import { PhospheneError } from '../errors.ts';
 import { float32 } from '../ir/tensor.ts';
 import { windowOf } from '../ir/window.ts';
-import { type Rule, type RuleContext, unbroadcast } from './rule.ts';
+import { type Rule, type RuleContext, unbroadcast, unsupported } from './rule.ts';
 
 function weightsStay({ node, wants }: RuleContext, ...inputs: number[]): void {
-  if (inputs.some(wants)) {
-    throw new PhospheneError('unsupported-op', `${node.op} ${node.name}: gradients for its weights are not supported`, {
-      op: node.op,
-      node: node.name,
-    });
-  }
+  if (inputs.some(wants)) throw unsupported(node, 'gradients for its weights are not supported');
 }
 
 export const linear: Readonly<Record<string, Rule>> = {

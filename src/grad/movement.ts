@@ -1,8 +1,7 @@
 /** @file Rules of operators that only move elements. */
-import { PhospheneError } from '../errors.ts';
 import { normalAxis, sliceRanges } from '../ir/shape.ts';
 import { toNumbers } from '../ir/tensor.ts';
-import { type Rule, unbroadcast } from './rule.ts';
+import { type Rule, unbroadcast, unsupported } from './rule.ts';
 
 const reshaped: Rule = ({ b, g, inputs }) => [b.reshape(g, inputs[0]!.dims)];
 const numbers = (value: { constant?: Parameters<typeof toNumbers>[0] | undefined } | undefined): number[] | undefined =>
@@ -41,11 +40,7 @@ export const movement: Readonly<Record<string, Rule>> = {
   },
   Pad: ({ b, g, inputs, node, lower }) => {
     const mode = (node.attributes['mode'] as string | undefined) ?? 'constant';
-    if (mode !== 'constant')
-      throw new PhospheneError('unsupported-op', `Pad ${node.name}: no gradient for its mode \`${mode}\``, {
-        op: 'Pad',
-        node: node.name,
-      });
+    if (mode !== 'constant') throw unsupported(node, `no gradient for its mode \`${mode}\``);
     const rank = g.dims.length;
     const pads = numbers(inputs[1])!;
     const axes = numbers(inputs[3])?.map((a) => normalAxis(a, rank)) ?? g.dims.map((_, i) => i);
@@ -59,19 +54,11 @@ export const movement: Readonly<Record<string, Rule>> = {
   },
   Slice: ({ b, g, inputs: [x, starts, ends, axes, steps], node, lower }) => {
     const ranges = sliceRanges(x!.dims, numbers(starts)!, numbers(ends)!, numbers(axes), numbers(steps));
-    if (ranges.some((r) => r.step < 0))
-      throw new PhospheneError('unsupported-op', `Slice ${node.name}: no gradient for negative steps`, {
-        op: 'Slice',
-        node: node.name,
-      });
+    if (ranges.some((r) => r.step < 0)) throw unsupported(node, 'no gradient for negative steps');
     let spread = g;
     if (ranges.some((r) => r.step > 1)) {
-      if (ranges.length !== 4 || ranges[0]!.step > 1 || ranges[1]!.step > 1) {
-        throw new PhospheneError('unsupported-op', `Slice ${node.name}: no gradient for steps on these axes`, {
-          op: 'Slice',
-          node: node.name,
-        });
-      }
+      if (ranges.length !== 4 || ranges[0]!.step > 1 || ranges[1]!.step > 1)
+        throw unsupported(node, 'no gradient for steps on these axes');
       const dense = ranges.map((r) => (r.count - 1) * r.step + 1);
       spread = lower.insertZeros(
         b,

@@ -1,10 +1,9 @@
 /** @file Rules of pooling and reductions. */
-import { PhospheneError } from '../errors.ts';
 import type { Builder, Value } from '../ir/builder.ts';
 import { normalAxis } from '../ir/shape.ts';
 import { float32, sizeOf } from '../ir/tensor.ts';
 import { type Window, windowOf } from '../ir/window.ts';
-import type { Rule, RuleContext } from './rule.ts';
+import { type Rule, type RuleContext, unsupported } from './rule.ts';
 
 /** `g` with the reduced axes put back as ones, ready to be broadcast over the input. */
 function unreduced({ b, g, inputs, node }: RuleContext): { g: Value; count: number; axes: number[] } {
@@ -39,8 +38,7 @@ export const pool: Readonly<Record<string, Rule>> = {
     return [lower.maxPoolInput(b, g, x!, outputs[0]!, node.attributes, window)];
   },
   AveragePool: ({ b, g, node, inputs: [x], lower }) => {
-    if (x!.dims.length !== 4)
-      throw new PhospheneError('unsupported-op', `AveragePool ${node.name}: only two spatial axes are supported`);
+    if (x!.dims.length !== 4) throw unsupported(node, 'only two spatial axes are supported');
     const window = windowOf(node.attributes, node.attributes['kernel_shape'] as number[], x!.dims.slice(2));
     const channels = x!.dims[1]!;
     const ones = b.constant(

@@ -1,4 +1,5 @@
 /** @file What a gradient rule is: from the gradients of a node's outputs to those of its inputs, in standard operators. */
+import { PhospheneError } from '../errors.ts';
 import type { Builder, Value } from '../ir/builder.ts';
 import type { Node } from '../ir/graph.ts';
 import type { Lowering } from './lowering.ts';
@@ -25,6 +26,11 @@ export interface RuleContext {
  * A rule is needed for every operator through which a gradient must flow, and for no other.
  */
 export type Rule = (context: RuleContext) => (Value | undefined)[];
+
+/** What a rule throws where it cannot differentiate its node: `why` after the operator and the node, and both as details. */
+export function unsupported({ op, name }: Node, why: string): PhospheneError {
+  return new PhospheneError('unsupported-op', `${op} ${name}: ${why}`, { op, node: name });
+}
 
 /** Sums `g` over the axes along which a value of `dims` was broadcast: the one place where broadcasting is undone. */
 export function unbroadcast(b: Builder, g: Value, dims: readonly number[]): Value {

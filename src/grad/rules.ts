@@ -1,5 +1,4 @@
 /** @file The table of rules, and how one node is differentiated by it. */
-import { PhospheneError } from '../errors.ts';
 import type { Builder, Value } from '../ir/builder.ts';
 import type { Node } from '../ir/graph.ts';
 import { elementwise } from './elementwise.ts';
@@ -7,7 +6,7 @@ import { linear } from './linear.ts';
 import { cpuLowering, type Lowering } from './lowering.ts';
 import { movement } from './movement.ts';
 import { pool } from './pool.ts';
-import type { Rule } from './rule.ts';
+import { type Rule, unsupported } from './rule.ts';
 
 /** One rule an operator, one file a family. */
 export const rules: Readonly<Record<string, Rule>> = { ...elementwise, ...linear, ...pool, ...movement };
@@ -44,12 +43,7 @@ export function differentiate(
   { overrides = {}, lowering = cpuLowering }: GradientOptions,
 ): (Value | undefined)[] {
   const rule = overrides[node.op] ?? rules[node.op];
-  if (!rule) {
-    throw new PhospheneError('unsupported-op', `${node.op} ${node.name}: there is no gradient rule for this operator`, {
-      op: node.op,
-      node: node.name,
-    });
-  }
+  if (!rule) throw unsupported(node, 'there is no gradient rule for this operator');
   const wants = (k: number): boolean => path.has(node.inputs[k] ?? '');
   const outputs = node.outputs.map((o) => b.value(o));
   const results = rule({

@@ -122,6 +122,17 @@ describe('gradient', () => {
     expect(error.details).toEqual({ op: 'LRN', node: 'norm1' });
   });
 
+  it('names the operator and the node whose axes have no rule', () => {
+    const b = new Builder();
+    const x = b.input('x', 'float32', [1, 2, 8]);
+    const y = b.one('AveragePool', [x], { kernel_shape: [2] }, 'line');
+    expect(thrown(() => gradient(b, b.sum(y, undefined, false), [x]))).toMatchObject({
+      code: 'unsupported-op',
+      message: 'AveragePool line: only two spatial axes are supported',
+      details: { op: 'AveragePool', node: 'line' },
+    });
+  });
+
   it.each(['Conv', 'ConvTranspose'])('says that weights of %s have no gradient', (op) => {
     const b = new Builder();
     const w = b.input('w', 'float32', [4, 4, 3, 3]);
