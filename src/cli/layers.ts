@@ -18,8 +18,10 @@ export default defineCommand({
     const layers = model.layers(size);
     const possible = new Set(targets(model, size).map((l) => l.name));
     const rows = layers.map((l) => ({ ...l, dims: l.dims.slice(1), target: possible.has(l.name) }));
+    const barrier = model.barrier?.(size);
     if (args.json) {
-      process.stdout.write(`${JSON.stringify({ model: model.name, layers: rows }, undefined, 1)}\n`);
+      const end = barrier && { barrier: { code: barrier.code, message: barrier.message, ...barrier.details } };
+      process.stdout.write(`${JSON.stringify({ model: model.name, layers: rows, ...end }, undefined, 1)}\n`);
       return;
     }
     const table = [
@@ -40,5 +42,9 @@ export default defineCommand({
         .trimEnd(),
     );
     process.stdout.write(`${lines.join('\n')}\n`);
+    if (barrier) {
+      const remedy = barrier.code === 'shape' ? '; another --size may fit' : '';
+      process.stderr.write(`The list ends here at ${size.height}×${size.width}: ${barrier.message}${remedy}\n`);
+    }
   },
 });

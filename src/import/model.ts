@@ -31,6 +31,8 @@ export interface Model {
   readonly defaultLayer: string;
   /** Layers in order, with the dims that they have at this size. */
   layers(size: Size): readonly Layer[];
+  /** Why the layers at this size are not all that the file has: what is wrong with the first that cannot be built. */
+  barrier?(size: Size): PhospheneError | undefined;
   /** The graph from `image` to all layers, its outputs in their order: to be asked, not run; its weights may be zeros. */
   outline(size: Size): Graph;
   /** The graph from `image` [1, 3, h, w] in [-1, 1] to the output of `layer`, and no more. Throws `unknown-layer`. */

@@ -37,7 +37,12 @@ export function fromOnnx(bytes: Uint8Array, options: OnnxOptions): Model {
   }
   const preprocess = options.preprocess ?? preprocessOf(metadata);
 
-  const build = (b: Builder, size: Size, until?: string): { layers: Layer[]; outputs: Value[] } => {
+  interface Built {
+    readonly layers: Layer[];
+    readonly outputs: Value[];
+    readonly barrier?: PhospheneError;
+  }
+  const build = (b: Builder, size: Size, until?: string): Built => {
     const layers: Layer[] = [];
     const outputs: Value[] = [];
     const decoded = new Map<string, Tensor>();
@@ -63,7 +68,7 @@ export function fromOnnx(bytes: Uint8Array, options: OnnxOptions): Model {
         // What stands before a node that cannot be built can still be seen: a listing ends here.
         const seen = until === undefined && layers.length > 0;
         if (!(error instanceof PhospheneError) || error.code === 'bad-file' || !seen) throw error;
-        break;
+        return { layers, outputs, barrier: error };
       }
       node.outputs.forEach((o, i) => out[i] && values.set(o, out[i]));
       const [first] = out as [Value];
@@ -82,12 +87,17 @@ export function fromOnnx(bytes: Uint8Array, options: OnnxOptions): Model {
     return { layers, outputs };
   };
 
+  const listed = remembered((size) => {
+    const { layers, barrier } = build(new Builder(), size);
+    return { layers, barrier };
+  });
   return {
     name: options.name,
     hash: options.hash,
     preprocess,
     defaultLayer: graph.output[0]?.name ?? '',
-    layers: remembered((size) => build(new Builder(), size).layers),
+    layers: (size) => listed(size).layers,
+    barrier: (size) => listed(size).barrier,
     outline(size): Graph {
       const b = new Builder();
       return b.graph(build(b, size).outputs);

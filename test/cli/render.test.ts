@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { Builder } from '../../src/ir/builder.ts';
+import { encodeOnnx } from '../../src/ir/onnx.ts';
 import { decodePng } from '../../src/output/png.ts';
 import type { Manifest, PictureRecord } from '../../src/jobs/run.ts';
 import { barredFile } from '../render/barred.ts';
@@ -186,6 +188,27 @@ describe('phosphene layers', () => {
     // keras.applications: ResNet50V2 without its top has 23,564,800 parameters.
     expect(layers.reduce((sum, l) => sum + l.parameters, 0)).toBe(23_564_800);
     expect(layers.every((l) => l.target)).toBe(true);
+  });
+
+  it('says where the list ends because the rest does not fit this size', async () => {
+    const b = new Builder();
+    const first = b.relu(b.input('x', 'float32', [1, 3, 8, 8]), 'first');
+    const file = join(temporary(), 'pooled.onnx');
+    writeFileSync(file, encodeOnnx(b.graph([b.one('MaxPool', [first], { kernel_shape: [3, 3] }, 'pooled')])));
+    const whole = await phosphene(['layers', file, '--size', '3']);
+    expect([whole.code, whole.stderr]).toEqual([0, '']);
+    const short = await phosphene(['layers', file, '--size', '2']);
+    expect(short.code).toBe(0);
+    expect(short.stdout).not.toContain('pooled');
+    expect(short.stderr).toBe(
+      'The list ends here at 2×2: MaxPool pooled: a window of 3 does not fit an axis of 2: the input is too small; another --size may fit\n',
+    );
+    const { stdout, stderr } = await phosphene(['layers', file, '--size', '2', '--json']);
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toMatchObject({
+      layers: [{ name: 'first' }],
+      barrier: { code: 'shape', op: 'MaxPool', node: 'pooled', message: expect.stringContaining('too small') },
+    });
   });
 
   it('tells which layers can be a target', async () => {

@@ -14,6 +14,8 @@ it('lists and cuts the layers before an unsupported operator, and names it in th
   const model = fromOnnx(encodeOnnx(odd), { name: 'odd.onnx', hash: '' });
   const size = { height: 8, width: 8 };
   expect(model.layers(size).map((l) => l.name)).toEqual(['first']);
+  expect(model.barrier!(size)).toMatchObject({ code: 'unsupported-op', details: { op: 'Unheard', node: 'last' } });
+  expect(fromOnnx(encodeOnnx(graph), { name: 'whole.onnx', hash: '' }).barrier!(size)).toBeUndefined();
   expect(model.cut('first', size).outputs[0]!.dims).toEqual([1, 4, 8, 6]);
   expect(() => model.cut('last', size)).toThrow(/^Unheard last: this operator is not supported$/);
 });
