@@ -8,7 +8,8 @@
  *   if (event.type === 'picture') console.log(event.picture.channel, event.picture.losses.at(-1));
  * }
  */
-import { BUILT_IN, modelNames, openModel, type OpenModel } from './hub/open.ts';
+import { BUILT_IN, modelNames } from './hub/models.ts';
+import { openModel, type OpenModel } from './hub/open.ts';
 import { ensureWeights, type EnsureOptions } from './hub/weights.ts';
 import type { Model } from './import/model.ts';
 import { renderChannels, type RenderEvent, run, type RunEvent } from './jobs/run.ts';

@@ -1,6 +1,6 @@
 /** @file Options that several commands have. */
 import type { ArgsDef } from 'citty';
-import { BUILT_IN } from '../hub/open.ts';
+import { BUILT_IN } from '../hub/models.ts';
 
 export const modelArgs = {
   model: {

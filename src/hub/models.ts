@@ -1,5 +1,8 @@
-/** @file The models that Keras publishes with ImageNet weights, by name: data only. */
-import { didYouMean, PhospheneError } from '../errors.ts';
+/** @file The models known by name: the built-in one, and those that Keras publishes with ImageNet weights. Data only. */
+import { didYouMean, nearest, PhospheneError } from '../errors.ts';
+
+/** The model that comes with the package. */
+export const BUILT_IN = 'resnet50v2-mini';
 
 /** A published model, as its publisher describes it. */
 export interface PublishedModel {
@@ -42,7 +45,7 @@ function resnet(version: 1 | 2, depth: number, md5: string, bytes?: number): Pub
   };
 }
 
-/** The models known by name. */
+/** The published models. */
 export const models: readonly PublishedModel[] = [
   resnet(2, 50, 'fac2f116257151a9d068a22e544a4917', 94_668_760),
   resnet(2, 101, 'c0ed64b8031c3730f411d2eb4eea35b5'),
@@ -52,23 +55,29 @@ export const models: readonly PublishedModel[] = [
   resnet(1, 152, 'ee4c566cf9a93f14d82f913c2dc6dd0c'),
 ];
 
+/** All names that a model can be opened by. */
+export const modelNames: readonly string[] = [BUILT_IN, ...models.map((m) => m.name)];
+
+const plain = (name: string): string => name.toLowerCase().replaceAll(/[-_\s]/g, '');
+
+/** Whether this is a name of the built-in model; letter case, `-` and `_` do not count. */
+export function isBuiltIn(name: string): boolean {
+  return plain(name) === plain(BUILT_IN);
+}
+
 /**
- * The published model of that name; letter case, `-` and `_` do not count. Throws `unknown-model` with the nearest names.
+ * The published model of that name; letter case, `-` and `_` do not count. Throws `unknown-model` with all names, the nearest first.
  *
  * @example
  * findModel('ResNet50V2').url;
  */
 export function findModel(name: string): PublishedModel {
-  const plain = (text: string): string => text.toLowerCase().replaceAll(/[-_\s]/g, '');
   const model = models.find((m) => m.name === plain(name));
   if (model) return model;
-  const known = models.map((m) => m.name);
+  const known = [...new Set([...nearest(name, modelNames, modelNames.length), ...modelNames])];
   throw new PhospheneError(
     'unknown-model',
-    `\`${name}\`: no published model has this name${didYouMean(name, known)} (known: ${known.join(', ')})`,
-    {
-      name,
-      known,
-    },
+    `\`${name}\`: no model has this name${didYouMean(name, modelNames)} (known: ${known.join(', ')}, and ONNX files by path)`,
+    { name, known },
   );
 }

@@ -7,11 +7,9 @@ import { explained } from '../filesystem.ts';
 import { kerasModel, type Topology } from '../import/keras.ts';
 import { openWeights } from '../import/keras-weights.ts';
 import type { Model } from '../import/model.ts';
-import { findModel, models } from './models.ts';
+import { BUILT_IN, findModel, isBuiltIn, modelNames } from './models.ts';
 import { resnet } from './resnet.ts';
 
-/** The model that comes with the package. */
-export const BUILT_IN = 'resnet50v2-mini';
 const builtInFile: string = fileURLToPath(new URL('../../models/resnet50v2-mini.onnx', import.meta.url));
 
 /** Blocks of each stage, by depth and version. */
@@ -46,9 +44,6 @@ export interface ListedModel extends Model {
   open(options?: OpenOptions): Promise<OpenModel>;
 }
 
-/** Names that {@link openModel} knows. */
-export const modelNames: readonly string[] = [BUILT_IN, ...models.map((m) => m.name)];
-
 /**
  * Opens a model by name (`resnet50v2`), the built-in one (`resnet50v2-mini`), or an ONNX file by path.
  * Throws `unknown-model`, `missing-weights`, `bad-file`, `filesystem`.
@@ -59,7 +54,7 @@ export async function openModel(name: string, options: OpenOptions = {}): Promis
 
 /** Finds a model by what {@link openModel} takes. Throws `unknown-model`, `bad-file`, `filesystem`. */
 export async function listModel(name: string): Promise<ListedModel> {
-  if (name === BUILT_IN) return readOnnx(builtInFile, BUILT_IN, 'conv3_block4_out');
+  if (isBuiltIn(name)) return readOnnx(builtInFile, BUILT_IN, 'conv3_block4_out');
   if (/\.onnx$/i.test(name) || name.includes('/') || name.includes('\\'))
     return readOnnx(name, name.replace(/^.*[/\\]/, ''));
   const published = findModel(name);

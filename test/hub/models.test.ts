@@ -1,7 +1,7 @@
 /** @file The list of published models, and the folder their weights go to. */
 import { describe, expect, it } from 'vitest';
 import { cacheFolder } from '../../src/hub/cache.ts';
-import { findModel, models } from '../../src/hub/models.ts';
+import { findModel, isBuiltIn, modelNames, models } from '../../src/hub/models.ts';
 
 describe('published models', () => {
   it('are found by name, however it is written', () => {
@@ -11,12 +11,31 @@ describe('published models', () => {
       preprocess: 'tf',
     });
     expect(findModel('resnet152').preprocess).toBe('caffe');
+    expect(isBuiltIn('ResNet50V2_mini')).toBe(true);
+    expect(isBuiltIn('resnet50v2')).toBe(false);
   });
 
   it('are suggested for a name that is nearly right', () => {
     expect(() => findModel('resnet50v3')).toThrow(
       expect.objectContaining({ code: 'unknown-model', message: expect.stringContaining('`resnet50v2`') }),
     );
+  });
+
+  it('are listed with the built-in one, nearest first, for a name that is unknown', () => {
+    const message = (name: string): string => {
+      try {
+        return findModel(name).name;
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    expect(message('vgg')).toMatch(
+      /no model has this name \(known: resnet50v2-mini, resnet50v2, .*, and ONNX files by path\)/,
+    );
+    expect(message('resnet50v2-min')).toMatch(/did you mean.*`resnet50v2-mini`/);
+    expect(message('resnet-152')).toBe('resnet152');
+    expect(message('resnet1522')).toMatch(/\(known: resnet152, /);
+    for (const name of modelNames) expect(message('resnet1522')).toContain(name);
   });
 
   it('have different names, addresses and hashes', () => {
