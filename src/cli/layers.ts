@@ -3,6 +3,7 @@ import { defineCommand } from 'citty';
 import { listModel } from '../hub/open.ts';
 import { targets } from '../render/targets.ts';
 import { parseSize } from './parse.ts';
+import { print } from './print.ts';
 import { modelArgs } from './shared.ts';
 
 export default defineCommand({
@@ -21,7 +22,7 @@ export default defineCommand({
     const barrier = model.barrier?.(size);
     if (args.json) {
       const end = barrier && { barrier: { code: barrier.code, message: barrier.message, ...barrier.details } };
-      process.stdout.write(`${JSON.stringify({ model: model.name, layers: rows, ...end }, undefined, 1)}\n`);
+      await print(`${JSON.stringify({ model: model.name, layers: rows, ...end }, undefined, 1)}\n`);
       return;
     }
     const table = [
@@ -41,7 +42,7 @@ export default defineCommand({
         .join('  ')
         .trimEnd(),
     );
-    process.stdout.write(`${lines.join('\n')}\n`);
+    await print(`${lines.join('\n')}\n`);
     if (barrier) {
       const remedy = barrier.code === 'shape' ? '; another --size may fit' : '';
       process.stderr.write(`The list ends here at ${size.height}×${size.width}: ${barrier.message}${remedy}\n`);

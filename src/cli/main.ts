@@ -1,8 +1,11 @@
 #!/usr/bin/env node
-/** @file The command tree; errors become a sentence and an exit code: 2 for what the user can mend, 130 for Ctrl-C, 1 for our bugs. */
+/** @file The command tree; errors become a sentence and an exit code: 2 for what the user can mend, 130 for Ctrl-C, 1 for our bugs, 141 where the reader of the output left. */
 import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand } from 'citty';
+import { stripVTControlCharacters } from 'node:util';
 import { didYouMean, PhospheneError } from '../errors.ts';
 import { VERSION } from '../version.ts';
+import { print, ReaderGone } from './print.ts';
+import { STOPPED } from './signal.ts';
 
 // oxlint-disable-next-line typescript/no-explicit-any -- A command's argument types matter inside it only; citty types its tables so.
 type AnyCommand = CommandDef<any>;
@@ -30,11 +33,11 @@ Docs: README.md and docs/
 async function main(argv: string[]): Promise<number> {
   const [name, ...rest] = argv;
   if (name === '--version' || name === '-v') {
-    process.stdout.write(`${VERSION}\n`);
+    await print(`${VERSION}\n`);
     return 0;
   }
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    process.stdout.write(`${await renderUsage(root)}\n${EXAMPLES}`);
+    await print(`${await usage(root)}\n${EXAMPLES}`);
     return 0;
   }
   if (!Object.hasOwn(commands, name)) {
@@ -45,12 +48,18 @@ async function main(argv: string[]): Promise<number> {
   }
   const command = await commands[name]!();
   if (rest.includes('--help') || rest.includes('-h')) {
-    process.stdout.write(`${await renderUsage(command, root)}\n`);
+    await print(`${await usage(command, root)}\n`);
     return 0;
   }
   rejectUnknown(rest, command.args as ArgsDef);
   await runCommand(command, { rawArgs: rest });
   return 0;
+}
+
+/** citty colours its text wherever it goes; in a file or a pipe that is noise. */
+async function usage(command: AnyCommand, parent?: AnyCommand): Promise<string> {
+  const text = await renderUsage(command, parent);
+  return process.stdout.hasColors?.() ? text : stripVTControlCharacters(text);
 }
 
 /** citty passes unknown options by; a misspelt one should not be silently ignored. */
@@ -89,13 +98,11 @@ function rejectUnknown(argv: readonly string[], args: ArgsDef): void {
 main(process.argv.slice(2)).then(
   (code) => (process.exitCode = code),
   (error: unknown) => {
-    if (error instanceof PhospheneError) {
+    // As if by SIGPIPE, which Node ignores: the reader knows that it left, so nothing is said.
+    if (error instanceof ReaderGone) process.exitCode = 141;
+    else if (error instanceof PhospheneError) {
       const aborted = error.code === 'aborted';
-      process.stderr.write(
-        aborted
-          ? 'stopped; what is finished is kept, and the same command goes on from there\n'
-          : `phosphene: ${error.message}\n`,
-      );
+      process.stderr.write(aborted ? STOPPED : `phosphene: ${error.message}\n`);
       process.exitCode = aborted ? 130 : error.code === 'runtime' ? 1 : 2;
       if (error.code === 'runtime' && error.cause)
         process.stderr.write(`${error.cause instanceof Error ? error.cause.stack : JSON.stringify(error.cause)}\n`);

@@ -7,6 +7,7 @@ import { checkFits, run, targetOf } from '../jobs/run.ts';
 import { diagnoses } from '../render/ascend.ts';
 import { type Settings, settingsOf } from '../render/presets.ts';
 import { parseFilters, parseNumber, parseSize } from './parse.ts';
+import { print } from './print.ts';
 import { createProgress, duration, megabytes } from './progress.ts';
 import { modelArgs } from './shared.ts';
 import { interruptible } from './signal.ts';
@@ -52,8 +53,9 @@ export default defineCommand({
     const progress = createProgress(
       args.quiet || args.json ? { isTTY: false, columns: 0, write: () => true } : process.stderr,
     );
-    const say = (event: Record<string, unknown>): void =>
-      void (args.json && process.stdout.write(`${JSON.stringify(event)}\n`));
+    const say = async (event: Record<string, unknown>): Promise<void> => {
+      if (args.json) await print(`${JSON.stringify(event)}\n`);
+    };
     try {
       const number = (name: 'steps' | 'border' | 'crop' | 'rate' | 'noise' | 'contrast'): Partial<Settings> => {
         const value = parseNumber(name, args[name], name === 'steps' || name === 'border' || name === 'crop');
@@ -116,16 +118,16 @@ export default defineCommand({
         margin,
         stretched: args['keras-save'] ?? false,
       })) {
-        if (event.type === 'ready') say({ event: 'ready', workers: event.workers, seconds: seconds(begun) });
+        if (event.type === 'ready') await say({ event: 'ready', workers: event.workers, seconds: seconds(begun) });
         else if (event.type === 'steps') steps.set(event.channel, event.done);
         else if (event.type === 'resumed') {
           done += event.channels.length;
-          say({ event: 'resumed', filters: event.channels });
+          await say({ event: 'resumed', filters: event.channels });
         } else if (event.type === 'picture') {
           const { channel, losses, diagnosis } = event.picture;
           done++;
           steps.delete(channel);
-          say({
+          await say({
             event: 'picture',
             filter: channel,
             activation: losses.at(-1),
@@ -138,7 +140,7 @@ export default defineCommand({
           }
         } else {
           progress.clear();
-          say({
+          await say({
             event: 'grid',
             file: event.file,
             width: event.width,
@@ -147,7 +149,7 @@ export default defineCommand({
             seconds: seconds(begun),
           });
           if (!args.json && !args.quiet)
-            process.stdout.write(
+            await print(
               `${event.file} (${event.width}×${event.height}, ${channels.length} filters of ${layer}, ${duration(performance.now() - begun)})\n`,
             );
         }

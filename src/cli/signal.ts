@@ -1,18 +1,30 @@
 /** @file Ctrl-C as an AbortSignal: the first asks, and the run keeps what is finished; a second ends the process at once. */
 
+/** What a run that was stopped says. */
+export const STOPPED = 'stopped; what is finished is kept, and the same command goes on from there\n';
+
+/** How long a run may take to end by itself: a worker inside a long step, or compiling a large network, cannot be asked to stop. */
+const PATIENCE = 500;
+
 export function interruptible(): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
-  const onSignal = (): void => {
-    if (controller.signal.aborted) process.exit(130);
+  let deadline: NodeJS.Timeout | undefined;
+  const release = (): void => {
+    clearTimeout(deadline);
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+  };
+  // By the signal itself: `process.exit` would wait for the workers, and cuts them off inside ONNX Runtime, which aborts.
+  const end = (signal: NodeJS.Signals): void => {
+    release();
+    process.stderr.write(STOPPED, () => process.kill(process.pid, signal));
+  };
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (controller.signal.aborted) return end(signal);
+    deadline = setTimeout(end, PATIENCE, signal).unref();
     controller.abort();
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
-  return {
-    signal: controller.signal,
-    release: () => {
-      process.off('SIGINT', onSignal);
-      process.off('SIGTERM', onSignal);
-    },
-  };
+  return { signal: controller.signal, release };
 }

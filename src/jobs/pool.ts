@@ -80,12 +80,14 @@ export async function* pool({
     worker.on('exit', (code) => code !== 0 && failed(`it exited with ${code}`, undefined));
     return worker;
   });
-  const abort = (): void =>
-    push({ type: 'failed', error: new PhospheneError('aborted', 'aborted', {}, signal?.reason) });
+  const aborted = (): PhospheneError => new PhospheneError('aborted', 'aborted', {}, signal?.reason);
+  const abort = (): void => push({ type: 'failed', error: aborted() });
   if (signal?.aborted) abort();
   signal?.addEventListener('abort', abort, { once: true });
   try {
     const message: ToWorker = { ...task, model: shared(encodeOnnx(await prepare())) };
+    // Compiling cannot be interrupted; a run that was stopped meanwhile does not begin it.
+    if (signal?.aborted) throw aborted();
     for (const worker of threads) worker.postMessage(message);
     let left = channels.length;
     while (left > 0) {

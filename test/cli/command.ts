@@ -1,5 +1,5 @@
 /** @file Runs the built command as a user would. */
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,8 +20,20 @@ export function phosphene(
   during?: (kill: (signal: NodeJS.Signals) => void, stdout: string) => void,
   env: NodeJS.ProcessEnv = {},
 ): Promise<Outcome> {
+  return outcomeOf(spawn(process.execPath, [main, ...args], { env: { ...process.env, ...env } }), during);
+}
+
+/** Runs `phosphene ...args` with `after` behind it in a shell: `| head -1`, say. The code is that of phosphene. */
+export function inShell(args: readonly string[], after: string): Promise<Outcome> {
+  const script = `"$0" "$@" ${after}; exit \${PIPESTATUS[0]}`;
+  return outcomeOf(spawn('bash', ['-c', script, process.execPath, main, ...args]));
+}
+
+function outcomeOf(
+  child: ChildProcessWithoutNullStreams,
+  during?: (kill: (signal: NodeJS.Signals) => void, stdout: string) => void,
+): Promise<Outcome> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, ...env } });
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (chunk: Buffer) => {
       stdout += chunk.toString();

@@ -8,7 +8,7 @@ import { encodeOnnx } from '../../src/ir/onnx.ts';
 import { decodePng } from '../../src/output/png.ts';
 import type { Manifest, PictureRecord } from '../../src/jobs/run.ts';
 import { barredFile } from '../render/barred.ts';
-import { phosphene, temporary } from './command.ts';
+import { inShell, phosphene, temporary } from './command.ts';
 
 // Small and early: a picture in a fraction of a second.
 const QUICK = ['render', '--layer', 'conv2_block1_out', '--size', '64', '--crop', '8', '--steps', '4', '--rate', '2'];
@@ -107,6 +107,43 @@ describe('phosphene render', () => {
     expect(stderr).toContain('kept');
     expect(existsSync(join(out, 'conv3_block4_out'))).toBe(true);
     expect(files(out).filter((f) => f.endsWith('.png')).length).toBeGreaterThan(0);
+  });
+
+  it('ends within a second while a step takes longer, and a second Ctrl-C ends it at once', async () => {
+    for (const times of [1, 2]) {
+      let asked = 0;
+      const { signal, stderr } = await phosphene(
+        ['render', '--size', '800', '--filters', '0', '--steps', '9', '--out', temporary(), '--json'],
+        (kill) => {
+          asked = performance.now();
+          for (let i = 0; i < times; i++) setTimeout(kill, 100 * i, 'SIGINT');
+        },
+      );
+      expect(performance.now() - asked).toBeLessThan(1000);
+      expect([null, 'SIGINT']).toContain(signal);
+      expect(stderr).toMatch(/^stopped; [^\n]*kept[^\n]*\n$/);
+    }
+  });
+
+  it('stops quietly where the reader of its output leaves, and keeps what is finished', async () => {
+    const out = temporary();
+    const { code, stdout, stderr } = await inShell([...QUICK, '--filters', '0-7', '--json', '--out', out], '| head -1');
+    expect([code, stderr]).toEqual([141, '']);
+    expect(stdout).toMatch(/^[^\n]*"ready"[^\n]*\n$/);
+    expect(files(out)).toContain('manifest.json');
+    expect(files(out).filter((f) => f.includes('tmp') || f.includes('stitched'))).toEqual([]);
+  });
+
+  it.skipIf(process.platform !== 'linux')('says that its output cannot be written', async () => {
+    const { code, stderr } = await inShell(['layers'], '> /dev/full');
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^phosphene: standard output cannot be written: the disk is full \(ENOSPC\)/);
+  });
+
+  it('teaches without colour codes where no terminal reads', async () => {
+    for (const args of [['--help'], ['render', '-h'], ['layers', '--help']])
+      // oxlint-disable-next-line no-control-regex -- It is what must not be there.
+      expect((await phosphene(args, undefined, { CI: '', TEST: '', TERM: 'xterm' })).stdout).not.toMatch(/\u001b/);
   });
 
   it.each([

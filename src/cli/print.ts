@@ -1,0 +1,20 @@
+/** @file Standard output: written to the end, or a reason why not. */
+import { explained, systemCode } from '../filesystem.ts';
+
+/** Whoever read our standard output has gone, as `head` does when it has seen enough. */
+export class ReaderGone extends Error {}
+
+// A failed write is also an event, which ends the process with a stack trace unless someone listens; what cannot be said on
+// standard error is not said.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
+/** Writes text to standard output. Throws `ReaderGone`, or `filesystem` where the disk is full, say. */
+export function print(text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(text, (error) => {
+      if (!error) resolve();
+      else if (systemCode(error) === 'EPIPE') reject(new ReaderGone());
+      else reject(explained(error, 'standard output', 'cannot be written'));
+    });
+  });
+}
