@@ -21,6 +21,18 @@ const machine = createHash('sha256').update(hostname()).digest('hex').slice(0, 8
 const aDay = 24 * 60 * 60 * 1000;
 
 /**
+ * The name of the folder for `name`, which may be anything: it leads nowhere else, fits every file system, and is none of those
+ * that are `taken`. What is not letter, digit, `_`, `.` or `-` becomes `_`; names that cannot be kept so far end in a digest.
+ */
+export function folderName(name: string, taken: readonly string[]): string {
+  const plain = name.replaceAll(/[^\p{L}\p{N}_.-]+/gu, '_').replace(/^\.+/, '_');
+  // Names have 255 bytes at most, and a letter up to four.
+  if (plain !== '' && Buffer.byteLength(plain) <= 200 && !taken.includes(plain.toLowerCase())) return plain;
+  const digest = createHash('sha256').update(name).digest('hex').slice(0, 8);
+  return `${Array.from(plain).slice(0, 48).join('')}-${digest}`;
+}
+
+/**
  * Writes `bytes` (text as UTF-8) to `path` so that a reader, or a run killed at any moment, finds the old file or the
  * new one and never a part: a temporary file in the same folder, fsync, rename. On failure the temporary is removed.
  *

@@ -9,7 +9,7 @@ import type { Model } from '../import/model.ts';
 import { unknownLayer } from '../import/model.ts';
 import { channelMean } from '../objective/index.ts';
 import { deprocess, rescaleLikeKeras } from '../output/deprocess.ts';
-import { checkGrid, defaultColumns, grid } from '../output/grid.ts';
+import { defaultColumns, grid, gridSize } from '../output/grid.ts';
 import { asciiJson, decodePng, encodePng } from '../output/png.ts';
 import type { Raster } from '../output/raster.ts';
 import { diagnoses, type Diagnosis } from '../render/ascend.ts';
@@ -17,8 +17,11 @@ import type { Settings } from '../render/presets.ts';
 import { checkMemory, stepGraph, workerMemory } from '../render/step.ts';
 import { reaching } from '../render/targets.ts';
 import { VERSION } from '../version.ts';
-import { ensureFolder, sweepTemporaries, writeWhole } from './files.ts';
+import { ensureFolder, folderName, sweepTemporaries, writeWhole } from './files.ts';
 import { pool, type PoolOptions, workersFor } from './pool.ts';
+
+const GRID = 'stitched_filters.png';
+const MANIFEST = 'manifest.json';
 
 /** What decides the bytes of a picture. */
 export interface Making {
@@ -186,9 +189,12 @@ export async function* run(model: Model, options: RunOptions): AsyncGenerator<Ru
   const { layer, preset, settings, seed, out, columns, margin = 5, stretched = false } = options;
   const channels = [...new Set(options.channels)];
   const sheetOptions = { columns: columns ?? defaultColumns(channels.length), margin };
-  checkGrid(sheetOptions);
   if (channels.length === 0)
     throw new PhospheneError('bad-option', 'channels: none found; one at least is needed for a grid');
+  const side = (length: number): number => length - 2 * settings.crop;
+  const tile = { width: side(settings.width), height: side(settings.height) };
+  // Asked before anything is rendered for it.
+  gridSize(channels.length, tile, sheetOptions);
   check(model, { ...options, channels });
   const making: Making = {
     version: VERSION,
@@ -201,8 +207,7 @@ export async function* run(model: Model, options: RunOptions): AsyncGenerator<Ru
     stretched,
   };
   const key = keyOf(making);
-  // A layer's name may hold anything; the folder's may not leave `out`.
-  const folder = layer.replaceAll(/[^\w.-]+/g, '_').replace(/^\.+/, '_');
+  const folder = folderName(layer, [GRID, MANIFEST]);
   const file = (channel: number): string => `${folder}/${channel}.png`;
   const pictures = new Map<number, Picture>();
   for (const channel of channels) {
@@ -216,7 +221,7 @@ export async function* run(model: Model, options: RunOptions): AsyncGenerator<Ru
     const manifest: Manifest = {
       format: 'phosphene-manifest/1',
       ...making,
-      grid: { file: 'stitched_filters.png', columns: columns ?? null, margin },
+      grid: { file: GRID, columns: columns ?? null, margin },
       filters: channels.map((channel) => {
         const picture = pictures.get(channel);
         const { losses = [], diagnosis } = picture ?? {};
@@ -230,7 +235,7 @@ export async function* run(model: Model, options: RunOptions): AsyncGenerator<Ru
         };
       }),
     };
-    return writeWhole(join(out, 'manifest.json'), `${JSON.stringify(manifest, undefined, 1)}\n`);
+    return writeWhole(join(out, MANIFEST), `${JSON.stringify(manifest, undefined, 1)}\n`);
   };
   const begin = async (): Promise<void> => {
     await ensureFolder(join(out, folder));
@@ -271,13 +276,13 @@ export async function* run(model: Model, options: RunOptions): AsyncGenerator<Ru
     channels.map((c) => pictures.get(c)?.raster),
     sheetOptions,
   );
-  const name = join(out, 'stitched_filters.png');
+  const name = join(out, GRID);
   await writeWhole(
     name,
     encodePng(sheet, { Software: `phosphene ${VERSION}`, phosphene: asciiJson({ ...making, channels }) }),
   );
   await writeManifest();
-  yield { type: 'grid', file: name, width: sheet.width, height: sheet.height, manifest: join(out, 'manifest.json') };
+  yield { type: 'grid', file: name, width: sheet.width, height: sheet.height, manifest: join(out, MANIFEST) };
 }
 
 /** A digest of everything that decides a picture of the run. */

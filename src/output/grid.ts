@@ -1,7 +1,7 @@
 /** @file The stitched grid: tiles in reading order with gutters between them and none outside. */
 import { PhospheneError } from '../errors.ts';
 import type { Raster } from './raster.ts';
-import { raster } from './raster.ts';
+import { mostPixels, raster } from './raster.ts';
 
 export interface GridOptions {
   /** Tiles in a row, from 1. */
@@ -17,14 +17,13 @@ export interface GridOptions {
  * (`undefined`) and the end of a partial last row are left as background; fewer tiles than columns make a single row as
  * wide as they are. 64 tiles of 130x130 in 8 columns make 1075x1075.
  *
- * Throws `bad-option` when columns or margin cannot be used or no tile is present, `shape` when tiles differ in size.
+ * Throws `bad-option` when columns or margin cannot be used or no tile is present, `too-large`, and `shape` when tiles differ in size.
  *
  * @example
  * const sheet = grid(tiles, { columns: defaultColumns(tiles.length) });
  */
 export function grid(rasters: readonly (Raster | undefined)[], options: GridOptions): Raster {
   const { columns, margin = 5, background = [0, 0, 0] } = options;
-  checkGrid(options);
   const first = rasters.find((tile) => tile !== undefined);
   if (first === undefined) {
     throw new PhospheneError(
@@ -35,9 +34,8 @@ export function grid(rasters: readonly (Raster | undefined)[], options: GridOpti
   }
 
   const { width, height } = first;
-  const across = Math.min(columns, rasters.length);
-  const down = Math.ceil(rasters.length / columns);
-  const sheet = raster(across * width + (across - 1) * margin, down * height + (down - 1) * margin);
+  const size = gridSize(rasters.length, first, options);
+  const sheet = raster(size.width, size.height);
   if (background.some((sample) => sample !== 0)) {
     for (let i = 0; i < sheet.data.length; i++) sheet.data[i] = background[i % 3]!;
   }
@@ -55,8 +53,12 @@ export function grid(rasters: readonly (Raster | undefined)[], options: GridOpti
   return sheet;
 }
 
-/** Throws `bad-option` when columns or margin cannot be used. */
-export function checkGrid({ columns, margin = 5 }: GridOptions): void {
+/** Pixels of the grid of `count` such tiles. Throws `bad-option` when columns or margin cannot be used, `too-large`. */
+export function gridSize(
+  count: number,
+  tile: Pick<Raster, 'width' | 'height'>,
+  { columns, margin = 5 }: GridOptions,
+): { width: number; height: number } {
   if (!Number.isInteger(columns) || columns < 1) {
     throw new PhospheneError('bad-option', `columns: ${columns} found; a whole number from 1 would do`, { columns });
   }
@@ -65,6 +67,18 @@ export function checkGrid({ columns, margin = 5 }: GridOptions): void {
       margin,
     });
   }
+  const across = Math.min(columns, count);
+  const down = Math.ceil(count / columns);
+  const width = across * tile.width + (across - 1) * margin;
+  const height = down * tile.height + (down - 1) * margin;
+  if (width * height > mostPixels) {
+    throw new PhospheneError(
+      'too-large',
+      `grid: ${count} pictures of ${tile.width}x${tile.height} with ${margin} pixels between make ${width}x${height}; up to ${mostPixels} pixels can be written: choose fewer filters, smaller pictures or a smaller margin`,
+      { width, height },
+    );
+  }
+  return { width, height };
 }
 
 /** Columns for `count` tiles that make the grid about square: `ceil(sqrt(count))`, which is 8 for 64; at least 1. */

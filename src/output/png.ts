@@ -3,10 +3,7 @@ import { convertIndexedToRgb, decode, encode } from 'fast-png';
 import type { DecodedPng } from 'fast-png';
 import { PhospheneError } from '../errors.ts';
 import type { Raster } from './raster.ts';
-import { raster } from './raster.ts';
-
-/** Pixels above which a file is refused before its memory is asked for: 256 million, 768 MB of RGB. */
-const mostPixels = 2 ** 28;
+import { mostPixels, raster } from './raster.ts';
 
 // Printable Latin-1 and newline: what the PNG specification allows in tEXt and what every reader agrees about.
 const plainText = /^[\n\x20-\x7e\xa0-\xff]*$/;

@@ -1,6 +1,9 @@
 /** @file A raster is a picture as it leaves: RGB bytes in reading order. */
 import { PhospheneError } from '../errors.ts';
 
+/** Pixels above which a picture is refused before its memory is asked for: 256 million, 768 MB of RGB. */
+export const mostPixels: number = 2 ** 28;
+
 /** Row-major RGB, 8 bits a sample: pixel (x, y) is `data[3 * (y * width + x)]` and the two bytes after it. */
 export interface Raster {
   /** Pixels in a row, at least 1. */

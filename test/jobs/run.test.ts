@@ -51,6 +51,7 @@ describe('run', () => {
     ['no channels', { channels: [] }, 'bad-option'],
     ['columns', { columns: 0 }, 'bad-option'],
     ['a margin', { margin: 0.5 }, 'bad-option'],
+    ['a grid of too many pixels', { margin: 1e8 }, 'too-large'],
     ['workers', { workers: 0 }, 'bad-option'],
     ['a border', { settings: { ...options.settings, border: 40 } }, 'shape'],
   ])('leaves no trace of %s that cannot be', async (_, changes, code) => {
