@@ -8,6 +8,7 @@ import { float32, int64, sizeOf, type Tensor } from '../ir/tensor.ts';
 import { flooredPads, windowOf, type Window } from '../ir/window.ts';
 import type { Layer } from './layers.ts';
 import { IMAGE, type Model, type Preprocess, preprocessed, remembered, type Size, unknownLayer } from './model.ts';
+import { looksLike } from './sniff.ts';
 
 export interface OnnxOptions {
   readonly name: string;
@@ -18,6 +19,10 @@ export interface OnnxOptions {
 
 /** A model from the bytes of an ONNX file with one NCHW image input. Throws `bad-file` or `unsupported-op`. */
 export function fromOnnx(bytes: Uint8Array, options: OnnxOptions): Model {
+  // An empty file is a valid message without a graph, and what some other formats say is of no help to anyone.
+  const kind = looksLike(bytes.subarray(0, 512));
+  if (!['an ONNX model', 'an unknown kind of file'].includes(kind))
+    throw new PhospheneError('bad-file', `${options.name}: holds no ONNX model but ${kind}`, { looksLike: kind });
   const { proto, opset, metadata } = decodeOnnx(bytes, options.name);
   const graph = proto.graph!;
   const initializers = new Map(graph.initializer.map((t) => [t.name ?? '', t]));
@@ -55,13 +60,15 @@ export function fromOnnx(bytes: Uint8Array, options: OnnxOptions): Model {
       if (found) return found;
       const stored = initializers.get(name);
       if (!stored) throw new PhospheneError('bad-file', `${options.name}: \`${name}\` is used before it is computed`);
-      if (!decoded.has(name)) decoded.set(name, decodeTensor(stored));
+      if (!decoded.has(name)) decoded.set(name, numbers(options.name, name, decodeTensor(stored)));
       const value = b.constant(decoded.get(name)!, name);
       values.set(name, value);
       return value;
     };
     for (const node of nodes) {
       let out: Value[];
+      if (!node.outputs[0])
+        throw new PhospheneError('bad-file', `${options.name}: ${node.op} ${node.name}: it has no output`);
       try {
         out = wellFormed(`${options.name}: ${node.op} ${node.name}`, () => replay(b, node, opset, resolve));
       } catch (error) {
@@ -109,6 +116,17 @@ export function fromOnnx(bytes: Uint8Array, options: OnnxOptions): Model {
       return b.graph(outputs.slice(-1));
     },
   };
+}
+
+/** Refuses what is not a number: every picture would be lost to it. Infinity has its uses, as padding of a maximum, say. */
+function numbers(file: string, name: string, tensor: Tensor): Tensor {
+  if (tensor.dtype === 'float32' && (tensor as Tensor<'float32'>).data.some(Number.isNaN))
+    throw new PhospheneError(
+      'bad-weights',
+      `${file}: tensor \`${name}\` has values that are NaN; the training diverged or the file is damaged`,
+      { file, tensor: name },
+    );
+  return tensor;
 }
 
 function preprocessOf(metadata: Readonly<Record<string, string>>): Preprocess {

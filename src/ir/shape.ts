@@ -334,6 +334,9 @@ const leastInputs: Readonly<Record<string, number>> = {
   BatchNormalization: 5,
 };
 
+/** Operators whose inputs may be of several float types. */
+const mixed = new Set(['BatchNormalization', 'DequantizeLinear', 'Pow', 'QuantizeLinear', 'Resize']);
+
 /** Output dtypes and dims of an operator. Throws `unsupported-op` for an unknown one, `shape` where the inputs do not fit. */
 export function infer(op: string, name: string, inputs: Inputs, attributes: Attributes, outputs: number): Inferred[] {
   const rule = shapeRules[op];
@@ -343,6 +346,12 @@ export function infer(op: string, name: string, inputs: Inputs, attributes: Attr
     const needed = leastInputs[op] ?? 1;
     const missing = Array.from({ length: needed }, (_, i) => i).find((i) => !inputs[i]);
     if (missing !== undefined) throw new PhospheneError('shape', `input ${missing} of ${needed} is missing`);
+    const types = new Set(inputs.flatMap((i) => (i?.dtype.startsWith('float') ? [i.dtype] : [])));
+    if (types.size > 1 && !mixed.has(op))
+      throw new PhospheneError(
+        'shape',
+        `inputs of ${[...types].join(' and ')}; one type is needed, and pictures are float32`,
+      );
     const inferred = rule(inputs, attributes, outputs);
     if (inferred.some(({ dims }) => dims.some((d) => !Number.isSafeInteger(d) || d < 0))) {
       throw new PhospheneError('shape', `it would give [${inferred[0]?.dims.join(', ')}]`);
