@@ -3,7 +3,7 @@ import { defineCommand } from 'citty';
 import { listModel } from '../hub/open.ts';
 import { targets } from '../render/targets.ts';
 import { parseSize } from './parse.ts';
-import { print } from './print.ts';
+import { print, printable } from './print.ts';
 import { modelArgs } from './shared.ts';
 
 export default defineCommand({
@@ -28,8 +28,8 @@ export default defineCommand({
     const table = [
       ['layer', 'type', 'output', 'parameters', 'target'],
       ...rows.map((r) => [
-        r.name,
-        r.type,
+        printable(r.name),
+        printable(r.type),
         r.dims.join('×'),
         r.parameters === 0 ? '' : r.parameters.toLocaleString('en'),
         r.target ? 'yes' : 'no',
@@ -45,7 +45,9 @@ export default defineCommand({
     await print(`${lines.join('\n')}\n`);
     if (barrier) {
       const remedy = barrier.code === 'shape' ? '; another --size may fit' : '';
-      process.stderr.write(`The list ends here at ${size.height}×${size.width}: ${barrier.message}${remedy}\n`);
+      process.stderr.write(
+        `The list ends here at ${size.height}×${size.width}: ${printable(barrier.message)}${remedy}\n`,
+      );
     }
   },
 });

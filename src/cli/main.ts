@@ -4,7 +4,7 @@ import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand }
 import { stripVTControlCharacters } from 'node:util';
 import { didYouMean, PhospheneError } from '../errors.ts';
 import { VERSION } from '../version.ts';
-import { print, ReaderGone } from './print.ts';
+import { print, printable, ReaderGone } from './print.ts';
 import { STOPPED } from './signal.ts';
 
 // oxlint-disable-next-line typescript/no-explicit-any -- A command's argument types matter inside it only; citty types its tables so.
@@ -79,6 +79,10 @@ function rejectUnknown(argv: readonly string[], args: ArgsDef): void {
       continue;
     }
     const [flag, value] = word.replace(/^--?/, '').split('=', 2) as [string, string | undefined];
+    // citty reads `-size` as `-s -i -z -e`.
+    const dashes = flag.length > 1 ? '--' : '-';
+    if (known.has(flag) && !word.startsWith(`${dashes}${flag}`))
+      throw new PhospheneError('bad-option', `option \`${word}\`: \`${dashes}${flag}\` would do`);
     if (!known.has(flag)) {
       throw new PhospheneError(
         'bad-option',
@@ -90,8 +94,10 @@ function rejectUnknown(argv: readonly string[], args: ArgsDef): void {
         }`,
       );
     }
-    if (takesValue.has(flag) && value === undefined && ++i >= argv.length)
+    if (takesValue.has(flag) && !(value ?? argv[++i]))
       throw new PhospheneError('bad-option', `option \`${word}\` needs a value`);
+    if (!takesValue.has(flag) && value !== undefined)
+      throw new PhospheneError('bad-option', `option \`${word}\` takes no value; without \`=${value}\` it would do`);
   }
 }
 
@@ -102,7 +108,7 @@ main(process.argv.slice(2)).then(
     if (error instanceof ReaderGone) process.exitCode = 141;
     else if (error instanceof PhospheneError) {
       const aborted = error.code === 'aborted';
-      process.stderr.write(aborted ? STOPPED : `phosphene: ${error.message}\n`);
+      process.stderr.write(aborted ? STOPPED : `phosphene: ${printable(error.message)}\n`);
       process.exitCode = aborted ? 130 : error.code === 'runtime' ? 1 : 2;
       if (error.code === 'runtime' && error.cause)
         process.stderr.write(`${error.cause instanceof Error ? error.cause.stack : JSON.stringify(error.cause)}\n`);

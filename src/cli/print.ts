@@ -8,6 +8,13 @@ export class ReaderGone extends Error {}
 // standard error is not said.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
+/** Text with control characters spelled out: names come from strangers' files, and a terminal obeys what it is sent. */
+export function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, (character) =>
+    character === '\n' ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
 /** Writes text to standard output. Throws `ReaderGone`, or `filesystem` where the disk is full, say. */
 export function print(text: string): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -1,13 +1,14 @@
 /** @file phosphene render: pictures of what filters see. */
 import { defineCommand } from 'citty';
 import { resolve } from 'node:path';
+import { PhospheneError } from '../errors.ts';
 import { listModel } from '../hub/open.ts';
 import { ensureWeights } from '../hub/weights.ts';
 import { checkFits, run, targetOf } from '../jobs/run.ts';
 import { diagnoses } from '../render/ascend.ts';
 import { type Settings, settingsOf } from '../render/presets.ts';
 import { parseFilters, parseNumber, parseSize } from './parse.ts';
-import { print } from './print.ts';
+import { print, printable } from './print.ts';
 import { createProgress, duration, megabytes } from './progress.ts';
 import { modelArgs } from './shared.ts';
 import { interruptible } from './signal.ts';
@@ -99,7 +100,7 @@ export default defineCommand({
       const paint = (): void => {
         const under = [...steps.values()].reduce((a, b) => a + b, 0);
         progress.update(
-          `${layer}: ${done} of ${channels.length} filters`,
+          `${printable(layer)}: ${done} of ${channels.length} filters`,
           done * settings.steps + under,
           total,
           (n) => `${Math.round((100 * n) / total)} %`,
@@ -150,7 +151,7 @@ export default defineCommand({
           });
           if (!args.json && !args.quiet)
             await print(
-              `${event.file} (${event.width}×${event.height}, ${channels.length} filters of ${layer}, ${duration(performance.now() - begun)})\n`,
+              `${event.file} (${event.width}×${event.height}, ${channels.length} filters of ${printable(layer)}, ${duration(performance.now() - begun)})\n`,
             );
         }
         paint();
@@ -165,7 +166,8 @@ export default defineCommand({
 
 function positive(name: string, text: string | undefined): number | undefined {
   const value = parseNumber(name, text, true);
-  if (value !== undefined && value < 1) parseNumber(name, `${value} (at least 1)`, true);
+  if (value !== undefined && value < 1)
+    throw new PhospheneError('bad-option', `--${name}: a whole number from 1 is needed, not \`${text}\``);
   return value;
 }
 

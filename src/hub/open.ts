@@ -99,7 +99,18 @@ async function readOnnx(path: string, name: string, defaultLayer?: string): Prom
   const { fromOnnx } = await import('../import/onnx.ts');
   const model = fromOnnx(bytes, { name, hash: createHash('sha256').update(bytes).digest('hex') });
   const opened = { ...model, ...(defaultLayer ? { defaultLayer } : {}), close: () => {} };
-  return { ...opened, open: () => Promise.resolve(opened) };
+  return {
+    ...opened,
+    async open({ weights } = {}) {
+      // Not passed by: whoever gives weights expects to see them.
+      if (weights !== undefined)
+        throw new PhospheneError('bad-option', `${name}: holds its own weights; ${weights} cannot take their place`, {
+          name,
+          weights,
+        });
+      return opened;
+    },
+  };
 }
 
 async function hashOf(path: string): Promise<string> {

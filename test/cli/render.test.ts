@@ -168,6 +168,14 @@ describe('phosphene render', () => {
     ['an absurd size', ['render', '--size', '60000'], 'GiB'],
     ['a size too small for the border', ['render', '--size', '60'], 'border of 2'],
     ['a crop that leaves nothing', ['render', '--crop', '90'], 'leave nothing'],
+    ['no workers', ['render', '--workers', '0'], '--workers: a whole number from 1 is needed, not `0`'],
+    ['one dash for two', ['render', '-layer', 'x'], 'option `-layer`: `--layer` would do'],
+    ['two dashes for one', ['render', '--f', '3'], 'option `--f`: `-f` would do'],
+    ['an empty value', ['render', '--layer', ''], 'option `--layer` needs a value'],
+    ['an empty folder', ['render', '--out='], 'option `--out=` needs a value'],
+    ['a value for a flag', ['render', '--json=no'], 'option `--json=no` takes no value; without `=no` it would do'],
+    ['weights for a model that has its own', ['render', '--weights', 'x.h5'], 'resnet50v2-mini: holds its own weights'],
+    ['a grid of too many pixels', ['render', '--margin', '100000000'], 'pixels can be written'],
     ['a negative margin', ['render', '--margin=-1'], 'margin: -1 found'],
     ['missing weights', ['render', 'resnet50v2', '--weights', 'nowhere.h5'], 'nowhere.h5'],
     ['an output folder inside a file', ['render', '--out', 'package.json/out'], 'package.json'],
@@ -215,6 +223,18 @@ describe('phosphene render', () => {
 });
 
 describe('phosphene layers', () => {
+  it('spells out control characters in the names of a stranger', async () => {
+    const b = new Builder();
+    const file = join(temporary(), 'escape.onnx');
+    writeFileSync(file, encodeOnnx(b.graph([b.relu(b.input('x', 'float32', [1, 3, 8, 8]), 'a\u001b[31m')])));
+    const { code, stdout } = await phosphene(['layers', file, '--size', '8']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('a\\u001b[31m');
+    expect(stdout).not.toContain('\u001b');
+    const { stderr } = await phosphene(['render', file, '--size', '8', '--layer', 'a']);
+    expect(stderr).not.toContain('\u001b');
+  });
+
   it('lists layers with shapes without any weights', async () => {
     const { code, stdout } = await phosphene(['layers', 'resnet50v2', '--json']);
     expect(code).toBe(0);
