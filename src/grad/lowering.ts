@@ -208,12 +208,12 @@ function phaseKernel(
     for (let d = top; d <= bottom; d++) {
       for (let e = left; e <= right; e++) {
         const [y, x] = [modulus * d + row - stride * at[0], modulus * e + column - stride * at[1]];
-        if (y < 0 || y >= size[0]! || x < 0 || x >= size[1]!) continue;
+        if (y < 0 || y >= size[0] || x < 0 || x >= size[1]) continue;
         const tap = (bottom - d) * width + (right - e);
         for (let c = 0; c < channels; c++)
           for (let o = 0; o < out; o++)
             kernel[((i * channels + c) * out + o) * height * width + tap] =
-              w.data[((o * channels + c) * size[0]! + y) * size[1]! + x]!;
+              w.data[((o * channels + c) * size[0] + y) * size[1] + x]!;
       }
     }
   });

@@ -1,6 +1,6 @@
 /** @file A model: something that can list its layers and be cut at one of them, for any image size. */
 import { didYouMean, PhospheneError } from '../errors.ts';
-import { Builder, type Value } from '../ir/builder.ts';
+import type { Builder, Value } from '../ir/builder.ts';
 import type { Graph } from '../ir/graph.ts';
 import { float32 } from '../ir/tensor.ts';
 import type { Layer } from './layers.ts';

@@ -88,7 +88,7 @@ export function fromOnnx(bytes: Uint8Array, options: OnnxOptions): Model {
             sum + (i !== '' && values.get(i)?.constant?.dtype === 'float32' ? sizeOf(values.get(i)!.dims) : 0),
           0,
         );
-      layers.push({ name: node.outputs[0]!, type: node.op, dims: first.dims, parameters });
+      layers.push({ name: node.outputs[0], type: node.op, dims: first.dims, parameters });
       if (node.outputs[0] === until) break;
     }
     return { layers, outputs };

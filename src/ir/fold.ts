@@ -11,7 +11,7 @@ type Fold = (inputs: readonly (Tensor | undefined)[], attributes: Attributes, ou
 const MOST_ELEMENTS = 1 << 26;
 
 /** A tensor of `dtype` from numbers, rounded as the dtype rounds. */
-export function fromNumbers(dtype: DType, dims: Dims, values: ArrayLike<number>): Tensor {
+function fromNumbers(dtype: DType, dims: Dims, values: ArrayLike<number>): Tensor {
   if (dtype === 'int64') {
     const whole = (v: number): bigint => toInt64(Number.isNaN(v) ? 0 : Math.trunc(v));
     return { dtype, dims, data: BigInt64Array.from(values as number[], whole) };
@@ -19,11 +19,11 @@ export function fromNumbers(dtype: DType, dims: Dims, values: ArrayLike<number>)
   if (dtype === 'bool') return { dtype, dims, data: Uint8Array.from(values as number[], (v) => Number(v !== 0)) };
   const data = new arrayTypes[dtype](values.length) as Float32Array;
   for (let i = 0; i < values.length; i++) data[i] = values[i]!;
-  return { dtype, dims, data } as Tensor;
+  return { dtype, dims, data };
 }
 
 /** A copy of `x` read along other strides: transposes, slices and broadcasts are all this. */
-export function restride(x: Tensor, dims: Dims, strides: readonly number[], start = 0): Tensor {
+function restride(x: Tensor, dims: Dims, strides: readonly number[], start = 0): Tensor {
   const count = sizeOf(dims);
   const data = new arrayTypes[x.dtype](count) as Float32Array;
   const source = x.data as Float32Array;
@@ -41,7 +41,7 @@ export function restride(x: Tensor, dims: Dims, strides: readonly number[], star
       position[axis] = 0;
     }
   }
-  return { dtype: x.dtype, dims, data } as Tensor;
+  return { dtype: x.dtype, dims, data };
 }
 
 /** Strides that read a tensor of `from` as if broadcast to `to`. */
@@ -85,7 +85,7 @@ const pointwise =
 /** The elements as numbers, copied only where they are not. */
 const readable = (t: Tensor): ArrayLike<number> => (t.data instanceof BigInt64Array ? toNumbers(t) : t.data);
 
-const reshaped: Fold = ([x], _, out) => ({ ...x!, dims: out.dims }) as Tensor;
+const reshaped: Fold = ([x], _, out) => ({ ...x!, dims: out.dims });
 const isInteger = (dtype: DType): boolean => dtype.includes('int');
 
 const folds: Readonly<Record<string, Fold>> = {
@@ -128,7 +128,7 @@ const folds: Readonly<Record<string, Fold>> = {
         position += run;
       }
     }
-    return { ...out, data } as Tensor;
+    return { ...out, data };
   },
   Gather: ([x, indices], { axis = 0 }, out) => {
     const at = normalAxis(axis as number, x!.dims.length);
@@ -144,7 +144,7 @@ const folds: Readonly<Record<string, Fold>> = {
         position += run;
       }
     }
-    return { ...out, data } as Tensor;
+    return { ...out, data };
   },
   Slice: (inputs, _, out) => {
     const [x, starts, ends, axes, steps] = inputs;

@@ -195,11 +195,11 @@ export function decodeTensor(t: TensorProto): Tensor {
   if (raw.length > 0) {
     // A copy, for alignment. Not `slice`: that of a Buffer is a view.
     const copy = new Uint8Array(raw);
-    return { dtype, dims, data: new ArrayOf(copy.buffer, copy.byteOffset, count) } as Tensor;
+    return { dtype, dims, data: new ArrayOf(copy.buffer, copy.byteOffset, count) };
   }
   const data = new ArrayOf(count) as DataArrays[typeof dtype];
   for (let i = 0; i < count; i++) (data as unknown as (number | bigint)[])[i] = listed[i]!;
-  return { dtype, dims, data } as Tensor;
+  return { dtype, dims, data };
 }
 
 function encodeAttribute(op: string, name: string, value: Attribute): AttributeProto {

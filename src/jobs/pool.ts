@@ -76,7 +76,7 @@ export async function* pool({
       if (message.type === 'done') next();
       push(message);
     });
-    worker.on('error', (error) => failed((error as Error).message, error));
+    worker.on('error', (error) => failed(error.message, error));
     worker.on('exit', (code) => code !== 0 && failed(`it exited with ${code}`, undefined));
     return worker;
   });

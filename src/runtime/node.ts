@@ -75,9 +75,7 @@ class NodeProgram implements Program {
     );
     try {
       const results = await this.#session.run(inputs, outputs);
-      return Object.fromEntries(
-        Object.entries(results).map(([name, t]) => [name, into[name] ?? fromOrt(t as Ort.Tensor)]),
-      );
+      return Object.fromEntries(Object.entries(results).map(([name, t]) => [name, into[name] ?? fromOrt(t)]));
     } catch (error) {
       throw new PhospheneError('runtime', `ONNX Runtime failed: ${(error as Error).message}`, {}, error);
     }
@@ -91,5 +89,5 @@ class NodeProgram implements Program {
 function fromOrt(t: Ort.Tensor): Tensor {
   const dtype = t.type as DType;
   if (!(dtype in arrayTypes)) throw new PhospheneError('runtime', `ONNX Runtime returned a tensor of type ${t.type}`);
-  return { dtype, dims: t.dims, data: (t.data as Float32Array).subarray(0, sizeOf(t.dims)) } as Tensor;
+  return { dtype, dims: t.dims, data: (t.data as Float32Array).subarray(0, sizeOf(t.dims)) };
 }

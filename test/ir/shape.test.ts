@@ -20,7 +20,7 @@ describe('infer', () => {
       const program = await nodeRuntime.compile(graph);
       const feeds = graph.inputs.map(({ name, dtype, dims }) => [
         name,
-        { dtype, dims, data: new arrayTypes[dtype](sizeOf(dims)) } as Tensor,
+        { dtype, dims, data: new arrayTypes[dtype](sizeOf(dims)) },
       ]);
       const results = await program.run(Object.fromEntries(feeds) as Record<string, Tensor>);
       await program.dispose();

@@ -3,25 +3,12 @@ import { unzlibSync } from 'fflate';
 import { bytesAt, type ByteSource, Cursor, damaged } from './bytes.ts';
 import { MESSAGE, type Message } from './header.ts';
 import { walkTree } from './links.ts';
-import { type ElementType, readDataspace, readDatatype, toFloat32 } from './values.ts';
+import { readDataspace, readDatatype, toFloat32 } from './values.ts';
 
 /** Most bytes of one dataset: a typed array of this length is safe everywhere. */
 const MOST_BYTES = 2 ** 31 - 1;
 /** Deflate cannot shrink below 1 : 1032. */
 const DEFLATE_RATIO = 1032;
-
-/** A dataset's shape and type, without its elements. */
-export interface DatasetInfo {
-  readonly dims: readonly number[];
-  readonly type: ElementType;
-}
-
-export function datasetInfo(source: ByteSource, what: string, messages: readonly Message[]): DatasetInfo {
-  return {
-    dims: readDataspace(source.name, messageOf(source, what, messages, MESSAGE.dataspace)),
-    type: readDatatype(source.name, messageOf(source, what, messages, MESSAGE.datatype)),
-  };
-}
 
 /**
  * The elements as float32, row-major. The shape is checked against the bytes that the file has before memory is taken.
@@ -32,7 +19,8 @@ export function readDataset(
   what: string,
   messages: readonly Message[],
 ): { dims: readonly number[]; data: Float32Array } {
-  const { dims, type } = datasetInfo(source, what, messages);
+  const dims = readDataspace(source.name, messageOf(source, what, messages, MESSAGE.dataspace));
+  const type = readDatatype(source.name, messageOf(source, what, messages, MESSAGE.datatype));
   if (messages.some((m) => m.type === MESSAGE.externalFiles)) {
     throw damaged(source.name, `${what} keeps its numbers in another file, which is not read`);
   }
