@@ -12,7 +12,7 @@ import { BUILT_IN, modelNames } from './hub/models.ts';
 import { openModel, type OpenModel } from './hub/open.ts';
 import { ensureWeights, type EnsureOptions } from './hub/weights.ts';
 import type { Model } from './import/model.ts';
-import { renderChannels, type RenderEvent, run, type RunEvent } from './jobs/run.ts';
+import { renderChannels, type RenderEvent, type RenderOptions, run, type RunEvent } from './jobs/run.ts';
 import { type Settings, settingsOf } from './render/presets.ts';
 
 export * from './index.ts';
@@ -48,16 +48,11 @@ export interface Render {
   readonly signal?: AbortSignal | undefined;
 }
 
-const filled = (
-  model: Model,
-  { layer = model.defaultLayer, preset = 'keras', settings, seed = 0, ...rest }: Render,
-) => ({
-  ...rest,
-  layer,
-  preset,
-  seed,
-  settings: settingsOf(preset, settings),
-});
+/** The options with everything filled in that may be left out; what else is among them is handed on. */
+function filled<T extends Render>(model: Model, options: T): T & RenderOptions {
+  const { layer = model.defaultLayer, preset = 'keras', settings, seed = 0 } = options;
+  return { ...options, layer, preset, seed, settings: settingsOf(preset, settings) };
+}
 
 /** Renders channels and yields events; pictures come as they are finished. Stops with `break` or the signal. */
 export function render(model: Model, options: Render): AsyncGenerator<RenderEvent, void> {
@@ -73,5 +68,5 @@ export interface RenderToFolder extends Render {
 
 /** Renders into a folder: pictures, grid and manifest; what is there already is kept, so a killed run goes on. */
 export function renderToFolder(model: Model, options: RenderToFolder): AsyncGenerator<RunEvent, void> {
-  return run(model, { ...filled(model, options), out: options.out });
+  return run(model, filled(model, options));
 }

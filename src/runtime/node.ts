@@ -1,4 +1,4 @@
-/** @file ONNX Runtime in Node. One of the two files that name an onnxruntime package. */
+/** @file ONNX Runtime in Node: the only file that names an onnxruntime package. */
 import { createRequire } from 'node:module';
 import type * as Ort from 'onnxruntime-node';
 import { PhospheneError } from '../errors.ts';
