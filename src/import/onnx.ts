@@ -40,6 +40,8 @@ export function fromOnnx(bytes: Uint8Array, options: OnnxOptions): Model {
       `${options.name}: its input is [${input.dims.join(', ')}]; [n, 3, h, w] is needed`,
     );
   }
+  if (input.dtype !== 'float32')
+    throw new PhospheneError('bad-file', `${options.name}: its input is ${input.dtype}; float32 is needed`);
   const preprocess = options.preprocess ?? preprocessOf(metadata);
 
   interface Built {

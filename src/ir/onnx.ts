@@ -151,12 +151,19 @@ function decodeInfo(info: ValueInfoProto): ValueInfo {
   return { name, dtype, dims };
 }
 
-/** Name, dtype and dims of a declared value; -1 stands for a dim that the file leaves open. */
+/** Our name of an element type. Throws `bad-file` for one that we have none for: read as another, it would be silently wrong. */
+function dtypeOf(type: number, what: string): DType {
+  const dtype = names.get(type);
+  if (!dtype) throw new PhospheneError('bad-file', `${what}: element type ${Type[type] ?? type} is not supported`);
+  return dtype;
+}
+
+/** Name, dtype and dims of a declared value; -1 stands for a dim that the file leaves open. Throws `bad-file`. */
 export function openInfo(info: ValueInfoProto): ValueInfo {
   const type = info.type?.value;
   if (type?.case !== 'tensorType') throw new PhospheneError('bad-file', `\`${info.name}\`: only tensors are supported`);
   const dims = (type.value.shape?.dim ?? []).map((d) => (d.value.case === 'dimValue' ? Number(d.value.value) : -1));
-  return { name: info.name ?? '', dtype: names.get(type.value.elemType ?? 0) ?? 'float32', dims };
+  return { name: info.name ?? '', dtype: dtypeOf(type.value.elemType, `\`${info.name}\``), dims };
 }
 
 function encodeTensor({ dtype, dims, data }: Tensor, name = ''): TensorProto {
@@ -166,9 +173,8 @@ function encodeTensor({ dtype, dims, data }: Tensor, name = ''): TensorProto {
 
 /** A tensor of a file. Throws `bad-file` for external data, unknown types, and too few bytes. */
 export function decodeTensor(t: TensorProto): Tensor {
-  const dtype = names.get(t.dataType ?? 0);
   const what = `tensor \`${t.name ?? ''}\``;
-  if (!dtype) throw new PhospheneError('bad-file', `${what}: element type ${t.dataType} is not supported`);
+  const dtype = dtypeOf(t.dataType, what);
   if (t.externalData.length > 0)
     throw new PhospheneError('bad-file', `${what}: its data lies in another file, which is not supported yet`);
   const dims = t.dims.map(Number);
@@ -218,7 +224,7 @@ function encodeAttribute(op: string, name: string, value: Attribute): AttributeP
 }
 
 function decodeAttribute(a: AttributeProto, op: string): Attribute {
-  if (op === 'Cast' && a.name === 'to') return names.get(Number(a.i)) ?? 'float32';
+  if (op === 'Cast' && a.name === 'to') return dtypeOf(Number(a.i), 'attribute `to` of Cast');
   switch (a.type) {
     case Kind.FLOAT:
       return a.f ?? 0;

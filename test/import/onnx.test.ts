@@ -254,6 +254,21 @@ describe('fromOnnx', () => {
     );
   });
 
+  it('refuses elements that it would take for others', () => {
+    const half = new Builder();
+    const halves = encodeOnnx(half.graph({ out: half.relu(half.input('data', 'float16', [1, 3, 8, 8])) }));
+    expect(() => model(halves)).toThrow('net: its input is float16; float32 is needed');
+    const { proto } = decodeOnnx(of((b, x) => b.cast(b.cast(x, 'float64'), 'float32')));
+    // bfloat16, which graphs do not have.
+    proto.graph!.node[0]!.attribute[0]!.i = 16n;
+    expect(() => model(toBinary(ModelProtoSchema, proto))).toThrow(
+      expect.objectContaining({
+        code: 'bad-file',
+        message: 'attribute `to` of Cast: element type BFLOAT16 is not supported',
+      }),
+    );
+  });
+
   it('says which layers are near a misspelt one', () => {
     const net = model(of((b, x) => b.relu(x, 'conv1_relu')));
     expect(() => net.cut('conv1_rleu', size)).toThrow(/did you mean `conv1_relu`/);

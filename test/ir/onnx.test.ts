@@ -119,6 +119,7 @@ describe('encodeOnnx and decodeOnnx', () => {
     expect(() => decodeTensor({ ...stored, dims: [4n] })).toThrow(/\[4\] needs 4 elements, the file has 3/);
     expect(() => decodeTensor({ ...stored, dims: [-3n] })).toThrow(/impossible dims/);
     expect(() => decodeTensor({ ...stored, dataType: 99 })).toThrow(/element type 99/);
+    expect(() => decodeTensor({ ...stored, dataType: 16 })).toThrow(/element type BFLOAT16 is not supported/);
     expect(() => decodeOnnx(new TextEncoder().encode('hello'))).toThrow(/not an ONNX model/);
     expect(() => decodeOnnx(new Uint8Array())).toThrow(/without a graph/);
   });
