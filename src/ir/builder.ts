@@ -4,7 +4,7 @@
  */
 import { PhospheneError } from '../errors.ts';
 import { fold } from './fold.ts';
-import { type Attribute, type Attributes, type Graph, type Node, prune, type ValueInfo } from './graph.ts';
+import { type Attributes, type Graph, type Node, prune, type ValueInfo } from './graph.ts';
 import { infer, shapeOf } from './shape.ts';
 import { type Dims, type DType, float32, int64, type Tensor } from './tensor.ts';
 
@@ -27,7 +27,12 @@ export interface WindowAttributes {
 /** What a number stands for in an arithmetic method: a scalar constant of the other operand's dtype. */
 export type Operand = Value | number;
 
+/** Constants of no more elements are compared by content; larger ones are weights, of which no two are alike. */
+const SMALL = 64;
+
 /**
+ * A graph under construction.
+ *
  * @example
  * const b = new Builder();
  * const x = b.input('x', 'float32', [1, 3, 8, 8]);
@@ -69,7 +74,7 @@ export class Builder {
   /** A constant; small ones of the same content are one. */
   constant(t: Tensor, name?: string): Value {
     const key =
-      t.data.length <= 64 && name === undefined
+      t.data.length <= SMALL && name === undefined
         ? `${t.dtype}[${t.dims.join()}]${Array.from(t.data as ArrayLike<number | bigint>, exactly).join()}`
         : undefined;
     const seen = key === undefined ? undefined : this.#known.get(key);
@@ -117,7 +122,7 @@ export class Builder {
             );
       if (folded) return [this.constant(folded, name)];
     }
-    const key = `${op}(${inputs.map((i) => i?.name ?? '').join()})${outputs}${JSON.stringify(attributes, tensorAsIs)}`;
+    const key = `${op}(${inputs.map((i) => i?.name ?? '').join()})${outputs}${JSON.stringify(attributes, exactAttribute)}`;
     const seen = name === undefined ? this.#known.get(key) : undefined;
     if (seen) return seen;
     const base = this.#unique(name ?? op.toLowerCase());
@@ -155,7 +160,8 @@ export class Builder {
       if (!value) throw new Error(`internal: inline needs the input \`${name}\``);
       values.set(name, value);
     }
-    for (const [name, t] of graph.constants) values.set(name, this.constant(t, t.data.length > 64 ? name : undefined));
+    for (const [name, t] of graph.constants)
+      values.set(name, this.constant(t, t.data.length > SMALL ? name : undefined));
     for (const node of graph.nodes) {
       const operands = node.inputs.map((i) => (i === '' ? undefined : values.get(i)!));
       const other = rewrite?.(node, operands);
@@ -346,10 +352,8 @@ function isList<T>(values: Readonly<Record<string, T>> | readonly T[]): values i
   return Array.isArray(values);
 }
 
-function tensorAsIs(_: string, value: Attribute): unknown {
-  return typeof value === 'bigint'
-    ? String(value)
-    : ArrayBuffer.isView(value)
-      ? Array.from(value as unknown as ArrayLike<unknown>, String)
-      : value;
+/** Attributes as JSON that tells apart what differs: plain JSON writes NaN and the infinities as null, and -0 as 0. */
+function exactAttribute(_: string, value: unknown): unknown {
+  if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<number | bigint>, exactly);
+  return typeof value === 'number' ? exactly(value) : value;
 }

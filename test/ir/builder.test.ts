@@ -10,6 +10,8 @@ describe('Builder', () => {
     expect(b.add(x, y)).toBe(b.add(x, y));
     expect(b.add(x, y)).not.toBe(b.add(y, x));
     expect(b.one('Elu', [x], { alpha: 0.5 })).not.toBe(b.one('Elu', [x], { alpha: 0.25 }));
+    expect(b.one('Elu', [x], { alpha: Infinity })).not.toBe(b.one('Elu', [x], { alpha: -Infinity }));
+    expect(b.one('Elu', [x], { alpha: 0 })).not.toBe(b.one('Elu', [x], { alpha: -0 }));
     expect(b.one('Clip', [x, b.float(1)])).not.toBe(b.one('Clip', [x, undefined, b.float(1)]));
     expect(b.one('Clip', [x, b.float(1), undefined])).toBe(b.one('Clip', [x, b.float(1)]));
   });
