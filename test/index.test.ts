@@ -4,13 +4,13 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { decodePng } from '../src/output/png.ts';
-import type { RunEvent } from '../src/node.ts';
+import type * as Node from '../src/node.ts';
 import { VERSION } from '../src/version.ts';
 import { temporary } from './cli/command.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 // As built: workers are files of their own.
-const { models, open, renderToFolder } = (await import(join(root, 'dist/node.js'))) as typeof import('../src/node.ts');
+const { models, open, renderToFolder } = (await import(join(root, 'dist/node.js'))) as typeof Node;
 
 /** Every module that `file` loads when it is loaded, by path, and every package, by name; types are not loaded. */
 function loads(file: string, seen = new Set<string>()): Set<string> {
@@ -41,7 +41,7 @@ describe('phosphene/node', () => {
   it('renders into a folder with the settings, the grid and the stretching that it is given', async () => {
     const out = temporary();
     const model = await open();
-    const events: RunEvent[] = [];
+    const events: Node.RunEvent[] = [];
     for await (const event of renderToFolder(model, {
       layer: 'conv2_block1_out',
       channels: [3, 1],

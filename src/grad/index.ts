@@ -5,9 +5,9 @@
 import { type Builder, sameDims, type Value } from '../ir/builder.ts';
 import { differentiate, type GradientOptions, pathFrom } from './rules.ts';
 
-export { cpuLowering, type Lowering } from './lowering.ts';
+export type { Lowering } from './lowering.ts';
 export { differentiable } from './reach.ts';
-export type { Rule, RuleContext } from './rule.ts';
+export { type Rule, type RuleContext, unbroadcast } from './rule.ts';
 export { type GradientOptions, rules } from './rules.ts';
 
 /**

@@ -34,16 +34,25 @@ export function startNoise(
 
 export interface AscendOptions {
   readonly channel: number;
+  /** The image that the first step gets, about [-1, 1]; left as it is. */
   readonly start: Float32Array;
+  /** [1, 3, h, w] of `start`. */
   readonly dims: Dims;
   readonly steps: number;
+  /** Length of a step: the L2 norm of what it adds to the image. */
   readonly rate: number;
   readonly signal?: AbortSignal | undefined;
   /** Called after each step with the number of steps done; a promise is awaited, so that the caller can breathe. */
   readonly onStep?: ((done: number, loss: number) => void | Promise<void>) | undefined;
 }
 
-/** Runs `steps` steps of a compiled step graph from `start`. Throws `aborted` when the signal fires between two steps. */
+/**
+ * Runs `steps` steps of a compiled step graph from `start`. Throws `aborted` when the signal fires between two steps, and `runtime`.
+ *
+ * @example
+ * const start = startNoise(0, layer, 7, settings);
+ * const { image, losses } = await ascend(program, { channel: 7, start, dims: [1, 3, 180, 180], steps: 30, rate: 10 });
+ */
 export async function ascend(program: Program, options: AscendOptions): Promise<Ascent> {
   const { channel, start, dims, steps, rate, signal, onStep } = options;
   const losses: number[] = [];

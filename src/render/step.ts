@@ -26,6 +26,10 @@ export interface StepOptions extends GradientOptions {
 /**
  * The step graph of a network cut at its target: `image + rate · g / ‖g‖`, with g the gradient of the objective. The norm is
  * over the whole picture and bounded below as in TensorFlow's `l2_normalize`: g · rsqrt(max(Σg², 1e-12)).
+ * Throws `unsupported-op` naming an operator that has no gradient, and what the objective throws.
+ *
+ * @example
+ * const program = await nodeRuntime.compile(stepGraph(model.cut(layer, size), { objective: channelMean(2) }));
  */
 export function stepGraph(network: Graph, options: StepOptions): Graph {
   const { objective, withGradient = false, ...gradientOptions } = options;
