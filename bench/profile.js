@@ -1,15 +1,15 @@
-/** @file Milliseconds of one single-threaded step, and of its parts, for choosing lowerings: `node bench/profile.js WEIGHTS`. */
+/** @file Milliseconds of one single-threaded step, and of its parts, for choosing lowerings: `node bench/profile.js [WEIGHTS]`. */
 import { openModel } from '../dist/hub/open.js';
 import { channelMean, float32, int64, stepGraph } from '../dist/index.js';
 import { nodeRuntime } from '../dist/runtime/node.js';
+import { layer, nameOf, size } from './seed.js';
 
-const size = { height: 180, width: 180 };
-const model = await openModel(process.argv[2] ? 'resnet50v2' : 'resnet50v2-mini', { weights: process.argv[2] });
-const network = model.cut('conv3_block4_out', size);
+const weights = process.argv[2];
+const network = (await openModel(nameOf(weights), { weights })).cut(layer, size);
 const step = stepGraph(network, { objective: channelMean(2) });
 const image = float32(
-  new Float32Array(3 * 180 * 180).map((_, i) => Math.sin(i) / 8),
-  [1, 3, 180, 180],
+  new Float32Array(3 * size.height * size.width).map((_, i) => Math.sin(i) / 8),
+  [1, 3, size.height, size.width],
 );
 const count = {};
 for (const { op } of step.nodes) count[op] = (count[op] ?? 0) + 1;
