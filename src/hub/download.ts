@@ -1,9 +1,10 @@
 /** @file A file from the network, whole or not at all: resumed after a break, checked before it gets its name, fetched once. */
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PhospheneError } from '../errors.ts';
 import { explained, systemCode } from '../filesystem.ts';
+import { ensureFolder } from '../folder.ts';
 import { looksLike } from '../import/sniff.ts';
 import { ANOTHER_CACHE } from './cache.ts';
 import { lock } from './lock.ts';
@@ -59,9 +60,7 @@ export async function download(options: DownloadOptions): Promise<string> {
   try {
     signal?.throwIfAborted();
     if ((await verify(file, md5)) === 'sound') return file;
-    await mkdir(dirname(file), { recursive: true }).catch((cause: unknown) => {
-      throw explained(cause, dirname(file), 'cannot be made a folder', ANOTHER_CACHE);
-    });
+    await ensureFolder(dirname(file), ANOTHER_CACHE);
     const release = await lock(`${file}.lock`, {
       signal,
       waiting: async () => {

@@ -1,6 +1,6 @@
 /** @file Files that are whole or not there: written beside their place, forced to disk, then renamed. */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { explained, systemCode } from '../filesystem.ts';
@@ -60,15 +60,6 @@ export async function writeWhole(
     // What went wrong first is what the user needs to hear, whatever becomes of the temporary.
     await fs.rm(temporary, { force: true }).catch(() => undefined);
     throw explained(error, path, 'cannot be written');
-  }
-}
-
-/** Makes the folder `path` and those above it where they are missing. Throws `filesystem`. */
-export async function ensureFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (error) {
-    throw explained(error, path, 'cannot be made a folder');
   }
 }
 

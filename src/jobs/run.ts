@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { PhospheneError } from '../errors.ts';
+import { ensureFolder } from '../folder.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { Model } from '../import/model.ts';
 import { unknownLayer } from '../import/model.ts';
@@ -17,7 +18,7 @@ import type { Settings } from '../render/presets.ts';
 import { checkMemory, stepGraph, workerMemory } from '../render/step.ts';
 import { reaching } from '../render/targets.ts';
 import { VERSION } from '../version.ts';
-import { ensureFolder, folderName, sweepTemporaries, writeWhole } from './files.ts';
+import { folderName, sweepTemporaries, writeWhole } from './files.ts';
 import { pool, type PoolOptions, workersFor } from './pool.ts';
 
 const GRID = 'stitched_filters.png';

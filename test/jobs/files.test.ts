@@ -6,8 +6,9 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PhospheneError } from '../../src/errors.ts';
+import { ensureFolder } from '../../src/folder.ts';
 import type { WholeFileSystem } from '../../src/jobs/files.ts';
-import { ensureFolder, folderName, sweepTemporaries, writeWhole } from '../../src/jobs/files.ts';
+import { folderName, sweepTemporaries, writeWhole } from '../../src/jobs/files.ts';
 
 let folder = '';
 beforeEach(async () => {
@@ -117,6 +118,16 @@ describe('ensureFolder', () => {
     await ensureFolder(join(folder, 'a', 'b'));
     await ensureFolder(join(folder, 'a', 'b'));
     expect(await readdir(join(folder, 'a'))).toEqual(['b']);
+  });
+
+  it('lets many make the same folder', async () => {
+    const path = join(folder, 'a', 'b', 'c');
+    await Promise.all(Array.from({ length: 20 }, () => ensureFolder(path)));
+    expect(await readdir(join(folder, 'a', 'b'))).toEqual(['c']);
+  });
+
+  it.skipIf(process.platform !== 'linux')('explains a place where no folder can be made', async () => {
+    await expect(ensureFolder('/proc/phosphene/out')).rejects.toThrow(/cannot be made a folder: /);
   });
 
   it('explains a file in the way', async () => {
