@@ -1,6 +1,4 @@
-/** @file The file system: folders made, and failures said so that people can act on them. */
-import { mkdir, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+/** @file Failures of the file system, said so that people can act on them. */
 import { PhospheneError } from './errors.ts';
 
 /** The system's error code (`ENOENT`, `ENOSPC` …) of anything thrown, looking through `cause`; undefined where there is none. */
@@ -58,30 +56,4 @@ export function explained(error: unknown, path: string, what: string, instead?: 
     { path, systemCode: code },
     error,
   );
-}
-
-/** Makes the folder `path` and those above it where they are missing. Throws `filesystem`; `instead` as in {@link explained}. */
-export async function ensureFolder(path: string, instead?: string): Promise<void> {
-  try {
-    await makeFolder(path);
-  } catch (error) {
-    throw explained(error, path, 'cannot be made a folder', instead);
-  }
-}
-
-/** Not mkdir's own `recursive`: that calls a read-only file system a missing folder, and never returns from /proc. */
-async function makeFolder(path: string, parentIsThere = false): Promise<void> {
-  try {
-    await mkdir(path);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT' && !parentIsThere && dirname(path) !== path) {
-      await makeFolder(dirname(path));
-      return makeFolder(path, true);
-    }
-    const isThere = await stat(path).then(
-      (found) => found.isDirectory(),
-      () => false,
-    );
-    if (!isThere) throw error;
-  }
 }
