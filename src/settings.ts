@@ -39,7 +39,8 @@ export function whole({ help, default: fallback, from = 0, to = Number.MAX_SAFE_
     help,
     default: fallback,
     takes: to === Number.MAX_SAFE_INTEGER ? `a whole number from ${from}` : `a whole number from ${from} to ${to}`,
-    accept: (value) => (Number.isSafeInteger(value) && isBetween(value as number, from, to) ? (value as number) : undefined),
+    accept: (value) =>
+      Number.isSafeInteger(value) && isBetween(value as number, from, to) ? (value as number) : undefined,
     parse: numberOf,
   };
 }

@@ -30,10 +30,7 @@ export function weighted(terms: readonly Term[]): Objective {
     build: (c) =>
       terms
         .map(({ objective }, i) =>
-          c.b.mul(
-            c.value(scoped(i, 'weight')),
-            objective.build({ ...c, value: (name) => c.value(scoped(i, name)) }),
-          ),
+          c.b.mul(c.value(scoped(i, 'weight')), objective.build({ ...c, value: (name) => c.value(scoped(i, name)) })),
         )
         .reduce((sum, term) => c.b.add(sum, term)),
   };

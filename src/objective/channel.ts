@@ -33,7 +33,13 @@ export const channel = kind({
       const along = x.dims.map((d, axis) => (axis === channelAxis ? d : 1));
       const numbers = BigInt64Array.from({ length: count }, (_, i) => BigInt(i));
       const selector = b.cast(b.equal(b.constant(tensor('int64', along, numbers)), value('channel')), 'float32');
-      const share = b.constant(centre(size, border, x.dims.map((d, axis) => (axis === 0 || axis === channelAxis ? 1 : d))));
+      const share = b.constant(
+        centre(
+          size,
+          border,
+          x.dims.map((d, axis) => (axis === 0 || axis === channelAxis ? 1 : d)),
+        ),
+      );
       return b.sum(b.mul(b.cast(x, 'float32'), b.mul(selector, share)), undefined, false);
     },
   }),

@@ -96,7 +96,14 @@ function reserved({ objective, param, transforms = [], optimiser, network }: Ste
   transforms.reduce((moved, transform, i) => transform(s, moved, `transform/${i}`), image);
   optimiser.build(s, z, z);
   const names = [...s.states, ...s.feeds, ...s.values].map(({ name }) => name);
-  return [LOSS, GRADIENT, IMAGE, ...Object.keys(objective.values), ...names, ...s.states.map(({ name }) => NEXT + name)];
+  return [
+    LOSS,
+    GRADIENT,
+    IMAGE,
+    ...Object.keys(objective.values),
+    ...names,
+    ...s.states.map(({ name }) => NEXT + name),
+  ];
 }
 
 /**

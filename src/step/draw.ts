@@ -58,5 +58,7 @@ function of(dtype: DType, dims: Dims, values: readonly number[] | Float32Array):
     return tensor('float32', dims, values instanceof Float32Array ? values : Float32Array.from(values));
   if (dtype === 'int64') return int64(Array.from(values, Math.trunc), dims);
   if (dtype === 'int32') return tensor('int32', dims, Int32Array.from(values));
-  throw new PhospheneError('bad-option', `a tensor of ${dtype} cannot be drawn; float32, int32 and int64 can`, { dtype });
+  throw new PhospheneError('bad-option', `a tensor of ${dtype} cannot be drawn; float32, int32 and int64 can`, {
+    dtype,
+  });
 }
