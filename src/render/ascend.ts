@@ -2,7 +2,7 @@
 import { PhospheneError } from '../errors.ts';
 import type { Dims, Tensor } from '../ir/tensor.ts';
 import { float32, int64 } from '../ir/tensor.ts';
-import { IMAGE } from '../import/model.ts';
+import { IMAGE } from '../import/network.ts';
 import { Random } from '../random.ts';
 import type { Program } from '../runtime/index.ts';
 import type { Settings } from './presets.ts';

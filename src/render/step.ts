@@ -4,8 +4,7 @@ import { Builder } from '../ir/builder.ts';
 import { inlineFused } from '../ir/fuse.ts';
 import type { Graph } from '../ir/graph.ts';
 import { sizeOf } from '../ir/tensor.ts';
-import type { Layer } from '../import/layers.ts';
-import { IMAGE } from '../import/model.ts';
+import { IMAGE, type Layer } from '../import/network.ts';
 import type { Objective } from '../objective/index.ts';
 import { PhospheneError } from '../errors.ts';
 

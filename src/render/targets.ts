@@ -1,29 +1,29 @@
 /** @file Which layers can be a target, and what to say where one cannot. */
 import { PhospheneError } from '../errors.ts';
 import { differentiable } from '../grad/index.ts';
-import type { Layer } from '../import/layers.ts';
-import { IMAGE, type Model, type Size } from '../import/model.ts';
+import { IMAGE, type Layer, type Network, type Size } from '../import/network.ts';
 
 /** The layers that can be ascended: those with channels and a gradient for the image. Nothing is differentiated for it. */
-export function targets(model: Model, size: Size): Layer[] {
-  const outline = model.outline(size);
-  const reached = differentiable(outline, IMAGE);
-  return model.layers(size).filter((l, i) => l.dims.length >= 2 && reached.has(outline.outputs[i]!.name));
+export function targets(network: Network, size: Size): Layer[] {
+  const { layers, graph } = network.layers(size);
+  const reached = differentiable(graph, IMAGE);
+  // The objective takes channels from axis 1.
+  return layers.filter((l, i) => l.channels?.axis === 1 && reached.has(graph.outputs[i]!.name));
 }
 
 /**
- * What `build` makes of the model at this size. Where an operator bars its way, the error also says which layers can be
- * rendered; they are looked for only then.
+ * What `build` makes of the network at this size. If an operator bars its way, the error also says which layers can be rendered;
+ * they are looked for only then.
  */
-export function reaching<T>(model: Model, size: Size, build: () => T): T {
+export async function reaching<T>(network: Network, size: Size, build: () => Promise<T>): Promise<T> {
   try {
-    return build();
+    return await build();
   } catch (error) {
     if (!(error instanceof PhospheneError && isOfOperator(error))) throw error;
-    const reachable = targets(model, size).map((l) => l.name);
+    const reachable = targets(network, size).map((l) => l.name);
     const last = reachable.at(-1);
     if (last === undefined) throw error;
-    const inOrder = model.layers(size)[reachable.length - 1]?.name === last;
+    const inOrder = network.layers(size).layers[reachable.length - 1]?.name === last;
     const which = inOrder ? `layers up to \`${last}\`` : `${reachable.length} layers, the last of them \`${last}\`,`;
     throw new PhospheneError(
       error.code,
