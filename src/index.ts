@@ -18,9 +18,18 @@ export {
 export type { CompileOptions, Program, Runtime } from './runtime/index.ts';
 
 // Models.
-export type { Layer } from './import/layers.ts';
-export type { Model, Preprocess, Size } from './import/model.ts';
-export { fromOnnx, type OnnxOptions } from './import/onnx.ts';
+export { openNetwork, type OpenOptions } from './import/formats.ts';
+export { defaultSize, IMAGE, type Input, type Layer, type Listing, type Network, type Size } from './import/network.ts';
+export {
+  knownPreprocess,
+  type Origin,
+  type Preprocess,
+  type PreprocessName,
+  preprocessOf,
+  type PreprocessRange,
+  type PreprocessSpec,
+} from './import/preprocess.ts';
+export { bytesSource, type Source } from './import/source.ts';
 
 // The ascent.
 export { channelMean, type Objective } from './objective/index.ts';

@@ -9,14 +9,14 @@
  * }
  */
 import { BUILT_IN, modelNames } from './hub/models.ts';
-import { openModel, type OpenModel } from './hub/open.ts';
+import { openModel } from './hub/open.ts';
 import { ensureWeights, type EnsureOptions } from './hub/weights.ts';
-import type { Model } from './import/model.ts';
+import type { Network } from './import/network.ts';
+import type { PreprocessSpec } from './import/preprocess.ts';
 import { renderChannels, type RenderEvent, type RenderOptions, run, type RunEvent } from './jobs/run.ts';
 import { type Settings, settingsOf } from './render/presets.ts';
 
 export * from './index.ts';
-export { type OpenModel } from './hub/open.ts';
 export type { Manifest, Picture, PictureRecord, RenderEvent, RunEvent } from './jobs/run.ts';
 export { nodeRuntime } from './runtime/node.ts';
 
@@ -24,6 +24,11 @@ export { nodeRuntime } from './runtime/node.ts';
 export interface Open extends EnsureOptions {
   /** A Keras HDF5 weights file to use in place of the published one. */
   readonly weights?: string | undefined;
+  /**
+   * What the network expects of a picture: `tf`, `torch`, `caffe`, `raw`, or `{ range, mean, std, bgr }`. Needed if the file does not
+   * say it: [-1, 1] is assumed then (`network.input.from` is `assumed`).
+   */
+  readonly preprocess?: PreprocessSpec | undefined;
 }
 
 /**
@@ -35,10 +40,10 @@ export interface Open extends EnsureOptions {
  *
  * @example
  * const model = await open('resnet50v2', { weights: 'resnet50v2.h5' });
- * model.layers({ height: 180, width: 180 }).map((l) => l.name);
+ * model.layers({ height: 180, width: 180 }).layers.map((l) => l.name);
  */
-export function open(model: string = BUILT_IN, { weights, ...ensure }: Open = {}): Promise<OpenModel> {
-  return openModel(model, { weights, fetchWeights: (name) => ensureWeights(name, ensure) });
+export function open(model: string = BUILT_IN, { weights, preprocess, ...ensure }: Open = {}): Promise<Network> {
+  return openModel(model, { weights, preprocess, fetchWeights: (name) => ensureWeights(name, ensure) });
 }
 
 /** Names that {@link open} knows. */
@@ -63,7 +68,7 @@ export interface Render {
 }
 
 /** The options with everything filled in that may be left out; what else is among them is handed on. */
-function filled<T extends Render>(model: Model, options: T): T & RenderOptions {
+function filled<T extends Render>(model: Network, options: T): T & RenderOptions {
   const { layer = model.defaultLayer, preset = 'keras', settings, seed = 0 } = options;
   return { ...options, layer, preset, seed, settings: settingsOf(preset, settings) };
 }
@@ -79,7 +84,7 @@ function filled<T extends Render>(model: Model, options: T): T & RenderOptions {
  * for await (const event of render(model, { layer: 'conv3_block4_out', channels: [0, 1] }))
  *   if (event.type === 'picture') await writeFile(`${event.picture.channel}.png`, encodePng(event.picture.raster));
  */
-export function render(model: Model, options: Render): AsyncGenerator<RenderEvent, void> {
+export function render(model: Network, options: Render): AsyncGenerator<RenderEvent, void> {
   return renderChannels(model, filled(model, options));
 }
 
@@ -104,6 +109,6 @@ export interface RenderToFolder extends Render {
  * for await (const event of renderToFolder(model, { channels: [0, 1, 2, 3], out: 'out' }))
  *   if (event.type === 'grid') console.log(event.file, event.width, event.height);
  */
-export function renderToFolder(model: Model, options: RenderToFolder): AsyncGenerator<RunEvent, void> {
+export function renderToFolder(model: Network, options: RenderToFolder): AsyncGenerator<RunEvent, void> {
   return run(model, filled(model, options));
 }

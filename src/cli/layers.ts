@@ -1,6 +1,7 @@
 /** @file phosphene layers: what there is to see in a model. */
 import { defineCommand } from 'citty';
-import { listModel } from '../hub/open.ts';
+import { openModel } from '../hub/open.ts';
+import { defaultSize } from '../import/network.ts';
 import { targets } from '../render/targets.ts';
 import { parseSize } from './parse.ts';
 import { print, printable } from './print.ts';
@@ -14,12 +15,11 @@ export default defineCommand({
   },
   args: modelArgs,
   async run({ args }) {
-    const model = await listModel(args.model);
-    const size = parseSize(args.size) ?? { height: 180, width: 180 };
-    const layers = model.layers(size);
+    const model = await openModel(args.model);
+    const size = parseSize(args.size) ?? defaultSize(model.input, { height: 180, width: 180 });
+    const { layers, barrier } = model.layers(size);
     const possible = new Set(targets(model, size).map((l) => l.name));
     const rows = layers.map((l) => ({ ...l, dims: l.dims.slice(1), target: possible.has(l.name) }));
-    const barrier = model.barrier?.(size);
     if (args.json) {
       const end = barrier && { barrier: { code: barrier.code, message: barrier.message, ...barrier.details } };
       await print(`${JSON.stringify({ model: model.name, layers: rows, ...end }, undefined, 1)}\n`);

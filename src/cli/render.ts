@@ -2,11 +2,12 @@
 import { defineCommand } from 'citty';
 import { resolve } from 'node:path';
 import { PhospheneError } from '../errors.ts';
-import { listModel } from '../hub/open.ts';
+import { openModel } from '../hub/open.ts';
+import { defaultSize } from '../import/network.ts';
 import { ensureWeights } from '../hub/weights.ts';
 import { checkFits, run, targetOf } from '../jobs/run.ts';
 import { diagnoses } from '../render/ascend.ts';
-import { type Settings, settingsOf } from '../render/presets.ts';
+import { type PresetName, presets, type Settings, settingsOf } from '../render/presets.ts';
 import { parseFilters, parseNumber, parseSize } from './parse.ts';
 import { print, printable } from './print.ts';
 import { createProgress, duration, megabytes } from './progress.ts';
@@ -62,28 +63,22 @@ export default defineCommand({
         const value = parseNumber(name, args[name], name === 'steps' || name === 'border' || name === 'crop');
         return value === undefined ? {} : { [name]: value };
       };
-      const settings = settingsOf(args.preset, {
-        ...parseSize(args.size),
+      const changes = {
         ...number('steps'),
         ...number('rate'),
         ...number('noise'),
         ...number('border'),
         ...number('crop'),
         ...number('contrast'),
-      });
+      };
+      settingsOf(args.preset, { ...parseSize(args.size), ...changes });
       const workers = positive('workers', args.workers);
       const seed = parseNumber('seed', args.seed, true)!;
       const columns = positive('columns', args.columns);
       const margin = parseNumber('margin', args.margin, true)!;
       const weights = args.weights;
       // Names and numbers are checked against the list of layers, before any weights are read or downloaded.
-      const listed = await listModel(args.model);
-      const layer = args.layer ?? listed.defaultLayer;
-      const target = targetOf(listed, layer, settings);
-      const channels = parseFilters(args.filters ?? (target.channels > 64 ? '0-63' : 'all'), layer, target.channels);
-      checkFits(target, channels.length, workers);
-
-      const model = await listed.open({
+      const model = await openModel(args.model, {
         weights,
         fetchWeights: (name) =>
           ensureWeights(name, {
@@ -93,6 +88,15 @@ export default defineCommand({
               progress.update(`Downloading the weights of ${name}`, received, total, megabytes),
           }),
       });
+      const settings = settingsOf(args.preset, {
+        ...(parseSize(args.size) ?? defaultSize(model.input, presets[args.preset as PresetName] ?? presets.keras)),
+        ...changes,
+      });
+      const layer = args.layer ?? model.defaultLayer;
+      const target = await targetOf(model, layer, settings);
+      const channels = parseFilters(args.filters ?? (target.channels > 64 ? '0-63' : 'all'), layer, target.channels);
+      checkFits(target, channels.length, workers);
+
       const out = resolve(args.out);
       let done = 0;
       const steps = new Map<number, number>();
@@ -156,7 +160,7 @@ export default defineCommand({
         }
         paint();
       }
-      model.close();
+      await model.close();
     } finally {
       progress.clear();
       release();

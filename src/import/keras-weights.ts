@@ -1,7 +1,5 @@
 /** @file The weights that Keras saved to HDF5, by layer and weight name, read one at a time. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { PhospheneError } from '../errors.ts';
-import { explained } from '../filesystem.ts';
 import type { Tensor } from '../ir/tensor.ts';
 import { type ByteSource, type Hdf5Object, isHdf5, openHdf5 } from './hdf5.ts';
 import { looksLike } from './sniff.ts';
@@ -24,30 +22,16 @@ export interface WeightFile {
   close(): void;
 }
 
-const EXPECTED = 'give the path of a Keras `.h5` weight file';
 const FORMATS = 'what is read here is the HDF5 file that Keras writes with `save_weights("x.h5")` or `save("x.h5")`';
 
 /**
- * Opens a Keras weight file: weights only, or a whole model in the older `.h5` format. Only its index is read. Throws
- * `filesystem` where the file cannot be opened, and `bad-file` (saying what it looks like) where it is of another kind,
- * truncated or damaged.
+ * Opens a Keras weight file: weights only, or a whole model in the older `.h5` format. Only its index is read. Throws `bad-file`
+ * (saying what it looks like) if it is of another kind, truncated or damaged.
  *
  * @example
- * const file = await openWeights('resnet50v2_weights.h5');
+ * const file = readWeights(await byteSource(source), () => source.close());
  * file.read('conv1_conv', 'kernel')?.dims; // [7, 7, 3, 64]
- * file.close();
  */
-export async function openWeights(path: string): Promise<WeightFile> {
-  const source = openFile(path);
-  try {
-    return readWeights(source, () => source.close());
-  } catch (error) {
-    source.close();
-    throw error;
-  }
-}
-
-/** The same for any source of bytes, such as a buffer (`bytesSource`). */
 export function readWeights(source: ByteSource, close: () => void = () => {}): WeightFile {
   const path = source.name;
   const head = source.read(0, Math.min(512, source.size));
@@ -200,33 +184,4 @@ function checkFinite(path: string, layer: string, weight: string, { data }: Tens
     `${path}: weight \`${weight}\` of layer \`${layer}\` has ${count} of ${data.length} numbers that are NaN or infinite, the first at index ${first}; the training diverged or the file is damaged`,
     { path, layer, weight, count, first },
   );
-}
-
-/** A file read piecewise. */
-function openFile(path: string): ByteSource & { close(): void } {
-  let file: number | undefined;
-  try {
-    file = openSync(path, 'r');
-    const stat = fstatSync(file);
-    if (!stat.isFile())
-      throw new PhospheneError('filesystem', `${path} cannot be read: it is not a regular file; ${EXPECTED}`, { path });
-    const handle = file;
-    return {
-      name: path,
-      size: stat.size,
-      read(offset, length) {
-        const bytes = new Uint8Array(length);
-        for (let done = 0; done < length;) {
-          const got = readSync(handle, bytes, done, length - done, offset + done);
-          if (got === 0) throw new PhospheneError('bad-file', `${path}: became shorter while it was read`, { path });
-          done += got;
-        }
-        return bytes;
-      },
-      close: () => closeSync(handle),
-    };
-  } catch (cause) {
-    if (file !== undefined) closeSync(file);
-    throw explained(cause, path, 'cannot be read', EXPECTED);
-  }
 }

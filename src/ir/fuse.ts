@@ -12,7 +12,7 @@ export function inlineFused(b: Builder, graph: Graph, inputs: Readonly<Record<st
   const uses = new Map<string, number>(graph.outputs.map((o) => [o.name, 1]));
   for (const node of graph.nodes) for (const i of node.inputs) uses.set(i, (uses.get(i) ?? 0) + 1);
   const producer = new Map(graph.nodes.map((node) => [node.outputs[0]!, node]));
-  const constants = new Map(graph.constants);
+  const constants = new Map(graph.constants) as Map<string, Tensor>;
   /** What stands in place of the node behind a value, the last of them giving the value. */
   const replaced = new Map<string, readonly Node[]>();
 

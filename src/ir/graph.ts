@@ -1,5 +1,5 @@
 /** @file A graph is plain data: nodes in order, constants, and the dtype and dims of every value. Everything is static. */
-import type { Dims, DType, Tensor } from './tensor.ts';
+import { type Constant, type Dims, type DType, isLazy, type Tensor } from './tensor.ts';
 
 /** An ONNX attribute. Whether a number is INT or FLOAT is decided by the attribute's name when the graph is written. */
 export type Attribute = number | string | readonly number[] | Tensor;
@@ -25,7 +25,7 @@ export interface Graph {
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
   readonly nodes: readonly Node[];
-  readonly constants: ReadonlyMap<string, Tensor>;
+  readonly constants: ReadonlyMap<string, Constant>;
 }
 
 /** The one operator set in which graphs are held and written; importers bring older files up to it. */
@@ -47,4 +47,11 @@ export function prune(graph: Graph, outputs: readonly ValueInfo[] = graph.output
     nodes: nodes.reverse(),
     constants: new Map([...graph.constants].filter(([name]) => needed.has(name))),
   };
+}
+
+/** The graph with all its constants read. */
+export async function load(graph: Graph): Promise<Graph> {
+  const constants = new Map<string, Constant>();
+  for (const [name, c] of graph.constants) constants.set(name, isLazy(c) ? await c.load() : c);
+  return { ...graph, constants };
 }

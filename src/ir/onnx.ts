@@ -72,7 +72,7 @@ export function encodeOnnx(graph: Graph, metadata: Readonly<Record<string, strin
       name: 'graph',
       input: graph.inputs.map(encodeInfo),
       output: graph.outputs.map(encodeInfo),
-      initializer: [...graph.constants].map(([name, t]) => encodeTensor(t, name)),
+      initializer: [...graph.constants].map(([name, t]) => encodeTensor(t as Tensor, name)),
       node: graph.nodes.map((node) =>
         create(NodeProtoSchema, {
           opType: node.op,
@@ -152,7 +152,7 @@ function decodeInfo(info: ValueInfoProto): ValueInfo {
 }
 
 /** Our name of an element type. Throws `bad-file` for one that we have none for: read as another, it would be silently wrong. */
-function dtypeOf(type: number, what: string): DType {
+export function dtypeOf(type: number, what: string): DType {
   const dtype = names.get(type);
   if (!dtype) throw new PhospheneError('bad-file', `${what}: element type ${Type[type] ?? type} is not supported`);
   return dtype;

@@ -25,6 +25,19 @@ export interface Tensor<T extends DType = DType> {
   readonly data: DataArrays[T];
 }
 
+/** A tensor that was not read yet. */
+export interface Lazy<T extends DType = DType> {
+  readonly dtype: T;
+  readonly dims: Dims;
+  load(): Promise<Tensor>;
+}
+/** What a graph holds: numbers, or where they are. */
+export type Constant = Tensor | Lazy;
+
+export function isLazy(c: Constant): c is Lazy {
+  return 'load' in c;
+}
+
 export const arrayTypes: {
   readonly [T in DType]: {
     new (length: number): DataArrays[T];

@@ -6,8 +6,7 @@ import { join } from 'node:path';
 import { PhospheneError } from '../errors.ts';
 import { ensureFolder } from '../folder.ts';
 import type { Graph } from '../ir/graph.ts';
-import type { Model } from '../import/model.ts';
-import { unknownLayer } from '../import/model.ts';
+import { indexOf, type Network, unknownLayer } from '../import/network.ts';
 import { channelMean } from '../objective/index.ts';
 import { deprocess, rescaleLikeKeras } from '../output/deprocess.ts';
 import { defaultColumns, grid, gridSize } from '../output/grid.ts';
@@ -77,16 +76,23 @@ export interface Target {
   readonly memory: number;
 }
 
-/** What the list of layers says about a layer at this size. Throws `unknown-layer`. */
-export function targetOf(model: Model, layer: string, settings: Settings): Target {
-  const layers = model.layers(settings);
-  const at = layers.findIndex((l) => l.name === layer);
+/** What the list of layers says about a layer at this size. Throws `unknown-layer`, or what bars the way to it. */
+export async function targetOf(model: Network, layer: string, settings: Settings): Promise<Target> {
+  const { layers } = model.layers(settings);
+  const at = indexOf(layers, layer);
   if (at < 0) {
-    // Cutting says why, where the layer exists but lies beyond an operator that is not supported.
-    reaching(model, settings, () => model.cut(layer, settings));
+    // Cutting says why, if the layer exists but lies beyond an operator that is not supported.
+    await reaching(model, settings, () => model.cut([layer], settings));
     throw unknownLayer(model.name, layer, layers);
   }
-  return { channels: layers[at]!.dims[1]!, memory: workerMemory(layers.slice(0, at + 1)) };
+  const { channels } = layers[at]!;
+  if (channels?.axis !== 1)
+    throw new PhospheneError(
+      'bad-option',
+      `layer \`${layer}\` has no axis of channels that is known; choose another (\`phosphene layers\` lists those that can be rendered)`,
+      { option: 'layer', layer },
+    );
+  return { channels: channels.count, memory: workerMemory(layers.slice(0, at + 1)) };
 }
 
 /** Refuses a run that this machine has not the memory for. Throws `too-large`. */
@@ -98,25 +104,25 @@ export function checkFits({ memory }: Target, channels: number, workers?: number
  * Renders channels of a layer and yields pictures as they are finished, in no fixed order; each depends only on model, layer,
  * channel, settings and seed.
  */
-export async function* renderChannels(model: Model, options: RenderOptions): AsyncGenerator<RenderEvent, void> {
-  check(model, options);
+export async function* renderChannels(model: Network, options: RenderOptions): AsyncGenerator<RenderEvent, void> {
+  await check(model, options);
   yield* stream(() => build(model, options), options);
 }
 
 /** All that the list of layers says about a run's options. Throws `unknown-layer`, `too-large`, `bad-option`. */
-function check(model: Model, { layer, channels, settings, workers }: RenderOptions): void {
+async function check(model: Network, { layer, channels, settings, workers }: RenderOptions): Promise<void> {
   if (workers !== undefined && !(Number.isInteger(workers) && workers > 0))
     throw new PhospheneError('bad-option', `workers: ${workers} found; a whole number from 1 would do`, { workers });
-  const target = targetOf(model, layer, settings);
+  const target = await targetOf(model, layer, settings);
   const outside = channels.find((c) => !Number.isInteger(c) || c < 0 || c >= target.channels);
   if (outside !== undefined) throw outOfRange(layer, outside, target.channels);
   checkFits(target, channels.length, workers);
 }
 
 /** The step graph of a run: whatever else can be wrong with its options shows here. */
-function build(model: Model, { layer, settings }: RenderOptions): Graph {
-  return reaching(model, settings, () =>
-    stepGraph(model.cut(layer, settings), { objective: channelMean(settings.border) }),
+function build(model: Network, { layer, settings }: RenderOptions): Promise<Graph> {
+  return reaching(model, settings, async () =>
+    stepGraph(await model.cut([layer], settings), { objective: channelMean(settings.border) }),
   );
 }
 
@@ -186,7 +192,7 @@ export interface Manifest extends Making {
  * Renders into a folder: `LAYER/CHANNEL.png`, `stitched_filters.png`, `manifest.json`. Pictures that are there already and were
  * made in exactly this way are kept; so a run that was killed goes on where it was, and ends with the same bytes.
  */
-export async function* run(model: Model, options: RunOptions): AsyncGenerator<RunEvent, void> {
+export async function* run(model: Network, options: RunOptions): AsyncGenerator<RunEvent, void> {
   const { layer, preset, settings, seed, out, columns, margin = 5, stretched = false } = options;
   const channels = [...new Set(options.channels)];
   const sheetOptions = { columns: columns ?? defaultColumns(channels.length), margin };
@@ -196,11 +202,11 @@ export async function* run(model: Model, options: RunOptions): AsyncGenerator<Ru
   const tile = { width: side(settings.width), height: side(settings.height) };
   // Asked before anything is rendered for it.
   gridSize(channels.length, tile, sheetOptions);
-  check(model, { ...options, channels });
+  await check(model, { ...options, channels });
   const making: Making = {
     version: VERSION,
     model: model.name,
-    weights: model.hash,
+    weights: await model.digest(),
     layer,
     preset,
     settings,
@@ -245,7 +251,7 @@ export async function* run(model: Model, options: RunOptions): AsyncGenerator<Ru
   };
   const prepare = async (): Promise<Graph> => {
     // The last thing that can be wrong with options, and nothing is written yet: those that cannot work leave no trace.
-    const graph = build(model, options);
+    const graph = await build(model, options);
     await begin();
     return graph;
   };
