@@ -25,6 +25,9 @@ export interface Tensor<T extends DType = DType> {
   readonly data: DataArrays[T];
 }
 
+/** Tensors by name. */
+export type Tensors = Readonly<Record<string, Tensor>>;
+
 export const arrayTypes: {
   readonly [T in DType]: {
     new (length: number): DataArrays[T];
