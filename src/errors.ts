@@ -36,6 +36,49 @@ export class PhospheneError extends Error {
     this.code = code;
     this.details = details;
   }
+
+  /** The error as plain data, which crosses threads and fits into JSON; its cause is a text there. */
+  toJSON(): ErrorData {
+    const { code, message, cause } = this;
+    const data = { code, message, details: plain(this.details) };
+    return cause === undefined ? data : { ...data, cause: causeText(cause) };
+  }
+
+  /**
+   * The error that {@link toJSON} was called on, in another thread or process.
+   *
+   * @example
+   * PhospheneError.fromJSON(structuredClone(error.toJSON())).code === error.code;
+   */
+  static fromJSON({ code, message, details, cause }: ErrorData): PhospheneError {
+    return new PhospheneError(code, message, { ...details }, cause);
+  }
+}
+
+/** A {@link PhospheneError} as plain data. */
+export interface ErrorData {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details: Readonly<Record<string, unknown>>;
+  /** What it was caused by, with its stack and its own causes. */
+  readonly cause?: string;
+}
+
+/** Details with nothing in them that JSON has not. */
+function plain(details: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  try {
+    const text = JSON.stringify(details, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    // Details that refer to themselves must not cost the message.
+    return {};
+  }
+}
+
+function causeText(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  const text = cause.stack ?? `${cause.name}: ${cause.message}`;
+  return cause.cause === undefined ? text : `${text}\ncaused by: ${causeText(cause.cause)}`;
 }
 
 /** The names nearest to `name` by edit distance (a shared prefix or substring counts as near), best first, at most `most`. */

@@ -38,6 +38,9 @@ export function isLazy(c: Constant): c is Lazy {
   return 'load' in c;
 }
 
+/** Tensors by name. */
+export type Tensors = Readonly<Record<string, Tensor>>;
+
 export const arrayTypes: {
   readonly [T in DType]: {
     new (length: number): DataArrays[T];

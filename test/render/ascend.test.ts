@@ -33,7 +33,8 @@ function adding(log: Tensors[] = []): Program & { closed: number } {
           z = z.map((v) => v + (feeds['rate']!.data[0] as number));
           return Promise.resolve({ loss: float32(loss) });
         },
-        read: (name: string): Promise<Tensor> => Promise.resolve(name === 'z' ? float32(z, [1, 1, 1, 4]) : states[name]!),
+        read: (name: string): Promise<Tensor> =>
+          Promise.resolve(name === 'z' ? float32(z, [1, 1, 1, 4]) : states[name]!),
         close: () => {
           program.closed++;
           return Promise.resolve();
@@ -110,7 +111,12 @@ describe('ascend', () => {
     const doubling: Program = {
       run: ({ z, m }) => {
         expect(m).toBeDefined();
-        return Promise.resolve({ image: float32((z!.data as Float32Array).map((v) => 2 * v), z!.dims) });
+        return Promise.resolve({
+          image: float32(
+            (z!.data as Float32Array).map((v) => 2 * v),
+            z!.dims,
+          ),
+        });
       },
       open: () => Promise.reject(new Error('not asked for')),
       dispose: () => Promise.resolve(),

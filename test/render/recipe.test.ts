@@ -92,7 +92,12 @@ describe('settle', () => {
     [{ objective: { border: -1 } }, 'bad-option', 'border: ', 'border'],
     [{ param: { noise: -0.1 } }, 'bad-option', 'noise: a number from 0', 'noise'],
     [{ optimiser: { rate: 0 } }, 'bad-option', 'rate: a number above 0', 'rate'],
-    [{ optimiser: { kind: 'sgd' } }, 'bad-option', 'optimiser `sgd` is not known; there are normalised, adam', 'optimiser'],
+    [
+      { optimiser: { kind: 'sgd' } },
+      'bad-option',
+      'optimiser `sgd` is not known; there are normalised, adam',
+      'optimiser',
+    ],
     [{ optimiser: { beta1: 0.5 } }, 'bad-option', 'optimiser `normalised`: there is no setting `beta1`', 'beta1'],
     [{ finish: { contrast: 99 } }, 'bad-option', 'contrast: a number above 0 to 1 is needed, not 99', 'contrast'],
     [{ finish: { contrast: 0 } }, 'bad-option', 'contrast: ', 'contrast'],
@@ -157,7 +162,9 @@ describe('the digest', () => {
 
 describe('canonical', () => {
   it('orders keys at every depth, and drops what is undefined', () => {
-    expect(canonical({ b: [1, { d: 'x', c: null }], a: true, z: undefined })).toBe('{"a":true,"b":[1,{"c":null,"d":"x"}]}');
+    expect(canonical({ b: [1, { d: 'x', c: null }], a: true, z: undefined })).toBe(
+      '{"a":true,"b":[1,{"c":null,"d":"x"}]}',
+    );
   });
   it('makes one zero of two, and refuses what JSON cannot hold', () => {
     expect(canonical(-0)).toBe('0');
