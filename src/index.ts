@@ -4,9 +4,9 @@ export { Random } from './random.ts';
 
 // The language and its calculus.
 export { Builder, type Operand, type Value, type WindowAttributes } from './ir/builder.ts';
-export type { Attribute, Attributes, Graph, Node, ValueInfo } from './ir/graph.ts';
+export { type Attribute, type Attributes, type Graph, load, type Node, type ValueInfo } from './ir/graph.ts';
 export { decodeOnnx, encodeOnnx, graphOf, type OnnxModel } from './ir/onnx.ts';
-export { float32, int64, type DType, type Dims, type Tensor } from './ir/tensor.ts';
+export { type Constant, float32, int64, isLazy, type DType, type Dims, type Lazy, type Tensor } from './ir/tensor.ts';
 export {
   gradient,
   type GradientOptions,

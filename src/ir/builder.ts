@@ -8,7 +8,7 @@ import { type Attributes, type Graph, type Node, prune, type ValueInfo } from '.
 import { infer, shapeOf } from './shape.ts';
 import { type Constant, type Dims, type DType, float32, int64, isLazy, type Tensor } from './tensor.ts';
 
-/** A value in a graph being built. `constant` holds it where it is known. */
+/** A value in a graph being built. `constant` holds it if it is known; a lazy constant is known by its dtype and dims only. */
 export interface Value {
   readonly name: string;
   readonly dtype: DType;
@@ -71,10 +71,11 @@ export class Builder {
     return value;
   }
 
-  /** A constant; small ones of the same content are one. */
+  /** A constant; small ones of the same content are one. Nothing is computed of a lazy one before it is read. */
   constant(t: Constant, name?: string): Value {
     if (isLazy(t)) {
-      const value = this.#register({ name: this.#unique(name ?? 'constant'), dtype: t.dtype, dims: t.dims });
+      const { dtype, dims } = t;
+      const value = this.#register({ name: this.#unique(name ?? 'constant'), dtype, dims });
       this.#constants.set(value.name, t);
       return value;
     }

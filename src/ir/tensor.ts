@@ -25,17 +25,20 @@ export interface Tensor<T extends DType = DType> {
   readonly data: DataArrays[T];
 }
 
-/** A tensor that was not read yet. */
+/** A big constant that was not read yet: a weight of a file. Its dtype and dims are known, so that shapes can be inferred. */
 export interface Lazy<T extends DType = DType> {
   readonly dtype: T;
   readonly dims: Dims;
-  load(): Promise<Tensor>;
+  /** Reads it; each call may read it anew. */
+  load(): Promise<Tensor<T>>;
 }
-/** What a graph holds: numbers, or where they are. */
+
+/** What a graph holds beside its nodes. */
 export type Constant = Tensor | Lazy;
 
-export function isLazy(c: Constant): c is Lazy {
-  return 'load' in c;
+/** Whether a constant was not read yet. */
+export function isLazy(constant: Constant): constant is Lazy {
+  return 'load' in constant;
 }
 
 /** Tensors by name. */
