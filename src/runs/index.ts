@@ -4,5 +4,5 @@ export type { Manifest, ManifestFilter } from './manifest.ts';
 export { folderName } from './names.ts';
 export type { PictureRecord } from './record.ts';
 export { readResults, type ResultPicture, type Results, type ResultSet } from './results.ts';
-export { type PictureEvent, type Render, run, type RunEvent, type RunOptions, type Wanted } from './run.ts';
+export { type PictureEvent, type Render, run, type RunEvent, type RunOptions } from './run.ts';
 export { type Series, seriesOf } from './series.ts';

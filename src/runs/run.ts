@@ -1,9 +1,9 @@
 /** @file A run: the pictures of some channels of a layer in a folder, resumable, beside other runs in the same folder. */
+import { randomUUID } from 'node:crypto';
 import * as node from 'node:fs/promises';
 import { PhospheneError } from '../errors.ts';
 import { defaultColumns, gridSize, sheetOf } from '../output/grid.ts';
 import { asciiJson, encodePng } from '../output/png.ts';
-import type { Recipe } from '../render/recipe.ts';
 import { Random } from '../random.ts';
 import { VERSION } from '../version.ts';
 import type { FileSystem } from './files.ts';
@@ -12,26 +12,20 @@ import type { Finished } from './record.ts';
 import { GRID, MANIFEST, type Series } from './series.ts';
 import { findSet, type FoundSet, type TakenSet } from './set.ts';
 
-/** A picture that is to be made. */
-export interface Wanted {
-  readonly channel: number;
-  readonly recipe: Recipe;
-}
-
 /** A picture that was made. */
-export interface PictureEvent extends Finished {
+export interface PictureEvent {
   readonly type: 'picture';
-  readonly channel: number;
+  readonly picture: Finished & { readonly channel: number };
 }
 
 /**
- * Makes pictures, in any order, and yields them as they are finished, between events of its own. It asks `wanted` for the next
- * one only when it can begin it, since until then another run may finish that picture. Nothing is written before it asks for the
- * first: if it throws before, there is no trace.
+ * Makes the pictures of some channels of a series, in any order, and yields a {@link PictureEvent} for each, between events of its
+ * own. It asks for the next channel only when it can begin it, since until then another run may finish that picture. Nothing is
+ * written before it asks for the first: if it throws before, there is no trace.
  */
-export type Render<Event> = (wanted: AsyncIterable<Wanted>) => AsyncIterable<PictureEvent | Event>;
+export type Render<Event extends { readonly type: string }> = (channels: AsyncIterable<number>) => AsyncIterable<Event>;
 
-export interface RunOptions<Event> {
+export interface RunOptions<Event extends { readonly type: string }> {
   /** The folder of results, made if it is missing. */
   readonly out: string;
   readonly series: Series;
@@ -47,7 +41,6 @@ export interface RunOptions<Event> {
 }
 
 export type RunEvent =
-  | PictureEvent
   /** Pictures that are there already; again for those that another run finishes meanwhile. */
   | { readonly type: 'resumed'; readonly channels: readonly number[] }
   | {
@@ -73,7 +66,7 @@ export type RunEvent =
  * for await (const event of run({ out: 'out', series, channels: [0, 1, 2], render }))
  *   if (event.type === 'grid') console.log(event.file);
  */
-export async function* run<Event extends { readonly type: string } = never>(
+export async function* run<Event extends { readonly type: string }>(
   options: RunOptions<Event>,
 ): AsyncGenerator<RunEvent | Event, void> {
   const { out, series, columns, margin = 5, render, fs = node } = options;
@@ -83,10 +76,15 @@ export async function* run<Event extends { readonly type: string } = never>(
   const pictures = collect(series, channels, { columns, margin });
 
   let set: FoundSet = await findSet(out, series, fs);
-  for (const channel of channels) {
+  /** Keeps a channel's picture if it is there. */
+  const look = async (channel: number): Promise<boolean> => {
     const picture = await set.read(channel);
-    if (picture) pictures.add(channel, picture, set);
-  }
+    if (!picture) return false;
+    pictures.put(channel, picture, set);
+    pictures.done(channel, picture);
+    return true;
+  };
+  for (const channel of channels) await look(channel);
   if (pictures.missing().length < channels.length)
     yield { type: 'resumed', channels: channels.filter((channel) => pictures.has(channel)) };
 
@@ -99,16 +97,13 @@ export async function* run<Event extends { readonly type: string } = never>(
     return taken;
   };
   const meanwhile: number[] = [];
-  async function* wanted(): AsyncGenerator<Wanted, void> {
-    const { shared, name } = taken ?? (await take());
+  async function* wanted(): AsyncGenerator<number, void> {
+    const { shared } = taken ?? (await take());
     const missing = pictures.missing();
     // Runs that make the same pictures in the same order would make each of them twice.
-    for (const channel of shared ? shuffled(missing, `${process.pid}/${name}/${performance.now()}`) : missing) {
-      const picture = await set.read(channel);
-      if (picture) {
-        pictures.add(channel, picture, set);
-        meanwhile.push(channel);
-      } else yield { channel, recipe: series.expected(channel).recipe };
+    for (const channel of shared ? shuffled(missing, randomUUID()) : missing) {
+      if (await look(channel)) meanwhile.push(channel);
+      else yield channel;
     }
   }
   const news = (): RunEvent[] => (meanwhile.length > 0 ? [{ type: 'resumed', channels: meanwhile.splice(0) }] : []);
@@ -120,8 +115,11 @@ export async function* run<Event extends { readonly type: string } = never>(
       for await (const event of render(wanted())) {
         yield* news();
         if (isPicture(event)) {
-          pictures.add(event.channel, event, set);
-          await (taken ?? (await take())).write(event.channel, event);
+          const { picture } = event;
+          if (!taken) throw new Error(`internal: a picture of channel ${picture.channel} before any was asked for`);
+          pictures.put(picture.channel, picture, taken);
+          await taken.write(picture.channel, picture);
+          pictures.done(picture.channel, picture);
         }
         yield event;
       }
@@ -163,12 +161,13 @@ function collect(
     has,
     missing: (): number[] => channels.filter((channel) => !has(channel)),
     /** A picture's pixels go into the grid at once, and are not kept. */
-    add(channel: number, picture: Finished, set: FoundSet): void {
+    put(channel: number, { raster }: Finished, set: FoundSet): void {
       const place = places.get(channel);
       if (place === undefined) throw new Error(`internal: a picture of channel ${channel}, which nobody asked for`);
-      sheet.put(place, picture.raster, set.path(pictureFile(channel)));
-      outcomes.set(channel, outcomeOf(picture));
+      sheet.put(place, raster, set.path(pictureFile(channel)));
     },
+    /** The picture's file is there. */
+    done: (channel: number, picture: Finished) => outcomes.set(channel, outcomeOf(picture)),
     clear: (): void => outcomes.clear(),
     manifest: (): string => manifestText(series, channels, outcomes, grid),
     png: (): Uint8Array => {
@@ -180,7 +179,7 @@ function collect(
 }
 
 function isPicture(event: { readonly type: string }): event is PictureEvent {
-  return event.type === 'picture';
+  return event.type === 'picture' && 'picture' in event;
 }
 
 /** The same values in an order that the key decides. */
