@@ -17,7 +17,8 @@ import type { Settings } from '../render/presets.ts';
 import { checkMemory, stepGraph, workerMemory } from '../render/step.ts';
 import { reaching } from '../render/targets.ts';
 import { VERSION } from '../version.ts';
-import { folderName, sweepTemporaries, writeWhole } from './files.ts';
+import { sweepTemporaries, writeWhole } from '../runs/files.ts';
+import { folderName } from '../runs/names.ts';
 import { pool, type PoolOptions, workersFor } from './pool.ts';
 
 const GRID = 'stitched_filters.png';

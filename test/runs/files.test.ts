@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PhospheneError } from '../../src/errors.ts';
 import { ensureFolder } from '../../src/folder.ts';
-import type { WholeFileSystem } from '../../src/jobs/files.ts';
-import { folderName, sweepTemporaries, writeWhole } from '../../src/jobs/files.ts';
+import type { WholeFileSystem } from '../../src/runs/files.ts';
+import { sweepTemporaries, writeWhole } from '../../src/runs/files.ts';
 
 let folder = '';
 beforeEach(async () => {
@@ -91,25 +91,6 @@ describe('writeWhole', () => {
     const error: unknown = await writeWhole('/proc/phosphene.png', 'x').catch((e: unknown) => e);
     expect(error).toBeInstanceOf(PhospheneError);
     expect(error).toMatchObject({ code: 'filesystem', details: { path: '/proc/phosphene.png' } });
-  });
-});
-
-describe('folderName', () => {
-  it('keeps names that can be, in any script', () => {
-    for (const name of ['conv3_block4_out', 'features.12', 'слой_3', '層']) expect(folderName(name, [])).toBe(name);
-    expect(folderName('/features/conv:0', [])).toBe('_features_conv_0');
-  });
-
-  it('gives any other a name that leads nowhere, fits, and is its own', () => {
-    const taken = ['manifest.json'];
-    const hostile = ['', '.', '..', '../../etc', '/etc', 'a\0b', 'x'.repeat(5000), '層'.repeat(100), 'Manifest.json'];
-    const names = hostile.map((name) => folderName(name, taken));
-    for (const name of names) {
-      expect(name).toMatch(/^[^./\\\0][^/\\\0]*$/);
-      expect(Buffer.byteLength(name)).toBeLessThanOrEqual(255);
-      expect(taken).not.toContain(name.toLowerCase());
-    }
-    expect(folderName('x'.repeat(5001), [])).not.toBe(folderName('x'.repeat(5000), []));
   });
 });
 
