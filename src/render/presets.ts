@@ -66,7 +66,7 @@ export function settingsOf(preset: string, changes: Partial<Settings> = {}): Set
     throw new PhospheneError(
       'bad-option',
       `crop: ${settings.crop} pixels from each side leave nothing of ${settings.height}×${settings.width}`,
-      { option: 'crop' },
+      { option: 'crop', suggestion: { crop: 0 } },
     );
   }
   return settings;
