@@ -4,6 +4,8 @@ import { flagOf, type Option, type Options } from './options.ts';
 import { widthOf, wrapped } from './text.ts';
 
 const NAME = 'phosphene';
+/** Characters a line if the terminal does not say. */
+const WIDTH = 100;
 
 /** The help of the whole: its commands. */
 export function rootHelp(entries: Readonly<Record<string, Entry>>, width?: number): string {
@@ -43,7 +45,7 @@ export function commandHelp(name: string, summary: string, command: AnyCommand, 
   const all = Object.entries(options as Options);
   const headings = [...new Set(all.map(([, o]) => o.section ?? 'Options'))];
   return [
-    summary,
+    ...wrapped(summary, width ?? WIDTH),
     '',
     `Usage: ${NAME} ${name} [${positional.name}] [OPTIONS]`,
     '',
@@ -85,7 +87,7 @@ function valueInWords(value: unknown): string | undefined {
 }
 
 /** Two columns; the right one is wrapped. A left one that is long has a line of its own. */
-function entriesOf(entries: readonly (readonly [string, string])[], width = 100): string[] {
+function entriesOf(entries: readonly (readonly [string, string])[], width = WIDTH): string[] {
   const left = Math.min(28, Math.max(...entries.map(([term]) => widthOf(term))));
   const room = Math.max(24, width - left - 4);
   return entries.flatMap(([term, help]) => {

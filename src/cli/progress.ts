@@ -118,7 +118,7 @@ export function lineOf(activity: Activity, left: number | undefined, elapsed: nu
   const time = left === undefined ? (share === undefined ? duration(elapsed) : undefined) : `${rounded(left)} left`;
   const needed = [percent, time].filter((part) => part !== undefined);
   let room = width - needed.reduce((sum, part) => sum + widthOf(part) + 2, 0);
-  if (room < 4) return shortened(needed.join('  '), width);
+  if (room < Math.min(4, widthOf(label))) return shortened(needed.join('  '), width);
   const name = shortened(label, room);
   room -= widthOf(name);
   const words = detail !== undefined && widthOf(detail) + 2 <= room ? detail : undefined;

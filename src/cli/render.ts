@@ -158,7 +158,15 @@ export function renderCommand(load: () => Promise<RenderCore>): Command<typeof a
             return value === undefined ? [] : [[name, value] as const];
           }),
         ),
-        ...{ layer, size, preset, out, columns, margin, workers, weights, cache },
+        layer,
+        size,
+        preset,
+        out,
+        columns,
+        margin,
+        workers,
+        weights,
+        cache,
         signal: context.signal,
       };
       const core = await load();

@@ -42,7 +42,7 @@ describe('progress', () => {
   it('paints without news, for work that cannot tell how far it is', () => {
     const stream = terminal();
     on(stream).show({ key: 'read', label: 'Reading x' });
-    later(3000);
+    for (let second = 0; second < 3; second++) later(1000);
     expect(stream.writes).toEqual([1, 2, 3].map((s) => `${CLEAR}Reading x  ${s} s`));
   });
 
@@ -142,10 +142,10 @@ describe('the line', () => {
   const activity = { key: 'r', label: 'conv3_block4_out', done: 480, total: 1920, detail: '16 of 64 filters' };
   it.each([
     [119, 'conv3_block4_out  ████████░░░░░░░░░░░░░░░░░░░░░░░░  25 %  16 of 64 filters  12 s left'],
-    [79, 'conv3_block4_out  ██████░░░░░░░░░░░░░░░░░░  25 %  16 of 64 filters  12 s left'],
-    [62, 'conv3_block4_out  25 %  16 of 64 filters  12 s left'],
-    [39, 'conv3_block4_out  █░░░░░░░  25 %  12 s left'.replace('  █░░░░░░░', '')],
-    [25, 'conv…_out  25 %  12 s left'.replace('conv…_out', 'con…out')],
+    [79, 'conv3_block4_out  ███████░░░░░░░░░░░░░░░░░░░  25 %  16 of 64 filters  12 s left'],
+    [60, 'conv3_block4_out  25 %  16 of 64 filters  12 s left'],
+    [39, 'conv3_block4_out  25 %  12 s left'],
+    [25, 'conv…out  25 %  12 s left'],
     [14, '25 %  1…s left'],
   ])('within %i characters', (width, line) => {
     const found = lineOf(activity, 11_500, 0, width);
@@ -154,14 +154,10 @@ describe('the line', () => {
   });
 
   it('fills its bar with the share', () => {
-    const bar = (done: number): string =>
-      /[█░]+/.exec(lineOf({ key: 'a', label: 'a', done, total: 8 }, undefined, 0, 17))![0];
-    expect([0, 1, 4, 8, 9, -1].map(bar)).toEqual(
-      ['░░░░░░░░', '█░░░░░░░', '████░░░░', '████████', '████████', '░░░░░░░░'].map(
-        (b) => expect.stringMatching(new RegExp(`^${b.slice(0, 1)}`)) as string,
-      ),
-    );
-    expect(bar(8)).not.toContain('░');
+    const bars = [0, 1, 4, 8, 9, -1].map((done) => lineOf({ key: 'a', label: 'a', done, total: 8 }, undefined, 0, 60));
+    expect(bars.map((line) => line.match(/█/g)?.length ?? 0)).toEqual([0, 4, 16, 32, 32, 0]);
+    expect(bars.map((line) => line.match(/[█░]/g)!.length)).toEqual([32, 32, 32, 32, 32, 32]);
+    expect(bars[1]).toBe(`a  ████${'░'.repeat(28)}  12 %`);
   });
 
   it('says 100 % when all is done, not before', () => {
