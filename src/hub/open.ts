@@ -71,14 +71,15 @@ export async function listModel(name: string): Promise<ListedModel> {
       if (!source)
         throw new PhospheneError(
           'missing-weights',
-          `${name}: no weights; give a file with --weights, or use the built-in model ${BUILT_IN}`,
+          `${name}: no weights; give a file of them, or use the built-in model \`${BUILT_IN}\``,
+          { name, option: 'weights' },
         );
       const file = await openWeights(source);
       const hash = await hashOf(source).catch((error: unknown) => {
         file.close();
         throw explained(error, source, 'cannot be read');
       });
-      const weightSource = { source, read: (layer: string, weight: string) => file.read(layer, weight) };
+      const weightSource = { source, read: file.read };
       const model = kerasModel({ ...base, hash, weights: weightSource });
       return { ...model, close: () => file.close() };
     },

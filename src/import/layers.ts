@@ -110,7 +110,7 @@ export class LayerBuilder {
 
   #weight(layer: string, weight: string, dims: readonly number[]): Tensor<'float32'> {
     if (!this.#weights) return float32(zeros(sizeOf(dims)), dims);
-    const found = this.#weights.read(layer, weight);
+    const found = this.#weights.read(layer, weight, dims);
     const { source } = this.#weights;
     if (!found) {
       throw new PhospheneError(

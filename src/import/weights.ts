@@ -5,6 +5,6 @@ import type { Tensor } from '../ir/tensor.ts';
 export interface WeightSource {
   /** What the weights come from, for messages. */
   readonly source: string;
-  /** The tensor, or undefined where the source has none of that name. Only what is asked for is read. */
-  read(layer: string, weight: string): Tensor<'float32'> | undefined;
+  /** The tensor, or undefined where the source has none of that name. Only what is asked for is read; `dims` is the shape that is wanted. */
+  read(layer: string, weight: string, dims?: readonly number[]): Tensor<'float32'> | undefined;
 }
