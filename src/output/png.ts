@@ -78,7 +78,7 @@ function checkKeyword(keyword: string): void {
   if (keyword.length > 79 || !/^[\x21-\x7e]+( [\x21-\x7e]+)*$/.test(keyword)) {
     throw new PhospheneError(
       'bad-option',
-      `PNG text: ${JSON.stringify(keyword)} is no keyword; 1 to 79 printable ASCII characters with single spaces inside would do`,
+      `PNG text: ${JSON.stringify(keyword)} is no keyword; use 1 to 79 printable ASCII characters with single spaces inside`,
       { keyword },
     );
   }
@@ -88,7 +88,7 @@ function checkText(keyword: string, text: string): void {
   if (!plainText.test(text)) {
     throw new PhospheneError(
       'bad-option',
-      `PNG text \`${keyword}\`: holds characters outside printable Latin-1; JSON with \\uXXXX escapes would do`,
+      `PNG text \`${keyword}\`: holds characters outside printable Latin-1; write them as \\uXXXX in JSON`,
       { keyword },
     );
   }
