@@ -7,6 +7,7 @@ import { explained } from '../filesystem.ts';
 import { kerasModel, type Topology } from '../import/keras.ts';
 import { openWeights } from '../import/keras-weights.ts';
 import type { Model } from '../import/model.ts';
+import type { WeightSource } from '../import/weights.ts';
 import { BUILT_IN, findModel, isBuiltIn, modelNames } from './models.ts';
 import { resnet } from './resnet.ts';
 
@@ -79,7 +80,7 @@ export async function listModel(name: string): Promise<ListedModel> {
         file.close();
         throw explained(error, source, 'cannot be read');
       });
-      const weightSource = { source, read: file.read };
+      const weightSource: WeightSource = { source, read: (layer, weight, dims) => file.read(layer, weight, dims) };
       const model = kerasModel({ ...base, hash, weights: weightSource });
       return { ...model, close: () => file.close() };
     },
