@@ -7,8 +7,18 @@ import { encodeOnnx } from '../ir/onnx.ts';
 import { arrayTypes, type DType, sizeOf, type Tensor } from '../ir/tensor.ts';
 import type { Program, Runtime } from './index.ts';
 
-// Loading the native library takes a tenth of a second: only when something is compiled.
-const library = (): typeof Ort => createRequire(import.meta.url)('onnxruntime-node') as typeof Ort;
+/** Loading the native library takes a tenth of a second: only when something is compiled. */
+function library(): typeof Ort {
+  try {
+    return createRequire(import.meta.url)('onnxruntime-node') as typeof Ort;
+  } catch (error) {
+    // An optional dependency: npm leaves it out if its install script fails, which it does behind a firewall.
+    throw new PhospheneError('runtime', MISSING, {}, error);
+  }
+}
+const MISSING =
+  'ONNX Runtime (the package onnxruntime-node) is not installed, or does not fit this machine; install it with ' +
+  '`ONNXRUNTIME_NODE_INSTALL=skip npm install phosphene` (docs/installing.md says why)';
 
 /** ONNX Runtime's CPU provider. `run` blocks its thread: use one program a worker for parallelism. */
 export const nodeRuntime: Runtime = {
