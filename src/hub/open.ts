@@ -86,7 +86,7 @@ async function openWeights(path: string): Promise<WeightFileSource> {
     const file = readWeights(await byteSource(source));
     return {
       source: path,
-      read: (layer, weight) => file.read(layer, weight),
+      read: (layer, weight, dims) => file.read(layer, weight, dims),
       digest: () => source.digest(),
       async close() {
         file.close();

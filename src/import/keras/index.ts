@@ -11,8 +11,11 @@ import { type LayerSpec, PICTURE, type Topology } from './topology.ts';
 export interface WeightSource {
   /** What the weights come from, for messages. */
   readonly source: string;
-  /** The tensor, or undefined if the source has none of that name. Only what is asked for is read. */
-  read(layer: string, weight: string): Tensor<'float32'> | undefined;
+  /**
+   * The tensor, or undefined if the source has none of that name. Only what is asked for is read, and nothing if the shape is not
+   * `dims`: then `bad-weights` is thrown.
+   */
+  read(layer: string, weight: string, dims: Dims): Tensor<'float32'> | undefined;
 }
 
 export interface KerasOptions {
@@ -103,17 +106,11 @@ function lazyWeight(
 
 function readWeight(weights: WeightSource, layer: string, weight: string, dims: Dims): Tensor<'float32'> {
   const { source } = weights;
-  const found = weights.read(layer, weight);
+  const found = weights.read(layer, weight, dims);
   if (!found)
     throw new PhospheneError(
       'missing-weights',
       `${source}: it has no \`${weight}\` for layer \`${layer}\`; choose a target before that layer, or a file that has it`,
-      { layer, weight, source },
-    );
-  if (found.dims.length !== dims.length || found.dims.some((d, i) => d !== dims[i]))
-    throw new PhospheneError(
-      'bad-weights',
-      `${source}: \`${weight}\` of layer \`${layer}\` is [${found.dims.join(', ')}], the layer takes [${dims.join(', ')}]`,
       { layer, weight, source },
     );
   return found;
