@@ -57,12 +57,15 @@ function openPublished(model: PublishedModel, options: OpenModelOptions): Promis
       topology: topology(),
       weights: file,
       digest: async () => (await file()).digest(),
-      close: async () => opened?.then((f) => f.close(), () => {}),
+      close: async () =>
+        opened?.then(
+          (f) => f.close(),
+          () => {},
+        ),
     });
   let opened: Promise<WeightFileSource> | undefined;
   // A file that the user names is looked at now, one that must be fetched when it is needed.
-  if (weights !== undefined)
-    return (opened = openWeights(weights)).then((file) => of(async () => file));
+  if (weights !== undefined) return (opened = openWeights(weights)).then((file) => of(async () => file));
   return of(() => {
     if (!fetchWeights)
       throw new PhospheneError(

@@ -10,7 +10,9 @@ export function isHdf5(head: Uint8Array): boolean {
 
 /** Whether these first bytes may be those of an ONNX file: field 1 (the IR version), a small varint, and then another field. */
 export function isOnnx(head: Uint8Array): boolean {
-  return head[0] === 8 && head[1]! > 0 && head[1]! < 32 && [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42].includes(head[2]!);
+  return (
+    head[0] === 8 && head[1]! > 0 && head[1]! < 32 && [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42].includes(head[2]!)
+  );
 }
 
 /** A `.keras` file begins with its metadata. */
@@ -35,7 +37,8 @@ export function looksLike(head: Uint8Array): string {
   if (starts(0x1f, 0x8b)) return 'a gzip archive';
   if (starts(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59)) return 'a NumPy array';
   if (starts(0x89, 0x50, 0x4e, 0x47) || starts(0xff, 0xd8, 0xff)) return 'a picture';
-  if (String.fromCharCode(...head.subarray(4, 8)) === 'TFL3') return 'a TensorFlow Lite model (convert it to ONNX with tf2onnx)';
+  if (String.fromCharCode(...head.subarray(4, 8)) === 'TFL3')
+    return 'a TensorFlow Lite model (convert it to ONNX with tf2onnx)';
   if (isOnnx(head)) return 'an ONNX model';
   if (head.every((byte) => byte === 0)) return 'a file of zeros (an unfinished download?)';
   if (head.every((byte) => byte >= 32 || byte === 9 || byte === 10 || byte === 13)) {

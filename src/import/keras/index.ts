@@ -57,9 +57,13 @@ function build(b: Builder, picture: Value, topology: Topology, source: () => Pro
         inputs: spec.inputs.map((input) => {
           const found = values.get(input);
           if (!found)
-            throw new PhospheneError('bad-file', `layer \`${spec.name}\`: its input \`${input}\` is no layer before it`, {
-              layer: spec.name,
-            });
+            throw new PhospheneError(
+              'bad-file',
+              `layer \`${spec.name}\`: its input \`${input}\` is no layer before it`,
+              {
+                layer: spec.name,
+              },
+            );
           return found;
         }),
         weight(weight, dims, change) {

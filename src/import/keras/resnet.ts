@@ -57,7 +57,14 @@ function pad(t: TopologyBuilder, name: string, x: string, by: number): string {
   return t.add('ZeroPadding2D', name, x, { padding: by });
 }
 
-function blockV1(t: TopologyBuilder, name: string, x: string, filters: number, project: boolean, stride: number): string {
+function blockV1(
+  t: TopologyBuilder,
+  name: string,
+  x: string,
+  filters: number,
+  project: boolean,
+  stride: number,
+): string {
   let shortcut = x;
   if (project) {
     shortcut = conv(t, `${name}_0_conv`, x, { filters: 4 * filters, kernel: 1, stride, bias: true });
@@ -72,7 +79,14 @@ function blockV1(t: TopologyBuilder, name: string, x: string, filters: number, p
   return relu(t, `${name}_out`, t.add('Add', `${name}_add`, [shortcut, y]));
 }
 
-function blockV2(t: TopologyBuilder, name: string, x: string, filters: number, project: boolean, stride: number): string {
+function blockV2(
+  t: TopologyBuilder,
+  name: string,
+  x: string,
+  filters: number,
+  project: boolean,
+  stride: number,
+): string {
   const p = relu(t, `${name}_preact_relu`, norm(t, `${name}_preact_bn`, x));
   let y = conv(t, `${name}_1_conv`, p, { filters, kernel: 1 });
   y = relu(t, `${name}_1_relu`, norm(t, `${name}_1_bn`, y));

@@ -7,7 +7,14 @@ import type { GraphProto, TensorProto } from '../../ir/onnx_pb.ts';
 import { type Constant, sizeOf } from '../../ir/tensor.ts';
 import type { OpenOptions } from '../formats.ts';
 import { type Built, type BuiltLayer, IMAGE, type Input, type Layer, type Network, network } from '../network.ts';
-import { isPreprocessName, knownPreprocess, type Origin, type Preprocess, preprocessOf, unknownPreprocess } from '../preprocess.ts';
+import {
+  isPreprocessName,
+  knownPreprocess,
+  type Origin,
+  type Preprocess,
+  preprocessOf,
+  unknownPreprocess,
+} from '../preprocess.ts';
 import { sha256, type Source } from '../source.ts';
 import { labelsOf } from './labels.ts';
 import { modulePaths } from './modules.ts';
@@ -26,7 +33,11 @@ export async function openOnnx(source: Source, options: OpenOptions = {}): Promi
   const graph = proto.graph!;
   const weights = weightsOf(source);
   const constants = await weights.constants([...graph.initializer, ...constantNodes(graph)]);
-  const nodes = inOrder(name, wellFormed(name, () => nodesOf(graph)), inputNames(graph, constants));
+  const nodes = inOrder(
+    name,
+    wellFormed(name, () => nodesOf(graph)),
+    inputNames(graph, constants),
+  );
   const input = imageInput(name, graph, constants, nodes);
   const paths = modulePaths(graph);
   const labels = labelsOf(metadata);
@@ -34,7 +45,10 @@ export async function openOnnx(source: Source, options: OpenOptions = {}): Promi
   const build = (b: Builder, image: Value): Built => {
     const values = new Map<string, Value>();
     const layers: BuiltLayer[] = [];
-    values.set(input.name, input.axis === 1 ? image : b.one('Transpose', [image], { perm: [0, 2, 3, 1] }, 'image/nhwc'));
+    values.set(
+      input.name,
+      input.axis === 1 ? image : b.one('Transpose', [image], { perm: [0, 2, 3, 1] }, 'image/nhwc'),
+    );
     const resolve = (input: string): Value | undefined => {
       if (input === '') return undefined;
       const found = values.get(input);
@@ -98,7 +112,10 @@ export async function openOnnx(source: Source, options: OpenOptions = {}): Promi
 function constantNodes(graph: GraphProto): TensorProto[] {
   const tensors: TensorProto[] = [];
   graph.node = graph.node.filter((node) => {
-    const t = node.opType === 'Constant' && (node.domain ?? '') === '' ? node.attribute.find((a) => a.name === 'value')?.t : undefined;
+    const t =
+      node.opType === 'Constant' && (node.domain ?? '') === ''
+        ? node.attribute.find((a) => a.name === 'value')?.t
+        : undefined;
     if (!t || t.externalData.length === 0 || !node.output[0]) return true;
     tensors.push({ ...t, name: node.output[0] });
     return false;

@@ -29,7 +29,12 @@ function scopesOf({ metadataProps }: NodeProto): Scope | undefined {
   const value = (name: string): string | undefined => metadataProps.find(({ key }) => key === name)?.value;
   const list = value('pkg.torch.onnx.name_scopes');
   // Both hold the path from the network itself (an empty name) to the operation.
-  const names = list === undefined ? value('namespace')?.split('/').map((part) => part.split(': ')[0]!) : pythonStrings(list);
+  const names =
+    list === undefined
+      ? value('namespace')
+          ?.split('/')
+          .map((part) => part.split(': ')[0]!)
+      : pythonStrings(list);
   if (!names || names.length < 3) return undefined;
   const [path, operation] = names.slice(-2) as [string, string];
   return path === '' ? undefined : { path, operation };
@@ -37,5 +42,7 @@ function scopesOf({ metadataProps }: NodeProto): Scope | undefined {
 
 /** The strings of a Python list as it prints itself: `['', 'features.0', 'conv2d']`. */
 function pythonStrings(list: string): string[] {
-  return [...list.matchAll(/'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"/g)].map(([, single, double]) => single ?? double ?? '');
+  return [...list.matchAll(/'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"/g)].map(
+    ([, single, double]) => single ?? double ?? '',
+  );
 }

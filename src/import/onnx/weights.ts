@@ -122,5 +122,7 @@ function checked(file: string, what: string, found: Tensor): Tensor {
 }
 
 function repeated(file: string): PhospheneError {
-  return new PhospheneError('too-large', `${file}: its tensors refer to the same bytes again and again`, { path: file });
+  return new PhospheneError('too-large', `${file}: its tensors refer to the same bytes again and again`, {
+    path: file,
+  });
 }

@@ -64,9 +64,7 @@ function apply(context: LayerContext, activation: string, x: Value): Value {
 const Activation: KerasLayer = (context) => {
   const activation = text(context, 'activation', 'linear');
   const x = only(context);
-  return activation === 'linear'
-    ? context.b.one('Identity', [x], {}, context.name)
-    : apply(context, activation, x);
+  return activation === 'linear' ? context.b.one('Identity', [x], {}, context.name) : apply(context, activation, x);
 };
 
 /** x > threshold ? min(x, max_value) : negative_slope · (x − threshold) */
@@ -74,10 +72,10 @@ const ReLU: KerasLayer = (context) => {
   const { b, config, name } = context;
   const x = only(context);
   const [slope, threshold] = [number(context, 'negative_slope', 0), number(context, 'threshold', 0)];
-  const most = config['max_value'] === undefined || config['max_value'] === null ? undefined : number(context, 'max_value', 0);
+  const most =
+    config['max_value'] === undefined || config['max_value'] === null ? undefined : number(context, 'max_value', 0);
   if (threshold !== 0) throw unsupported(context, `its threshold is ${threshold}`);
-  if (most === undefined)
-    return slope === 0 ? b.relu(x, name) : b.one('LeakyRelu', [x], { alpha: slope }, name);
+  if (most === undefined) return slope === 0 ? b.relu(x, name) : b.one('LeakyRelu', [x], { alpha: slope }, name);
   if (slope !== 0) return b.one('Min', [b.one('LeakyRelu', [x], { alpha: slope }), b.float(most)], {}, name);
   return between(0, most)(b, x, name);
 };

@@ -27,7 +27,8 @@ const Concatenate: KerasLayer = (context) => {
   const inputs = several(context);
   const rank = inputs[0].dims.length;
   const axis = context.config['axis'] ?? -1;
-  if (typeof axis !== 'number' || !Number.isInteger(axis)) throw unsupported(context, `its axis is ${JSON.stringify(axis)}`);
+  if (typeof axis !== 'number' || !Number.isInteger(axis))
+    throw unsupported(context, `its axis is ${JSON.stringify(axis)}`);
   const at = axis < 0 ? axis + rank : axis;
   return context.b.one('Concat', inputs, { axis: at === 0 ? 0 : at === rank - 1 ? 1 : at + 1 }, context.name);
 };

@@ -2,7 +2,10 @@
 import { type KerasLayer, type LayerContext, only, unsupported } from '../layer.ts';
 
 /** `2`, `[1, 2]` or `[[top, bottom], [left, right]]` as four numbers. */
-function sides(context: LayerContext, key: string): readonly [top: number, bottom: number, left: number, right: number] {
+function sides(
+  context: LayerContext,
+  key: string,
+): readonly [top: number, bottom: number, left: number, right: number] {
   const value = context.config[key] ?? 1;
   const [rows, columns] = Array.isArray(value) ? (value as unknown[]) : [value, value];
   const both = (v: unknown): unknown[] => (Array.isArray(v) ? (v as unknown[]) : [v, v]);
