@@ -48,7 +48,7 @@ export class Builder {
   readonly #reserved: ReadonlySet<string>;
   #counter = 0;
 
-  /** No value gets a name of `reserved`, so that they are free for the graph's outputs whatever was inlined. */
+  /** No value gets a name of `reserved`, so that they are free for inputs and outputs of the graph, whatever was inlined. */
   constructor(reserved: readonly string[] = []) {
     this.#reserved = new Set(reserved);
   }
@@ -66,7 +66,9 @@ export class Builder {
   }
 
   input(name: string, dtype: DType, dims: Dims): Value {
-    const value = this.#register({ name: this.#unique(name), dtype, dims });
+    // Reserved names are for whoever asks for them by name.
+    const free = name !== '' && !this.#values.has(name);
+    const value = this.#register({ name: free ? name : this.#unique(name), dtype, dims });
     this.#inputs.push(value);
     return value;
   }
