@@ -192,7 +192,7 @@ describe('render tells', () => {
     });
     const stderr = fakeStream({ isTTY: true, columns: 100 });
     await said(['render'], { render: { summary: '', load: async () => command } }, fakeIo(fakeStream(), stderr));
-    const lines = stderr.writes.map((w) => w.replace(/^\r\u001b\[2K/, '').replaceAll(/ {2}\d+ s( left)?$/g, ''));
+    const lines = stderr.writes.map((w) => w.replace('\r\u001b[2K', '').replaceAll(/ {2}\d+ s( left)?$/g, ''));
     // A line that is only painted again, since a second has gone by, counts once.
     const different = lines.map((l) => l.replaceAll(/[█░]+/g, '#')).filter((l, i, all) => l !== '' && l !== all[i - 1]);
     expect(different).toEqual([
