@@ -31,5 +31,5 @@ export { stepGraph, type StepOptions } from './render/step.ts';
 // Pictures.
 export { deprocess, rescaleLikeKeras, type DeprocessOptions } from './output/deprocess.ts';
 export { defaultColumns, grid, type GridOptions } from './output/grid.ts';
-export { asciiJson, decodePng, encodePng } from './output/png.ts';
+export { asciiJson, decodePng, encodePng, type ExpectedPicture } from './output/png.ts';
 export { raster, type Raster } from './output/raster.ts';
