@@ -105,5 +105,5 @@ export { type Engine, type Picture, renderChannels, type RenderEvent, type Wante
 export { deprocess, type DeprocessOptions, rescaleLikeKeras } from './output/deprocess.ts';
 export { type Finish, finishes, type FinishSpec } from './output/finish.ts';
 export { defaultColumns, grid, type GridOptions } from './output/grid.ts';
-export { asciiJson, decodePng, encodePng } from './output/png.ts';
+export { asciiJson, decodePng, encodePng, type ExpectedPicture } from './output/png.ts';
 export { raster, type Raster } from './output/raster.ts';

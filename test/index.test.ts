@@ -28,7 +28,7 @@ function loads(file: string, seen = new Set<string>()): Set<string> {
 describe('phosphene', () => {
   it('loads nothing of Node and no engine', () => {
     const packages = [...loads(join(root, 'src/index.ts'))].filter((name) => !name.startsWith('/'));
-    expect(packages.sort()).toEqual(['@bufbuild/protobuf', '@bufbuild/protobuf/codegenv2', 'fast-png']);
+    expect(packages.sort()).toEqual(['@bufbuild/protobuf', '@bufbuild/protobuf/codegenv2', 'fast-png', 'fflate']);
   });
 });
 
