@@ -78,7 +78,7 @@ async function take(worker: Worker, kind: string, seed: number): Promise<void> {
   const key = keyOf(kind, outcome);
   const group = groups.get(key);
   group?.seeds.push(seed);
-  if (group && group.seeds.length > 3) return;
+  if (group && group.seeds.length > 10) return;
   const { title, file } = await kinds[kind]!.make(seed);
   out ??= mkdtempSync(join(tmpdir(), 'phosphene-findings-'));
   mkdirSync(out, { recursive: true });

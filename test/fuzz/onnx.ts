@@ -424,7 +424,7 @@ function bomb(random: Random, graph: GraphProto): string {
       return `${op} with a window of ${large}`;
     }
     case 7: {
-      const many = pick(random, [300, 2000]);
+      const many = pick(random, [300, 1000]);
       put(
         Array.from({ length: many }, (_, i) =>
           node(pick(random, ['Relu', 'Neg', 'Sigmoid']), [i === 0 ? 'before' : `c${i - 1}`], [`c${i}`]),
