@@ -121,7 +121,8 @@ export function network(options: NetworkOptions): Network {
         channels: channelsOf(value.dims, axes.get(value.name)),
         parameters: weights.reduce((sum, w) => sum + (axes.has(w.name) ? 0 : count(w)), 0),
       })),
-      graph: b.graph(seen.map(({ value }) => value)),
+      // The picture is there even if nothing depends on it.
+      graph: { ...b.graph(seen.map(({ value }) => value)), inputs: [{ name: IMAGE, dtype: image.dtype, dims: image.dims }] },
       ...(barrier ? { barrier: sized(barrier, input, size) } : {}),
     };
   });

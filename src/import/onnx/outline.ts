@@ -98,7 +98,9 @@ export async function outlineOf(source: Source): Promise<Uint8Array> {
       out.push(bytes.slice());
     };
     for (let at = start; at < end;) {
-      const tag = await window.varint(at, end);
+      let tag = window.varint(at, end);
+      // Awaited only if it must be: there are ten thousands of fields, and a turn of the event loop for each is most of the time.
+      if (tag instanceof Promise) tag = await tag;
       const [field, wire] = [Math.floor(tag.value / 8), tag.value % 8];
       const rule = fields[field];
       if (wire !== 2) {
@@ -108,7 +110,8 @@ export async function outlineOf(source: Source): Promise<Uint8Array> {
         at = tag.end + length;
         continue;
       }
-      const length = await window.varint(tag.end, end);
+      let length = window.varint(tag.end, end);
+      if (length instanceof Promise) length = await length;
       const next = length.end + length.value;
       if (!(next <= end) || field === 0) throw malformed(source.name);
       if (rule === 'numbers' && length.value > SMALL) {
@@ -117,7 +120,10 @@ export async function outlineOf(source: Source): Promise<Uint8Array> {
         const inner = await walk(rule, length.end, next);
         const size = inner.reduce((sum, bytes) => sum + bytes.length, 0);
         out.push(varint(tag.value), varint(size), ...inner);
-      } else if (rule) keep(await window.bytes(at, next - at));
+      } else if (rule) {
+        const bytes = window.bytes(at, next - at);
+        keep(bytes instanceof Promise ? await bytes : bytes);
+      }
       at = next;
     }
     return out;
@@ -140,33 +146,40 @@ function reference(offset: number, length: number): Uint8Array[] {
 }
 
 interface Window {
-  bytes(at: number, length: number): Promise<Uint8Array>;
-  varint(at: number, end: number): Promise<{ value: number; end: number }>;
+  bytes(at: number, length: number): Uint8Array | Promise<Uint8Array>;
+  varint(at: number, end: number): Varint | Promise<Varint>;
+}
+interface Varint {
+  readonly value: number;
+  readonly end: number;
 }
 
-/** Reads of a few bytes each, one after the other, as few reads of the source. */
+/** Reads of a few bytes each, one after the other, as few reads of the source. What is held is given at once. */
 function openWindow(source: Source): Window {
   let held = new Uint8Array(0);
   let from = 0;
-  const bytes = async (at: number, length: number): Promise<Uint8Array> => {
-    if (at < from || at + length > from + held.length) {
-      // Never more than is asked for and there: a length may be a lie.
-      if (length > MOST_BYTES) throw tooLarge(source.name);
-      held = new Uint8Array(await source.read(at, Math.max(length, Math.min(WINDOW, source.size - at))));
-      from = at;
+  const refill = async (at: number, length: number): Promise<Uint8Array> => {
+    // Never more than is asked for and there: a length may be a lie.
+    if (length > MOST_BYTES) throw tooLarge(source.name);
+    held = new Uint8Array(await source.read(at, Math.max(length, Math.min(WINDOW, source.size - at))));
+    from = at;
+    return held.subarray(0, length);
+  };
+  const bytes = (at: number, length: number): Uint8Array | Promise<Uint8Array> =>
+    at >= from && at + length <= from + held.length ? held.subarray(at - from, at - from + length) : refill(at, length);
+  const decode = (some: Uint8Array, at: number): Varint => {
+    let value = 0;
+    for (let i = 0; i < some.length; i++) {
+      value += (some[i]! & 0x7f) * 2 ** (7 * i);
+      if (some[i]! < 0x80) return { value, end: at + i + 1 };
     }
-    return held.subarray(at - from, at - from + length);
+    throw malformed(source.name);
   };
   return {
     bytes,
-    async varint(at, end) {
-      const some = await bytes(at, Math.max(0, Math.min(10, end - at)));
-      let value = 0;
-      for (let i = 0; i < some.length; i++) {
-        value += (some[i]! & 0x7f) * 2 ** (7 * i);
-        if (some[i]! < 0x80) return { value, end: at + i + 1 };
-      }
-      throw malformed(source.name);
+    varint(at, end) {
+      const some = bytes(at, Math.max(0, Math.min(10, end - at)));
+      return some instanceof Promise ? some.then((s) => decode(s, at)) : decode(some, at);
     },
   };
 }
