@@ -63,6 +63,11 @@ export const arrayTypes: {
   bool: Uint8Array,
 };
 
+/** Whether a word names an element type. */
+export function isDType(word: string): word is DType {
+  return Object.hasOwn(arrayTypes, word);
+}
+
 /** Number of elements in `dims`. */
 export function sizeOf(dims: Dims): number {
   return dims.reduce((product, d) => product * d, 1);
