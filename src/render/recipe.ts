@@ -114,8 +114,14 @@ export function settle(options: RecipeOptions = {}, fixed: TargetFacts['fixed'] 
     const most = Math.ceil(Math.min(size.height, size.width) / 2) - 1;
     throw new PhospheneError(
       'bad-option',
-      `crop: ${finish.crop} pixels from each side leave nothing of ${size.height}×${size.width}; choose a crop of at most ${most}`,
-      { option: 'crop', crop: finish.crop, size, most },
+      `crop: ${finish.crop} pixels from each side leave nothing of ${size.height}×${size.width}; at most ${most} leave something`,
+      {
+        option: 'crop',
+        crop: finish.crop,
+        size,
+        most,
+        suggestion: { crop: Math.floor(Math.min(size.height, size.width) / 8) },
+      },
     );
   }
   return {

@@ -11,7 +11,7 @@ import { inlineFused } from '../../src/ir/fuse.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { decodeOnnx, encodeOnnx } from '../../src/ir/onnx.ts';
 import { AttributeProto_AttributeType, AttributeProtoSchema, ModelProtoSchema } from '../../src/ir/onnx_pb.ts';
-import { float32, int64, sizeOf, type Tensor } from '../../src/ir/tensor.ts';
+import { float32, sizeOf, type Tensor } from '../../src/ir/tensor.ts';
 import { Random } from '../../src/random.ts';
 import { compileSeed } from '../render/seed.ts';
 import { targets } from '../../src/render/targets.ts';

@@ -5,11 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { IMAGE } from '../../src/import/network.ts';
-import { float32, int64, type Tensor } from '../../src/ir/tensor.ts';
+import { float32 } from '../../src/ir/tensor.ts';
 import { type CompiledSeed, compileSeed } from '../render/seed.ts';
 import { targets } from '../../src/render/targets.ts';
-import { nodeRuntime } from '../../src/runtime/node.ts';
 import { openBytes } from '../import/open.ts';
 
 const python = process.env['PHOSPHENE_PYTHON'];
