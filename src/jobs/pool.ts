@@ -29,6 +29,8 @@ export interface SubmitOptions {
 export interface Pool extends AsyncDisposable {
   /** How many workers there can be. */
   readonly workers: number;
+  /** Starts up to so many workers now, so that they load their engine while a program is still being built. Throws nothing. */
+  start(count?: number): void;
   /**
    * Queues a job at once, whether or not its events are taken, and starts a worker for it if one can be started: so a worker loads
    * its engine while a promised program is still being built. Leaving the loop over the events stops the job.
@@ -274,6 +276,14 @@ export function createPool(host: Host, { workers = host.parallelism, warm = 2 }:
     return stream;
   };
 
+  const start = (count: number = workers): void => {
+    try {
+      while (!closing && members.size < Math.min(count, workers)) spawn();
+    } catch {
+      // A job that needs the worker says why it cannot be had.
+    }
+  };
+
   const close = (): Promise<void> => {
     if (!closing) {
       const leaving = [...members];
@@ -284,7 +294,7 @@ export function createPool(host: Host, { workers = host.parallelism, warm = 2 }:
     return closing;
   };
 
-  return { workers, submit, close, [Symbol.asyncDispose]: close };
+  return { workers, start, submit, close, [Symbol.asyncDispose]: close };
 }
 
 /** The next job to be given to a worker. */

@@ -5,7 +5,8 @@
 import { sha256 } from '@noble/hashes/sha2';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils';
 import { didYouMean, PhospheneError } from '../errors.ts';
-import type { Preprocess, Size } from '../import/network.ts';
+import type { Size } from '../import/network.ts';
+import type { Preprocess } from '../import/preprocess.ts';
 import type { Schema, Setting } from '../settings.ts';
 import { checked, refuseUnknown, whole } from '../settings.ts';
 import { type ObjectiveSpec, objectives, type TermSpec } from '../objective/index.ts';
@@ -113,8 +114,14 @@ export function settle(options: RecipeOptions = {}, fixed: TargetFacts['fixed'] 
     const most = Math.ceil(Math.min(size.height, size.width) / 2) - 1;
     throw new PhospheneError(
       'bad-option',
-      `crop: ${finish.crop} pixels from each side leave nothing of ${size.height}×${size.width}; choose a crop of at most ${most}`,
-      { option: 'crop', crop: finish.crop, size, most },
+      `crop: ${finish.crop} pixels from each side leave nothing of ${size.height}×${size.width}; at most ${most} leave something`,
+      {
+        option: 'crop',
+        crop: finish.crop,
+        size,
+        most,
+        suggestion: { crop: Math.floor(Math.min(size.height, size.width) / 8) },
+      },
     );
   }
   return {

@@ -13,14 +13,14 @@ function library(): typeof Ort {
   try {
     return require('onnxruntime-node') as typeof Ort;
   } catch (error) {
-    throw new PhospheneError(
-      'runtime',
-      `ONNX Runtime cannot be loaded: ${(error as Error).message}; install onnxruntime-node again, for this machine and this version of Node`,
-      {},
-      error,
-    );
+    // An optional dependency: npm leaves it out if its install script fails, which it does behind a firewall.
+    throw new PhospheneError('runtime', MISSING, {}, error);
   }
 }
+
+const MISSING =
+  'ONNX Runtime (the package onnxruntime-node) is not installed, or does not fit this machine; install it with ' +
+  '`ONNXRUNTIME_NODE_INSTALL=skip npm install phosphene` (docs/installing.md says why)';
 
 /**
  * ONNX Runtime's CPU provider. An evaluation blocks its thread: use one program a worker for parallelism.
@@ -49,7 +49,8 @@ export const nodeRuntime: Runtime = {
         // more memory, and no faster.
         enableMemPattern: false,
         graphOptimizationLevel: 'all',
-        logSeverityLevel: 3,
+        // Errors reach us as exceptions; a model's faults are not printed from native code.
+        logSeverityLevel: 4,
         // Denormal numbers slow convolutions a hundredfold and change no picture.
         extra: {
           session: { set_denormal_as_zero: '1' },
