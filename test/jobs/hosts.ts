@@ -154,7 +154,7 @@ export function ascentOf(value: number) {
 
 /** Lets everything happen that is about to. */
 export async function settled(): Promise<void> {
-  for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+  for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 export async function all<T>(stream: AsyncIterable<T>): Promise<T[]> {
