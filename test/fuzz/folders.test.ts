@@ -1,5 +1,5 @@
 /** @file Spoiled folders: a run ends as it would in an untouched one, or says why not, and writes nowhere else. */
-import { cpSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PhospheneError } from '../../src/errors.ts';
@@ -20,16 +20,26 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(reference, { recursive: true, force: true }));
 
+/** Names, sizes and times of all that lies in a folder, and what the canary says. */
+function listing(folder: string): unknown {
+  const names = (readdirSync(folder, { recursive: true }) as string[]).sort();
+  const found = names.map((name) => {
+    const { size, mtimeMs, mode } = lstatSync(join(folder, name));
+    return [name, size, mtimeMs, mode];
+  });
+  return [found, readFileSync(join(folder, 'canary'), 'utf8')];
+}
+
 describe('a spoiled folder', () => {
   it.each([...cases(20261124, ways + 120)])('$name', async ({ spoil, mayRefuse }) => {
     const [out, outside] = [join(temporary(), 'out'), temporary()];
     cpSync(reference, out, { recursive: true });
     writeFileSync(join(outside, 'canary'), 'untouched');
     spoil(out, set, outside);
-    const before = sums(outside);
+    const before = listing(outside);
     let refusal: unknown;
     await ran(out, one, channels).catch((error: unknown) => (refusal = error));
-    expect(sums(outside)).toEqual(before);
+    expect(listing(outside)).toEqual(before);
     if (refusal !== undefined) {
       expect(refusal).toBeInstanceOf(PhospheneError);
       expect(refusal).toMatchObject({

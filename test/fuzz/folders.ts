@@ -89,10 +89,11 @@ const record =
   ({ file }) =>
     rewritten(file, change);
 
+/** The pictures of a set that are plain files: whoever reads a pipe waits for ever. */
 const pictures = (set: string): string[] =>
-  readdirSync(set)
-    .filter((name) => /^\d+\.png$/.test(name))
-    .map((name) => join(set, name));
+  readdirSync(set, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && /^\d+\.png$/.test(entry.name))
+    .map(({ name }) => join(set, name));
 
 const manifest =
   (change: (manifest: Json) => void): Spoil =>

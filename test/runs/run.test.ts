@@ -12,7 +12,7 @@ import {
 import * as node from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { decodePng } from '../../src/output/png.ts';
+import { asciiJson, decodePng, encodePng } from '../../src/output/png.ts';
 import { raster } from '../../src/output/raster.ts';
 import { diagnoses } from '../../src/render/diagnosis.ts';
 import { ALGORITHM, type RecipeOptions } from '../../src/render/recipe.ts';
@@ -358,9 +358,8 @@ describe('resuming', () => {
     const bytes = readFileSync(join(out, set, '1.png'), 'latin1');
     expect(bytes).toContain(`"version":"${VERSION}"`);
     const { raster: pixels, text } = decodePng(Buffer.from(bytes, 'latin1'));
-    const { encodePng, asciiJson } = await import('../../src/output/png.ts');
     const record: PictureRecord = { ...(JSON.parse(text['phosphene']!) as PictureRecord), version: '99.0.0-beta.1' };
-    writeFileSync(join(out, set, '1.png'), encodePng(pixels, { phosphene: asciiJson(record) }));
+    writeFileSync(join(out, set, '1.png'), encodePng(pixels, { ...text, phosphene: asciiJson(record) }));
     expect((await ran(out, one, channels)).rendered).toEqual([]);
   });
 });
