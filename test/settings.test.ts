@@ -2,16 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { PhospheneError } from '../src/errors.ts';
 import { checked, choice, flag, normalised, number, parsed, text, whole } from '../src/settings.ts';
-
-/** The error that a call throws. */
-function thrown(call: () => unknown): PhospheneError {
-  try {
-    call();
-  } catch (error) {
-    return error as PhospheneError;
-  }
-  throw new Error('nothing was thrown');
-}
+import { thrown } from './thrown.ts';
 
 const count = whole({ help: 'How many', default: 3, from: 1, to: 9 });
 

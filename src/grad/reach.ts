@@ -1,6 +1,7 @@
 /** @file How far back gradients go: what can be differentiated, asked of a whole network at once. */
 import { Builder } from '../ir/builder.ts';
 import type { Graph, Node } from '../ir/graph.ts';
+import { type Constant, type Lazy, sizeOf } from '../ir/tensor.ts';
 import { differentiate, type GradientOptions, pathFrom } from './rules.ts';
 
 /**
@@ -9,13 +10,13 @@ import { differentiate, type GradientOptions, pathFrom } from './rules.ts';
  */
 export function differentiable(graph: Graph, x: string, options: GradientOptions = {}): Set<string> {
   const b = new Builder();
-  // Weights as inputs: rules decide by shapes and attributes, and most of their work is with the weights.
-  const weights = [...graph.constants].filter(([, t]) => t.dtype === 'float32');
-  const inputs = [...graph.inputs, ...weights.map(([name, { dtype, dims }]) => ({ name, dtype, dims }))];
-  const constants = new Map([...graph.constants].filter(([, t]) => t.dtype !== 'float32'));
+  // Weights as if they were not read: rules decide by shapes and attributes, and most of their work is with the weights.
+  const constants = new Map(
+    [...graph.constants].map(([name, t]) => [name, t.dtype === 'float32' && sizeOf(t.dims) > 1 ? unread(t) : t]),
+  );
   const values = b.inline(
-    { ...graph, inputs, constants },
-    Object.fromEntries(inputs.map(({ name, dtype, dims }) => [name, b.input(name, dtype, dims)])),
+    { ...graph, constants },
+    Object.fromEntries(graph.inputs.map(({ name, dtype, dims }) => [name, b.input(name, dtype, dims)])),
   );
   const nodes = [...b.nodes];
   const path = pathFrom(b, [values.get(x)!]);
@@ -39,4 +40,12 @@ export function differentiable(graph: Graph, x: string, options: GradientOptions
     if (node.inputs.some((i) => barred.has(i)) || !hasRule(node)) for (const o of outputs) barred.add(o);
   }
   return new Set([...values].flatMap(([name, v]) => (path.has(v.name) && !barred.has(v.name) ? [name] : [])));
+}
+
+function unread({ dtype, dims }: Constant): Lazy {
+  return {
+    dtype,
+    dims,
+    load: () => Promise.reject(new Error('internal: a weight was read to see what can be differentiated')),
+  };
 }

@@ -6,9 +6,9 @@ import { PhospheneError } from '../errors.ts';
 import { fold } from './fold.ts';
 import { type Attributes, type Graph, type Node, prune, type ValueInfo } from './graph.ts';
 import { infer, shapeOf } from './shape.ts';
-import { type Dims, type DType, float32, int64, type Tensor } from './tensor.ts';
+import { type Constant, type Dims, type DType, float32, int64, isLazy, type Tensor } from './tensor.ts';
 
-/** A value in a graph being built. `constant` holds it where it is known. */
+/** A value in a graph being built. `constant` holds it if it is known; a lazy constant is known by its dtype and dims only. */
 export interface Value {
   readonly name: string;
   readonly dtype: DType;
@@ -41,14 +41,14 @@ const SMALL = 64;
 export class Builder {
   readonly #inputs: ValueInfo[] = [];
   readonly #nodes: Node[] = [];
-  readonly #constants = new Map<string, Tensor>();
+  readonly #constants = new Map<string, Constant>();
   readonly #values = new Map<string, Value>();
   /** Value numbering: the same operator on the same inputs is the same value. */
   readonly #known = new Map<string, Value[]>();
   readonly #reserved: ReadonlySet<string>;
   #counter = 0;
 
-  /** No value gets a name of `reserved`, so that they are free for the graph's outputs whatever was inlined. */
+  /** No value gets a name of `reserved`, so that they are free for inputs and outputs of the graph, whatever was inlined. */
   constructor(reserved: readonly string[] = []) {
     this.#reserved = new Set(reserved);
   }
@@ -66,13 +66,21 @@ export class Builder {
   }
 
   input(name: string, dtype: DType, dims: Dims): Value {
-    const value = this.#register({ name: this.#unique(name), dtype, dims });
+    // Reserved names are for whoever asks for them by name.
+    const free = name !== '' && !this.#values.has(name);
+    const value = this.#register({ name: free ? name : this.#unique(name), dtype, dims });
     this.#inputs.push(value);
     return value;
   }
 
-  /** A constant; small ones of the same content are one. */
-  constant(t: Tensor, name?: string): Value {
+  /** A constant; small ones of the same content are one. Nothing is computed of a lazy one before it is read. */
+  constant(t: Constant, name?: string): Value {
+    if (isLazy(t)) {
+      const { dtype, dims } = t;
+      const value = this.#register({ name: this.#unique(name ?? 'constant'), dtype, dims });
+      this.#constants.set(value.name, t);
+      return value;
+    }
     const key =
       t.data.length <= SMALL && name === undefined
         ? `${t.dtype}[${t.dims.join()}]${Array.from(t.data as ArrayLike<number | bigint>, exactly).join()}`
@@ -161,7 +169,7 @@ export class Builder {
       values.set(name, value);
     }
     for (const [name, t] of graph.constants)
-      values.set(name, this.constant(t, t.data.length > SMALL ? name : undefined));
+      values.set(name, this.constant(t, isLazy(t) || t.data.length > SMALL ? name : undefined));
     for (const node of graph.nodes) {
       const operands = node.inputs.map((i) => (i === '' ? undefined : values.get(i)!));
       const other = rewrite?.(node, operands);

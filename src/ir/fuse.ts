@@ -5,14 +5,14 @@
  */
 import type { Builder, Value } from './builder.ts';
 import type { Graph, Node } from './graph.ts';
-import { float32, type Tensor, toNumbers } from './tensor.ts';
+import { type Constant, float32, isLazy, type Tensor, toNumbers } from './tensor.ts';
 
 /** Adds `graph` to the builder, fused, and returns its outputs by name. Values inside a fused pair are gone. */
 export function inlineFused(b: Builder, graph: Graph, inputs: Readonly<Record<string, Value>>): Map<string, Value> {
   const uses = new Map<string, number>(graph.outputs.map((o) => [o.name, 1]));
   for (const node of graph.nodes) for (const i of node.inputs) uses.set(i, (uses.get(i) ?? 0) + 1);
   const producer = new Map(graph.nodes.map((node) => [node.outputs[0]!, node]));
-  const constants = new Map(graph.constants);
+  const constants = new Map<string, Constant>(graph.constants);
   /** What stands in place of the node behind a value, the last of them giving the value. */
   const replaced = new Map<string, readonly Node[]>();
 
@@ -89,10 +89,16 @@ function depthwisePad(b: Builder, x: Value, pads: readonly number[] | undefined,
   return b.conv(x, ones, undefined, { pads, group: channels }, name);
 }
 
+/** A constant that is known and read. */
+function read(constants: ReadonlyMap<string, Constant>, name: string | undefined): Tensor | undefined {
+  const constant = constants.get(name ?? '');
+  return constant && !isLazy(constant) ? constant : undefined;
+}
+
 /** Pads of the convolution that does its zero padding itself, or undefined where that is something else. */
-function convolutionPads(pad: Node, conv: Node, constants: ReadonlyMap<string, Tensor>): number[] | undefined {
-  const amounts = constants.get(pad.inputs[1]!);
-  const value = pad.inputs[2] ? constants.get(pad.inputs[2]) : undefined;
+function convolutionPads(pad: Node, conv: Node, constants: ReadonlyMap<string, Constant>): number[] | undefined {
+  const amounts = read(constants, pad.inputs[1]);
+  const value = read(constants, pad.inputs[2]);
   const mode = pad.attributes['mode'] ?? 'constant';
   if (
     !amounts ||
@@ -115,10 +121,10 @@ function convolutionPads(pad: Node, conv: Node, constants: ReadonlyMap<string, T
 function foldNormalisation(
   conv: Node,
   norm: Node,
-  constants: ReadonlyMap<string, Tensor>,
+  constants: ReadonlyMap<string, Constant>,
 ): { kernel: Tensor; bias: Tensor } | undefined {
-  const [kernel, bias] = conv.inputs.slice(1).map((i) => constants.get(i));
-  const [gamma, beta, mean, variance] = norm.inputs.slice(1).map((i) => constants.get(i));
+  const [kernel, bias] = conv.inputs.slice(1).map((i) => read(constants, i));
+  const [gamma, beta, mean, variance] = norm.inputs.slice(1).map((i) => read(constants, i));
   if (kernel?.dtype !== 'float32' || !gamma || !beta || !mean || !variance || (conv.inputs[2] && !bias))
     return undefined;
   const epsilon = (norm.attributes['epsilon'] as number | undefined) ?? 1e-5;

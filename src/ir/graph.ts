@@ -1,5 +1,5 @@
 /** @file A graph is plain data: nodes in order, constants, and the dtype and dims of every value. Everything is static. */
-import type { Dims, DType, Tensor } from './tensor.ts';
+import { type Constant, type Dims, type DType, isLazy, type Lazy, type Tensor } from './tensor.ts';
 
 /** An ONNX attribute. Whether a number is INT or FLOAT is decided by the attribute's name when the graph is written. */
 export type Attribute = number | string | readonly number[] | Tensor;
@@ -25,7 +25,8 @@ export interface Graph {
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
   readonly nodes: readonly Node[];
-  readonly constants: ReadonlyMap<string, Tensor>;
+  /** Weights may be lazy: {@link load} reads them. */
+  readonly constants: ReadonlyMap<string, Constant>;
 }
 
 /** The one operator set in which graphs are held and written; importers bring older files up to it. */
@@ -47,4 +48,30 @@ export function prune(graph: Graph, outputs: readonly ValueInfo[] = graph.output
     nodes: nodes.reverse(),
     constants: new Map([...graph.constants].filter(([name]) => needed.has(name))),
   };
+}
+
+/**
+ * The part of a graph that its outputs need, with all its constants read. What has become known is not folded: inline it for that.
+ *
+ * @example
+ * const bytes = encodeOnnx(await load(outline));
+ */
+export async function load(graph: Graph): Promise<Graph> {
+  const needed = prune(graph);
+  const constants = new Map<string, Tensor>();
+  // One after another: weights come from one file, and memory for two large ones at once may be missing.
+  for (const [name, constant] of needed.constants)
+    constants.set(name, isLazy(constant) ? await read(name, constant) : constant);
+  return { ...needed, constants };
+}
+
+async function read(name: string, lazy: Lazy): Promise<Tensor> {
+  const found = await lazy.load();
+  const { dtype, dims } = lazy;
+  // Shapes were inferred from what was promised.
+  if (found.dtype !== dtype || found.dims.length !== dims.length || found.dims.some((d, i) => d !== dims[i]))
+    throw new Error(
+      `internal: constant \`${name}\` is ${found.dtype} [${found.dims.join(', ')}], promised was ${dtype} [${dims.join(', ')}]`,
+    );
+  return found;
 }

@@ -23,7 +23,7 @@ import {
   TypeProto_TensorSchema,
   TypeProtoSchema,
 } from './onnx_pb.ts';
-import { arrayTypes, type DataArrays, type DType, sizeOf, type Tensor } from './tensor.ts';
+import { arrayTypes, type Constant, type DataArrays, type DType, isLazy, sizeOf, type Tensor } from './tensor.ts';
 
 const dtypes: Readonly<Record<DType, Type>> = {
   float32: Type.FLOAT,
@@ -61,7 +61,7 @@ export interface OnnxModel {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Serialises a graph. Deterministic: the same graph gives the same bytes. */
+/** Serialises a graph whose constants are all read (see `load`). Deterministic: the same graph gives the same bytes. */
 export function encodeOnnx(graph: Graph, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
   const model = create(ModelProtoSchema, {
     irVersion: 8n,
@@ -72,7 +72,7 @@ export function encodeOnnx(graph: Graph, metadata: Readonly<Record<string, strin
       name: 'graph',
       input: graph.inputs.map(encodeInfo),
       output: graph.outputs.map(encodeInfo),
-      initializer: [...graph.constants].map(([name, t]) => encodeTensor(t, name)),
+      initializer: [...graph.constants].map(([name, t]) => encodeTensor(loaded(t, name), name)),
       node: graph.nodes.map((node) =>
         create(NodeProtoSchema, {
           opType: node.op,
@@ -152,7 +152,7 @@ function decodeInfo(info: ValueInfoProto): ValueInfo {
 }
 
 /** Our name of an element type. Throws `bad-file` for one that we have none for: read as another, it would be silently wrong. */
-function dtypeOf(type: number, what: string): DType {
+export function dtypeOf(type: number, what: string): DType {
   const dtype = names.get(type);
   if (!dtype) throw new PhospheneError('bad-file', `${what}: element type ${Type[type] ?? type} is not supported`);
   return dtype;
@@ -164,6 +164,11 @@ export function openInfo(info: ValueInfoProto): ValueInfo {
   if (type?.case !== 'tensorType') throw new PhospheneError('bad-file', `\`${info.name}\`: only tensors are supported`);
   const dims = (type.value.shape?.dim ?? []).map((d) => (d.value.case === 'dimValue' ? Number(d.value.value) : -1));
   return { name: info.name ?? '', dtype: dtypeOf(type.value.elemType, `\`${info.name}\``), dims };
+}
+
+function loaded(constant: Constant, name: string): Tensor {
+  if (isLazy(constant)) throw new Error(`internal: constant \`${name}\` was not loaded`);
+  return constant;
 }
 
 function encodeTensor({ dtype, dims, data }: Tensor, name = ''): TensorProto {

@@ -25,6 +25,25 @@ export interface Tensor<T extends DType = DType> {
   readonly data: DataArrays[T];
 }
 
+/** A big constant that was not read yet: a weight of a file. Its dtype and dims are known, so that shapes can be inferred. */
+export interface Lazy<T extends DType = DType> {
+  readonly dtype: T;
+  readonly dims: Dims;
+  /** Reads it; each call may read it anew. */
+  load(): Promise<Tensor<T>>;
+}
+
+/** What a graph holds beside its nodes. */
+export type Constant = Tensor | Lazy;
+
+/** Whether a constant was not read yet. */
+export function isLazy(constant: Constant): constant is Lazy {
+  return 'load' in constant;
+}
+
+/** Tensors by name. */
+export type Tensors = Readonly<Record<string, Tensor>>;
+
 export const arrayTypes: {
   readonly [T in DType]: {
     new (length: number): DataArrays[T];
@@ -43,6 +62,11 @@ export const arrayTypes: {
   int64: BigInt64Array,
   bool: Uint8Array,
 };
+
+/** Whether a word names an element type. */
+export function isDType(word: string): word is DType {
+  return Object.hasOwn(arrayTypes, word);
+}
 
 /** Number of elements in `dims`. */
 export function sizeOf(dims: Dims): number {

@@ -1,19 +1,19 @@
 /** @file Pictures of a layer's channels: recipes become jobs, jobs become pictures. */
 import { PhospheneError } from '../errors.ts';
 import { lowerings } from '../grad/index.ts';
-import type { Network } from '../import/network.ts';
+import { indexOf, type Network, unknownLayer } from '../import/network.ts';
 import { encodeOnnx } from '../ir/onnx.ts';
 import type { Tensor } from '../ir/tensor.ts';
-import { objectiveOf, outOfRange } from '../objective/index.ts';
-import { type Optimiser, optimisers } from '../optimiser/index.ts';
+import { objectives, outOfRange } from '../objective/index.ts';
+import { optimisers } from '../optimiser/index.ts';
 import { finishes } from '../output/finish.ts';
 import type { Raster } from '../output/raster.ts';
 import { params } from '../param/index.ts';
 import type { Diagnosis } from '../render/diagnosis.ts';
 import { canonical, channelRecipe, keyOf, type Recipe, type Settled, type TargetFacts } from '../render/recipe.ts';
-import { checkMemory, stepOf, valuesOf, workerMemory } from '../render/step.ts';
+import { stepOf, type StepParts, valuesOf, workerMemory } from '../render/step.ts';
 import { reaching, type Target } from '../render/targets.ts';
-import { unknownLayer } from '../import/network.ts';
+import type { LoweringName } from '../runtime/index.ts';
 import type { StepData } from '../step/step.ts';
 import { transforms } from '../transform/index.ts';
 import { concurrently } from './concurrently.ts';
@@ -54,7 +54,7 @@ export interface Wanted {
 /** The layer that is to be rendered, if it can be. Throws `unknown-layer`, `unsupported-op`, `shape`. */
 export async function targetOf(network: Network, name: string, settled: Pick<Settled, 'size'>): Promise<Target> {
   const { layers } = network.layers(settled.size);
-  const layer = layers.find((l) => l.name === name || l.path === name);
+  const layer = layers[indexOf(layers, name)];
   if (!layer) {
     // Cutting says why, if the layer exists but lies beyond an operator that is not supported.
     await reaching(network, settled.size, () => network.cut([name], settled.size));
@@ -81,12 +81,21 @@ export function checkChannel(target: Target, channel: number): void {
     throw outOfRange(target.name, channel, target.channels.count);
 }
 
-/** What is known of a network when recipes are made for it. */
+/** What is known of a network when recipes are made for it. Reads all weights, once, for their digest. */
 export async function factsOf(network: Network): Promise<TargetFacts> {
   return {
     model: { name: network.name, digest: await network.digest() },
     preprocess: network.input.preprocess,
     fixed: network.input.size,
+  };
+}
+
+/** What a channel's job is made of. */
+function channelParts(settled: Settled, layer: string, channel: number): Pick<StepParts, 'objective' | 'optimiser'> {
+  const { border, optimiser } = settled;
+  return {
+    objective: objectives.make({ kind: 'channel', layer, channel, border }),
+    optimiser: optimisers.make(optimiser),
   };
 }
 
@@ -98,57 +107,46 @@ export async function programOf(
   network: Network,
   target: Target,
   settled: Settled,
-  lowering: keyof typeof lowerings,
+  lowering: LoweringName,
 ): Promise<StepData> {
-  const { recipe, objective, optimiser } = partsOf(channelRecipe(settled, await factsOf(network), target.name, 0));
+  const parts = channelParts(settled, target.name, 0);
   const step = await reaching(network, settled.size, async () =>
     stepOf({
+      ...parts,
       network: {
         graph: await network.cut([target.name], settled.size),
         channelAxes: { [target.name]: target.channels.axis },
       },
-      objective,
-      optimiser,
-      param: params.make(recipe.param),
-      transforms: recipe.transforms.map((t) => transforms.make(t)),
+      param: params.make(settled.param),
+      transforms: settled.transforms.map((t) => transforms.make(t)),
       lowering: lowerings[lowering],
     }),
   );
   const { graph, image, ...plan } = step;
-  const { seed: _, steps: __, finish: ___, model, ...rest } = recipe;
+  const { param, size, optimiser } = settled;
+  const made = { param, transforms: settled.transforms, optimiser, objective: parts.objective.shape, size, lowering };
   return {
     ...plan,
-    id: canonical({ ...rest, model: model.digest, objective: objective.shape, lowering }),
+    id: canonical({ ...made, model: await network.digest(), preprocess: network.input.preprocess }),
     graph: encodeOnnx(graph),
     image: 'state' in image ? image : encodeOnnx(image),
   };
-}
-
-function partsOf(recipe: Recipe): {
-  recipe: Recipe;
-  objective: ReturnType<typeof objectiveOf>;
-  optimiser: Optimiser;
-} {
-  return { recipe, objective: objectiveOf(recipe.objective), optimiser: optimisers.make(recipe.optimiser) };
 }
 
 /** What a rendering runs on. */
 export interface Engine {
   readonly pool: Pool;
   /** How gradients are spelled for the pool's runtime. */
-  readonly lowering: keyof typeof lowerings;
+  readonly lowering: LoweringName;
   readonly signal?: AbortSignal | undefined;
   /** Jobs of a higher number come first. */
   readonly priority?: number;
-  /** Bytes that all workers may take together; not checked if absent. */
-  readonly memory?: number;
 }
 
 /**
  * Renders channels of a layer and yields pictures as they are finished, in no fixed order; each depends on its recipe alone.
  *
- * Throws `unknown-layer`, `bad-option`, `too-large`, `unsupported-op`, `shape`, `bad-weights`, `missing-weights`, `runtime`,
- * `aborted`.
+ * Throws `unknown-layer`, `bad-option`, `unsupported-op`, `shape`, `bad-weights`, `missing-weights`, `runtime`, `aborted`.
  *
  * @example
  * for await (const event of renderChannels(network, { layer, channels: [0, 1], settled: settle() }, engine)) …
@@ -156,28 +154,42 @@ export interface Engine {
 export async function* renderChannels(
   network: Network,
   { layer, channels, settled }: Wanted,
-  { pool, lowering, signal, priority = 0, memory }: Engine,
+  { pool, lowering, signal, priority = 0 }: Engine,
 ): AsyncGenerator<RenderEvent, void> {
   const target = await targetOf(network, layer, settled);
-  if (memory !== undefined) checkMemory(memoryOf(network, target, settled), memory / pool.workers);
+  // They load their engines while the program is built.
+  pool.start();
+  const program = await programOf(network, target, settled, lowering);
+  if (signal?.aborted) throw new PhospheneError('aborted', 'aborted', {}, signal.reason);
   const facts = await factsOf(network);
-  const program = programOf(network, target, settled, lowering);
   const finish = finishes.make(settled.finish);
   let ready = false;
   const ascent = async function* (channel: number): AsyncGenerator<RenderEvent, void> {
     checkChannel(target, channel);
-    const { recipe, ...parts } = partsOf(channelRecipe(settled, facts, target.name, channel));
-    const job = { values: valuesOf(parts), key: keyOf(recipe), steps: recipe.steps };
-    for await (const event of pool.submit(program, job, { signal, priority })) {
+    const values = valuesOf(channelParts(settled, target.name, channel));
+    const { seed, steps, border } = settled;
+    const objective = { kind: 'channel', layer: target.name, channel, border } as const;
+    for await (const event of pool.submit(
+      program,
+      { values, key: keyOf({ seed, objective }), steps },
+      { signal, priority },
+    )) {
       if (event.type === 'started') {
         if (!ready) yield { type: 'ready', workers: pool.workers };
         ready = true;
       } else if (event.type === 'step') yield { type: 'steps', channel, done: event.done };
       else if (event.type === 'done') {
         const { image, losses, diagnosis } = event.ascent;
-        const raster = finish(image.data, settled.size);
-        const picture = { recipe, layer: target.name, channel, raster, image, losses };
-        yield { type: 'picture', picture: diagnosis ? { ...picture, diagnosis } : picture };
+        const picture: Picture = {
+          recipe: channelRecipe(settled, facts, target.name, channel),
+          layer: target.name,
+          channel,
+          raster: finish(image.data, settled.size),
+          image,
+          losses,
+          ...(diagnosis ? { diagnosis } : {}),
+        };
+        yield { type: 'picture', picture };
       }
     }
   };

@@ -19,7 +19,7 @@ export interface Progress {
   /** The objective of the picture that entered the step. */
   readonly loss: number;
   /** The picture as it is now, [n, c, h, w]. Costs nothing if it is not called. */
-  readonly image: () => Promise<Tensor>;
+  readonly image: () => Promise<Tensor<'float32'>>;
 }
 
 /** What came of a job. */

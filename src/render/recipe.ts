@@ -5,7 +5,8 @@
 import { sha256 } from '@noble/hashes/sha2';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils';
 import { didYouMean, PhospheneError } from '../errors.ts';
-import type { Preprocess, Size } from '../import/network.ts';
+import type { Size } from '../import/network.ts';
+import type { Preprocess } from '../import/preprocess.ts';
 import type { Schema, Setting } from '../settings.ts';
 import { checked, refuseUnknown, whole } from '../settings.ts';
 import { type ObjectiveSpec, objectives, type TermSpec } from '../objective/index.ts';

@@ -4,7 +4,7 @@ import { Builder, type Value } from '../ir/builder.ts';
 import { inlineFused } from '../ir/fuse.ts';
 import type { Graph } from '../ir/graph.ts';
 import { type Dims, sizeOf, type Tensor } from '../ir/tensor.ts';
-import type { Layer } from '../import/layers.ts';
+import type { Layer } from '../import/network.ts';
 import type { Objective } from '../objective/index.ts';
 import type { Optimiser } from '../optimiser/index.ts';
 import type { Param } from '../param/index.ts';

@@ -3,16 +3,17 @@
  * a picture. Whoever runs it needs to know nothing else: neither the model, nor the objective, nor how a picture is parameterised.
  */
 import type { Graph, ValueInfo } from '../ir/graph.ts';
-import type { Dims, DType, Tensor } from '../ir/tensor.ts';
+import type { Dims, DType, Tensor, Tensors } from '../ir/tensor.ts';
 import { Random } from '../random.ts';
 import { type Draw, drawn } from './draw.ts';
+
+export type { Tensors } from '../ir/tensor.ts';
+export { NEXT } from '../runtime/index.ts';
 
 /** The scalar output of a step's graph: the objective of the picture that entered the step. */
 export const LOSS = 'loss';
 /** The output of a step's `image` graph: [n, c, h, w], values about [-1, 1]. */
 export const IMAGE = 'image';
-/** `next/STATE` is the output that takes the place of the input STATE in the next step. */
-export const NEXT = 'next/';
 /** The state that is drawn from the job's own stream: the first of a parameterisation. */
 export const Z = 'z';
 
@@ -56,9 +57,6 @@ export interface StepData extends StepPlan {
   readonly graph: Uint8Array;
   readonly image: Uint8Array | { readonly state: string };
 }
-
-/** Tensors by name. */
-export type Tensors = Readonly<Record<string, Tensor>>;
 
 /** One picture to be made by a step. */
 export interface Job {

@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { listModel, type OpenModel, openModel } from '../../src/hub/open.ts';
+import { openModel } from '../../src/hub/open.ts';
+import type { Network } from '../../src/import/network.ts';
 import { run, type RunEvent, type RunOptions } from '../../src/jobs/run.ts';
 import { settingsOf } from '../../src/render/presets.ts';
 import { phosphene, temporary } from '../cli/command.ts';
@@ -15,7 +16,7 @@ const options = {
   settings: settingsOf('keras', { height: 64, width: 64, crop: 8, steps: 2 }),
   seed: 0,
 };
-let model: OpenModel;
+let model: Network;
 beforeAll(async () => {
   model = await openModel('resnet50v2-mini');
 });
@@ -32,7 +33,7 @@ describe('run', () => {
     const args = ['--layer', 'conv2_block1_out', '--size', '64', '--crop', '8', '--steps', '2', '--filters', '0,1'];
     expect((await phosphene(['render', ...args, '--out', out])).code).toBe(0);
     const sheet = await readFile(join(out, 'stitched_filters.png'));
-    const uncut: OpenModel = {
+    const uncut: Network = {
       ...model,
       cut: () => {
         throw new Error('cut');
@@ -58,21 +59,5 @@ describe('run', () => {
     const out = join(temporary(), 'out');
     await expect(events({ ...changes, out })).rejects.toMatchObject({ code });
     expect(existsSync(out)).toBe(false);
-  });
-});
-
-describe('a listed model', () => {
-  it('is the model itself where the file holds both, and lists its layers once', async () => {
-    const listed = await listModel('resnet50v2-mini');
-    const opened = await listed.open();
-    const size = { height: 64, width: 64 };
-    expect(opened.layers(size)).toBe(listed.layers(size));
-    expect(opened.layers({ ...size, width: 96 })).not.toEqual(listed.layers(size));
-  });
-
-  it('cannot be opened without weights where it has none', async () => {
-    const listed = await listModel('resnet50v2');
-    expect(listed.layers({ height: 64, width: 64 }).length).toBeGreaterThan(100);
-    await expect(listed.open()).rejects.toMatchObject({ code: 'missing-weights' });
   });
 });

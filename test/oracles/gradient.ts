@@ -1,7 +1,7 @@
 /** @file Gradients through whole networks, held against what other engines computed in float64. */
 import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
-import { IMAGE, type Model } from '../../src/import/model.ts';
+import { IMAGE, type Network } from '../../src/import/network.ts';
 import { float32, int64 } from '../../src/ir/tensor.ts';
 import { channelMean } from '../../src/objective/index.ts';
 import { CHANNEL, GRADIENT, LOSS, RATE, stepGraph } from '../../src/render/step.ts';
@@ -37,13 +37,13 @@ export function nchw(flat: number, [, h, w, c]: readonly number[]): number {
 
 /** Holds loss and gradient of a network fed `image` [1, 3, h, w] against a case. `layer` is our name of its target. */
 export async function expectOracleGradient(
-  model: Model,
+  model: Network,
   c: OracleCase,
   image: Float32Array,
   layer: string = c.target,
 ): Promise<void> {
   const [, height, width] = c.inputShape;
-  const graph = stepGraph(model.cut(layer, { height, width }), {
+  const graph = stepGraph(await model.cut([layer], { height, width }), {
     objective: channelMean(c.border),
     withGradient: true,
   });

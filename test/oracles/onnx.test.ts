@@ -74,8 +74,8 @@ describe.skipIf(!python)('onnx accepts (needs PHOSPHENE_PYTHON, a Python with on
   const checkNetwork = async (name: string, layers: readonly string[], weights?: string): Promise<void> => {
     const model = await openModel(name, { weights });
     const size = { height: 224, width: 224 };
-    const graphs = layers.flatMap((layer) => {
-      const network = model.cut(layer, size);
+    const cuts = await Promise.all(layers.map(async (layer) => [layer, await model.cut([layer], size)] as const));
+    const graphs = cuts.flatMap(([layer, network]) => {
       const step = stepGraph(network, { objective: channelMean(2), withGradient: true });
       return [[`${layer}, forward`, network] as const, [`${layer}, step`, step] as const];
     });

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { fromOnnx } from '../../src/import/onnx.ts';
-import { IMAGE } from '../../src/import/model.ts';
+import { IMAGE } from '../../src/import/network.ts';
 import { float32, int64, type Tensor } from '../../src/ir/tensor.ts';
 import { channelMean } from '../../src/objective/index.ts';
 import { CHANNEL, GRADIENT, LOSS, NEXT, RATE, stepGraph } from '../../src/render/step.ts';
 import { targets } from '../../src/render/targets.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
+import { openBytes } from '../import/open.ts';
 
 const python = process.env['PHOSPHENE_PYTHON'];
 if (!python) console.info('not held against PyTorch: PHOSPHENE_PYTHON names no Python that has it');
@@ -46,11 +46,11 @@ describe.skipIf(!python)('random networks (needs PHOSPHENE_PYTHON, a Python with
       ...expected
     } of networks) {
       const size = { height, width };
-      const model = fromOnnx(readFileSync(join(folder, file)), { name: file, hash: '' });
+      const model = await openBytes(readFileSync(join(folder, file)), { name: file });
       const image = float32(expected.image, [1, 3, height, width]);
       const step = async (layer: string, of: number, without: number): Promise<Record<string, Tensor>> => {
         const options = { objective: channelMean(without), withGradient: true };
-        const program = await nodeRuntime.compile(stepGraph(model.cut(layer, size), options));
+        const program = await nodeRuntime.compile(stepGraph(await model.cut([layer], size), options));
         const out = await program.run({ [IMAGE]: image, [CHANNEL]: int64(of), [RATE]: float32(1) });
         await program.dispose();
         return out;

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openModel } from '../../src/hub/open.ts';
-import { IMAGE } from '../../src/import/model.ts';
+import { IMAGE } from '../../src/import/network.ts';
 import { float32, int64, type Tensor } from '../../src/ir/tensor.ts';
 import { channelMean } from '../../src/objective/index.ts';
 import { deprocess } from '../../src/output/deprocess.ts';
@@ -34,8 +34,8 @@ describe.skipIf(!golden || !weights)('the seed against golden/seed (needs shared
 
   beforeAll(async () => {
     const model = await openModel('resnet50v2', { weights });
-    const network = model.cut(LAYER, size);
-    model.close();
+    const network = await model.cut([LAYER], size);
+    await model.close();
     forward = await nodeRuntime.compile(network);
     program = await nodeRuntime.compile(stepGraph(network, { objective: channelMean(2), withGradient: true }));
     input = read('input_hwc.npy');

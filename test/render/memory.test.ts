@@ -1,7 +1,7 @@
 /** @file The memory that a worker is said to need: against what was measured, and where a run is refused for it. */
 import { freemem } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { listModel } from '../../src/hub/open.ts';
+import { openModel } from '../../src/hub/open.ts';
 import { checkFits, targetOf } from '../../src/jobs/run.ts';
 import { settingsOf } from '../../src/render/presets.ts';
 
@@ -16,8 +16,8 @@ describe('the memory of a worker', () => {
     ['resnet50v2', 'conv4_block6_out', 64, 359],
     ['resnet50v2', 'conv4_block6_out', 180, 447],
   ])('of %s to %s at %i px is estimated within a factor of 1.6', async (name, layer, side, measured) => {
-    const model = await listModel(name);
-    const { memory } = targetOf(model, layer, settingsOf('keras', { height: side, width: side }));
+    const model = await openModel(name);
+    const { memory } = await targetOf(model, layer, settingsOf('keras', { height: side, width: side }));
     expect(memory / 1e6 / measured).toBeGreaterThan(1 / 1.6);
     expect(memory / 1e6 / measured).toBeLessThan(1.6);
   });

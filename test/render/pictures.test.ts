@@ -50,8 +50,8 @@ describe('beside the reference of filter 10,', () => {
 
   beforeAll(async () => {
     const model = await openModel('resnet50v2-mini');
-    const graph = stepGraph(model.cut(LAYER, keras), { objective: channelMean(keras.border) });
-    model.close();
+    const graph = stepGraph(await model.cut([LAYER], keras), { objective: channelMean(keras.border) });
+    await model.close();
     program = await nodeRuntime.compile(graph, { threads: 2 });
   });
   afterAll(() => program?.dispose());

@@ -1,6 +1,6 @@
 /** @file Steps of networks that have names or types of their own. */
 import { expect, it } from 'vitest';
-import { IMAGE } from '../../src/import/model.ts';
+import { IMAGE } from '../../src/import/network.ts';
 import { Builder, type Value } from '../../src/ir/builder.ts';
 import { float32, int64 } from '../../src/ir/tensor.ts';
 import { channelMean } from '../../src/objective/index.ts';

@@ -1,0 +1,207 @@
+/** @file What is known of an operator, in one record: its inputs, its attributes, its shape, its value, its older spellings. */
+import { PhospheneError } from '../../errors.ts';
+import type { Builder, Value } from '../builder.ts';
+import type { Attribute, Attributes } from '../graph.ts';
+import { type Dims, type DType, isDType, type Tensor } from '../tensor.ts';
+
+/** What inference sees of an input; `constant` is there if the value is known while building. */
+export interface InputInfo {
+  readonly dtype: DType;
+  readonly dims: Dims;
+  readonly constant?: Tensor | undefined;
+}
+export interface Inferred<T extends DType = DType> {
+  readonly dtype: T;
+  readonly dims: Dims;
+}
+/** An absent optional input is undefined. */
+export type Inputs = readonly (InputInfo | undefined)[];
+
+/** An attribute: how ONNX stores it, what it is if absent, and which values it may have. */
+export interface Declaration<T = unknown> {
+  readonly kind: 'INT' | 'FLOAT' | 'STRING' | 'INTS' | 'FLOATS' | 'TENSOR' | 'DTYPE';
+  readonly fallback: T;
+  /** Whether a node must state it. */
+  readonly needed?: boolean;
+  /** What values are right, in words that follow "must be". */
+  readonly wanted: string;
+  readonly fits: (value: Attribute) => boolean;
+}
+export type Declarations = Readonly<Record<string, Declaration>>;
+/** The attributes of a node as its operator declares them, defaults filled in. */
+export type AttributesOf<D extends Declarations> = {
+  readonly [K in keyof D]: D[K] extends Declaration<infer T> ? T : never;
+};
+
+interface Range {
+  readonly least?: number;
+  readonly most?: number;
+}
+/** Beyond it no axis, count or amount is: sums and products of some stay exact. "To the end" comes as an input, never so. */
+const LARGEST = 2 ** 31 - 1;
+const whole = (value: unknown, { least = -LARGEST, most = LARGEST }: Range): boolean =>
+  Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+const numeric = (value: unknown): boolean => typeof value === 'number';
+const isList = (value: Attribute): value is readonly number[] => Array.isArray(value);
+const range = ({ least, most }: Range): string =>
+  least === undefined ? '' : most === undefined ? ` of at least ${least}` : ` from ${least} to ${most}`;
+
+/** A whole number. Without `fallback` it may be absent. */
+export function int(fallback: number, limits?: Range): Declaration<number>;
+export function int(fallback?: undefined, limits?: Range): Declaration<number | undefined>;
+export function int(fallback?: number, limits: Range = {}): Declaration<number | undefined> {
+  return { kind: 'INT', fallback, wanted: `a whole number${range(limits)}`, fits: (v) => whole(v, limits) };
+}
+
+/** A whole number that every node must state. */
+export function statedInt(limits: Range = {}): Declaration<number> {
+  return { ...int(0, limits), needed: true };
+}
+
+/** 0 or 1. */
+export function flag(fallback: 0 | 1 = 0): Declaration<number> {
+  return int(fallback, { least: 0, most: 1 });
+}
+
+/** A number. ONNX holds it as float32. */
+export function float(fallback: number): Declaration<number> {
+  return { kind: 'FLOAT', fallback, wanted: 'a number', fits: numeric };
+}
+
+/** One of some words. */
+export function word<T extends string>(fallback: T, others: readonly T[]): Declaration<T> {
+  const words: readonly string[] = [fallback, ...others];
+  return {
+    kind: 'STRING',
+    fallback,
+    wanted: words.map((w) => `\`${w}\``).join(' or '),
+    fits: (v) => typeof v === 'string' && words.includes(v),
+  };
+}
+
+/** Whole numbers. */
+export function ints(limits: Range = {}): Declaration<readonly number[] | undefined> {
+  return {
+    kind: 'INTS',
+    fallback: undefined,
+    wanted: `whole numbers${range(limits)}`,
+    fits: (v) => isList(v) && v.every((n) => whole(n, limits)),
+  };
+}
+
+/** Whole numbers that every node must state. */
+export function statedInts(limits: Range = {}): Declaration<readonly number[]> {
+  const { kind, wanted, fits } = ints(limits);
+  return { kind, wanted, fits, fallback: [], needed: true };
+}
+
+export function tensorAttribute(): Declaration<Tensor | undefined> {
+  return {
+    kind: 'TENSOR',
+    fallback: undefined,
+    wanted: 'a tensor of one element',
+    fits: (v) => typeof v === 'object' && 'dtype' in v && v.data.length === 1,
+  };
+}
+
+/** An element type that every node must state. */
+export function elementType(): Declaration<DType> {
+  return {
+    kind: 'DTYPE',
+    fallback: 'float32',
+    needed: true,
+    wanted: 'an element type',
+    fits: (v) => typeof v === 'string' && isDType(v),
+  };
+}
+
+/** What inference is asked. */
+export interface Call<A = Readonly<Record<string, unknown>>> {
+  readonly inputs: Inputs;
+  readonly attributes: A;
+  /** How many outputs the node has. */
+  readonly outputs: number;
+}
+
+/** What folding is asked: as {@link Call}, with all inputs known or absent. */
+export interface FoldCall<A = Readonly<Record<string, unknown>>> {
+  readonly inputs: readonly (Tensor | undefined)[];
+  readonly attributes: A;
+  readonly out: Inferred;
+}
+
+/** A node of a file of an older operator set, or of one that spells more than we do. */
+export interface UpgradeCall {
+  readonly b: Builder;
+  readonly inputs: readonly (Value | undefined)[];
+  /** As the file has them. */
+  readonly attributes: Attributes;
+  readonly opset: number;
+  readonly name: string;
+  readonly outputs: number;
+  /** Adds the node itself, with other inputs or attributes. */
+  readonly as: (inputs: readonly (Value | undefined)[], attributes: Attributes) => Value[];
+  /** The attributes without some. */
+  readonly without: (...names: readonly string[]) => Attributes;
+  /** An attribute as an input: whole numbers … */
+  readonly ints: (name: string) => Value | undefined;
+  /** … or one number. */
+  readonly number: (name: string) => Value | undefined;
+}
+
+/** All that the language knows of an operator. Its gradient is in `src/grad`. */
+export interface Operator<D extends Declarations = Declarations> {
+  /** The least and the most inputs. */
+  readonly inputs: readonly [least: number, most: number];
+  readonly attributes: D;
+  /** Its inputs may be of several float types. */
+  readonly mixed?: boolean;
+  /** No gradient flows through it: its output moves in jumps or not at all. */
+  readonly stepwise?: boolean;
+  /** Dtype and dims of each output. Throws `shape` if the inputs do not fit; the operator and the node are added by the caller. */
+  infer(call: Call<AttributesOf<D>>): readonly Inferred[];
+  /** Its value, for shape arithmetic and weights; undefined if it must wait for the runtime. Throws as `infer` does. */
+  fold?(call: FoldCall<AttributesOf<D>>): Tensor | undefined;
+  /** The values of a node that our operator set spells otherwise; undefined if the file's spelling is ours. */
+  upgrade?(call: UpgradeCall): Value[] | undefined;
+}
+
+/** Gives a record its types. */
+export function operator<const D extends Declarations>(record: Operator<D>): Operator<D> {
+  return record;
+}
+
+/** One record for several operators. */
+export function each<const K extends string, R>(names: readonly K[], record: R): Readonly<Record<K, R>> {
+  return Object.fromEntries(names.map((name) => [name, record])) as Record<K, R>;
+}
+
+/**
+ * The attributes of a node, checked against what its operator declares, defaults filled in: the one place where attributes that
+ * come from strangers are looked at. Throws `bad-file` or `unsupported-op`; the operator and the node are added by the caller.
+ */
+export function checked<D extends Declarations>(declared: D, given: Attributes): AttributesOf<D> {
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(declared, name))
+      throw new PhospheneError('unsupported-op', `attribute \`${name}\` is not known; export the file again without it`);
+  }
+  const entries = Object.entries(declared).map(([name, { fallback, needed, wanted, fits }]) => {
+    const value = given[name];
+    if (value === undefined) {
+      if (needed) throw new PhospheneError('bad-file', `attribute \`${name}\` is missing; it must be ${wanted}`);
+      return [name, fallback];
+    }
+    if (!fits(value))
+      throw new PhospheneError('bad-file', `attribute \`${name}\` must be ${wanted}, not ${written(value)}`);
+    return [name, value];
+  });
+  return Object.fromEntries(entries) as AttributesOf<D>;
+}
+
+/** A value for a message, cut where it is long. */
+function written(value: Attribute): string {
+  if (typeof value === 'object' && 'dtype' in value) return `a tensor [${value.dims.join(', ')}]`;
+  const text = typeof value === 'string' ? `\`${value}\`` : typeof value === 'number' ? `${value}` : `[${value.join(', ')}]`;
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
+
