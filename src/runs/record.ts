@@ -83,7 +83,7 @@ export function mostBytes({ recipe, width, height }: Expected): number {
 export function decodePicture(bytes: Uint8Array, expected: Expected): Finished | undefined {
   if (bytes.length > mostBytes(expected) || !isPlain(bytes, expected)) return undefined;
   try {
-    const { raster, text } = decodePng(bytes);
+    const { raster, text } = decodePng(bytes, expected);
     if (text['Software'] === undefined) return undefined;
     const record: unknown = JSON.parse(text['phosphene'] ?? 'null');
     const made = parse(record, expected.recipe.steps);
@@ -146,8 +146,8 @@ export function isDiagnosis(value: unknown): value is Diagnosis {
   return typeof value === 'string' && Object.hasOwn(diagnoses, value);
 }
 
-// What is written, and nothing else: a reader of the file finds one record, and a decoder inflates pixels only.
-const ours = /^IHDR(?:tEXt){2}(?:IDAT)+IEND$/;
+// What is written, and nothing else: two texts, of which one is the record, and pixels.
+const ours = /^IHDR(?:IDAT)*(?:tEXt(?:IDAT)*){2}IEND$/;
 
 /** Whether a PNG has the expected size and the chunks that we write; looked at before anything in it is inflated. */
 function isPlain(bytes: Uint8Array, { width, height }: Expected): boolean {
