@@ -24,16 +24,16 @@ async function reference(): Promise<string> {
 export const folders: Kind = {
   count: 5000,
   make(seed) {
-    const { name, mayRefuse, spoil } = caseOf(0, seed);
+    const spoiled = caseOf(0, seed);
     return {
-      title: name,
+      title: spoiled.name,
       async run(folder) {
         const untouched = await (finished ??= reference());
         const [out, outside] = [join(folder, 'out'), join(folder, 'outside')];
         cpSync(untouched, out, { recursive: true });
         mkdirSync(outside);
         writeFileSync(join(outside, 'canary'), 'untouched');
-        spoil(out, set, outside);
+        spoiled.spoil(out, set, outside);
         const before = listing(outside);
         const refusal: unknown = await ran(out, one, channels).then(
           () => undefined,
@@ -50,7 +50,7 @@ export const folders: Kind = {
         }
         if (!(refusal instanceof PhospheneError)) throw refusal;
         match(refusal.message, / cannot be .*; move it away/);
-        ok(mayRefuse, `refused without need: ${refusal.message}`);
+        ok(spoiled.mayRefuse, `refused without need: ${refusal.message}`);
         return 'refused';
       },
     };

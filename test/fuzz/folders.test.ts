@@ -7,10 +7,10 @@ import { ways } from './folders.ts';
 
 const made = await Promise.all(Array.from({ length: ways + 120 }, async (_, i) => await folders.make(i)));
 
-it.each(made)('$title', async ({ run }) => {
+it.each(made)('$title', async (spoiled) => {
   const folder = temporary();
   try {
-    expect(await run(folder)).toMatch(/^(?:as untouched|refused)$/);
+    expect(await spoiled.run(folder)).toMatch(/^(?:as untouched|refused)$/);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -149,7 +149,7 @@ describe('mostBytes', () => {
     const steps = 2000;
     const long = series({ steps, size: 64, finish: { crop: 0 } }).expected(0);
     const data = Uint8Array.from({ length: 3 * 64 * 64 }, (_v, i) => (i * i * 7919) >> 5);
-    const losses = Array.from({ length: steps }, () => -1.2345678901234567e-300);
+    const losses = Array.from({ length: steps }, () => -Number.MIN_VALUE - 1.2345678901234e-300);
     const found = encodePicture(long, { raster: raster(64, 64, data), losses, diagnosis: 'no-gradient' });
     expect(found.length).toBeLessThanOrEqual(mostBytes(long));
     expect(mostBytes(long)).toBeLessThan(3 * 64 * 64 + 25 * steps + 10_000);
