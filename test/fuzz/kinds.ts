@@ -1,6 +1,7 @@
 /** @file All kinds of input that are fuzzed. A new one is a file beside this one and a line here. */
+import { folders } from './folders-kind.ts';
 import { hdf5 } from './hdf5-kind.ts';
 import type { Kind } from './kind.ts';
 import { onnx } from './onnx.ts';
 
-export const kinds: Readonly<Record<string, Kind>> = { onnx, hdf5 };
+export const kinds: Readonly<Record<string, Kind>> = { onnx, hdf5, folders };
