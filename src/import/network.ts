@@ -122,7 +122,10 @@ export function network(options: NetworkOptions): Network {
         parameters: weights.reduce((sum, w) => sum + (axes.has(w.name) ? 0 : count(w)), 0),
       })),
       // The picture is there even if nothing depends on it.
-      graph: { ...b.graph(seen.map(({ value }) => value)), inputs: [{ name: IMAGE, dtype: image.dtype, dims: image.dims }] },
+      graph: {
+        ...b.graph(seen.map(({ value }) => value)),
+        inputs: [{ name: IMAGE, dtype: image.dtype, dims: image.dims }],
+      },
       ...(barrier ? { barrier: sized(barrier, input, size) } : {}),
     };
   });

@@ -37,8 +37,7 @@ describe.skipIf(!squeezenet)('SqueezeNet 1.1 (needs shared/models/squeezenet1.1)
     for (let i = 0; i < 3; i++) {
       const { data } = readNpy(join(squeezenet!, `input_${i}.npy`));
       const expected = readNpy(join(squeezenet!, `output_${i}.npy`)).data;
-      const found = (await program.run({ [IMAGE]: float32(data, [1, 3, 224, 224]) }))[output]!
-        .data as Float32Array;
+      const found = (await program.run({ [IMAGE]: float32(data, [1, 3, 224, 224]) }))[output]!.data as Float32Array;
       const scale = expected.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
       const worst = expected.reduce((most, v, k) => Math.max(most, Math.abs(v - found[k]!)), 0);
       expect(found.length).toBe(expected.length);
@@ -222,7 +221,10 @@ describe('an ONNX file', () => {
     bytes.set(new TextEncoder().encode('Gelu'), at);
     expect((await model(bytes)).layers(size)).toMatchObject({
       layers: [],
-      barrier: expect.objectContaining({ code: 'unsupported-op', message: 'Gelu activation: this operator is not supported' }),
+      barrier: expect.objectContaining({
+        code: 'unsupported-op',
+        message: 'Gelu activation: this operator is not supported',
+      }),
     });
   });
 
@@ -246,7 +248,9 @@ describe('an ONNX file', () => {
   });
 
   it('takes a window of ceil mode that is larger than its input', async () => {
-    const net = await model(of((b, x) => b.one('MaxPool', [x], { kernel_shape: [3, 3], strides: [2, 2], ceil_mode: 1 })));
+    const net = await model(
+      of((b, x) => b.one('MaxPool', [x], { kernel_shape: [3, 3], strides: [2, 2], ceil_mode: 1 })),
+    );
     expect(net.layers({ height: 2, width: 8 }).layers[0]!.dims).toEqual([1, 3, 1, 4]);
   });
 
@@ -254,9 +258,9 @@ describe('an ONNX file', () => {
     await expect(model(of((b, x) => b.relu(x), [1, 7]))).rejects.toThrow(
       'net.onnx: its input `data` is [1, 7]; a picture is needed, [n, c, h, w] or [n, h, w, c]',
     );
-    await expect(model(of((b) => b.relu(b.add(b.input('a', 'float32', [2]), b.input('b', 'float32', [2])))))).rejects.toThrow(
-      'net.onnx: it has 2 inputs (a, b); a network with one image input is needed',
-    );
+    await expect(
+      model(of((b) => b.relu(b.add(b.input('a', 'float32', [2]), b.input('b', 'float32', [2]))))),
+    ).rejects.toThrow('net.onnx: it has 2 inputs (a, b); a network with one image input is needed');
   });
 
   it('refuses elements that it would take for others', async () => {
@@ -282,7 +286,9 @@ describe('an ONNX file', () => {
   it('normalises over all axes from its own on where a Softmax is older than opset 13', async () => {
     const { proto } = decodeOnnx(of((b, x) => b.one('Softmax', [x], { axis: 1 })));
     proto.opsetImport[0]!.version = 12n;
-    const program = await nodeRuntime.compile(await (await model(toBinary(ModelProtoSchema, proto))).cut(['out'], size));
+    const program = await nodeRuntime.compile(
+      await (await model(toBinary(ModelProtoSchema, proto))).cut(['out'], size),
+    );
     const out = (await program.run({ [IMAGE]: float32(new Float32Array(192), [1, 3, 8, 8]) }))['out']!;
     await program.dispose();
     expect(out.dims).toEqual([1, 3, 8, 8]);
@@ -380,7 +386,8 @@ describe('an ONNX file', () => {
   it('leaves off what newer operator sets say and ours cannot, where it says nothing', async () => {
     const net = of((b, x) => b.one('AveragePool', [x], { kernel_shape: [2, 2], dilations: [1, 1] }));
     const cast = of((b, x) => b.one('Cast', [x], { to: 'float32', saturate: 1 }));
-    for (const bytes of [net, cast]) await (await nodeRuntime.compile(await (await model(bytes)).cut(['out'], size))).dispose();
+    for (const bytes of [net, cast])
+      await (await nodeRuntime.compile(await (await model(bytes)).cut(['out'], size))).dispose();
   });
 
   it.each<[string, (b: Builder, x: Value) => Value]>([

@@ -220,7 +220,7 @@ function wellFormed<T>(what: string, read: () => T): T {
     if (error instanceof PhospheneError) throw error;
     throw new PhospheneError(
       'bad-file',
-      `${what}: its inputs or attributes are not what ONNX asks for (${error instanceof Error ? error.message : String(error)})`,
+      `${what}: an input or attribute that ONNX asks for is missing, or of another type; export the file again`,
       {},
       error,
     );
