@@ -42,7 +42,7 @@ function network(topology: Topology, weights = made()): Network {
     input: { channels: 3, preprocess: knownPreprocess.tf, from: 'known' },
     defaultLayer: '',
     topology,
-    weights: async () => ({ source: 'weights.h5', read: weights.read }),
+    weights: async () => ({ source: 'weights.h5', read: (...asked) => weights.read(...asked) }),
     digest: async () => '',
   });
 }
@@ -62,7 +62,7 @@ async function layer(
   await program.dispose();
   expect(listed.layers[0]!.dims).toEqual(l!.dims);
   const [, , h = 1, w = 1] = l!.dims;
-  return { dims: l!.dims, value: (c, y = 0, x = 0) => l!.data[(c! * h + y!) * w + x!] as number };
+  return { dims: l!.dims, value: (c, y = 0, x = 0) => l!.data[(c * h + y) * w + x] as number };
 }
 
 describe('a Keras layer', () => {

@@ -102,9 +102,9 @@ describe('the list of layers', () => {
     const bytes = large();
     const eager = decodeOnnx(bytes).proto.graph!;
     const cut = await (await openBytes(bytes)).cut(['second'], size);
-    for (const { name, rawData } of eager.initializer.filter((t) => t.rawData!.length > 4096)) {
-      const found = cut.constants.get(name!) as Tensor;
-      expect(Buffer.from(found.data.buffer, found.data.byteOffset, found.data.byteLength).equals(rawData!)).toBe(true);
+    for (const { name, rawData } of eager.initializer.filter((t) => t.rawData.length > 4096)) {
+      const found = cut.constants.get(name) as Tensor;
+      expect(Buffer.from(found.data.buffer, found.data.byteOffset, found.data.byteLength).equals(rawData)).toBe(true);
     }
   });
 });
@@ -116,8 +116,8 @@ describe('the outline of a file', () => {
       proto.graph!.docString = 'y'.repeat(5000);
       proto.graph!.node[0]!.docString = 'z'.repeat(5000);
       // As packed floats in place of bytes.
-      const t = proto.graph!.initializer.find((i) => i.rawData!.length > 100_000)!;
-      t.floatData = [...new Float32Array(new Uint8Array(t.rawData!).buffer)];
+      const t = proto.graph!.initializer.find((i) => i.rawData.length > 100_000)!;
+      t.floatData = [...new Float32Array(new Uint8Array(t.rawData).buffer)];
       t.rawData = new Uint8Array();
     });
     const outline = await outlineOf(bytesSource('net.onnx', bytes));
@@ -136,10 +136,10 @@ describe('the outline of a file', () => {
 
   it('of a large Constant node is short as well', async () => {
     const bytes = changed(large(), ({ graph }) => {
-      const at = graph!.initializer.findIndex((t) => t.rawData!.length > 100_000);
+      const at = graph!.initializer.findIndex((t) => t.rawData.length > 100_000);
       const [t] = graph!.initializer.splice(at, 1);
       const value = create(AttributeProtoSchema, { name: 'value', type: AttributeProto_AttributeType.TENSOR, t: t! });
-      graph!.node.unshift(create(NodeProtoSchema, { opType: 'Constant', output: [t!.name!], attribute: [value] }));
+      graph!.node.unshift(create(NodeProtoSchema, { opType: 'Constant', output: [t!.name], attribute: [value] }));
     });
     const { source, read } = watched(bytes);
     const network = await openNetwork(source);
@@ -182,9 +182,9 @@ function external(
   const model = changed(bytes, ({ graph }) => {
     let offset = 0;
     for (const t of graph!.initializer) {
-      parts.push(t.rawData!);
+      parts.push(t.rawData);
       const entries = Object.entries(place(t, offset));
-      offset += t.rawData!.length;
+      offset += t.rawData.length;
       t.rawData = new Uint8Array();
       t.dataLocation = TensorProto_DataLocation.EXTERNAL;
       t.externalData = entries.map(([key, value]) => create(StringStringEntryProtoSchema, { key, value }));
@@ -198,7 +198,7 @@ describe('weights beside the model', () => {
   const normal = (t: TensorProto, offset: number): Record<string, string> => ({
     location,
     offset: String(offset),
-    length: String(t.rawData!.length),
+    length: String(t.rawData.length),
   });
   const open = ({ model, data }: { model: Uint8Array; data: Uint8Array }, name = location): Promise<Network> =>
     openNetwork(bytesSource('net.onnx', model, { [name]: data }));
@@ -300,7 +300,7 @@ describe('the modules of PyTorch', () => {
         file((b, x) => b.relu(b.relu(b.one('Sigmoid', [b.relu(x, 'getitem_3')], {}, 'add_7'), 'relu_1'), 'relu_2')),
         ({ graph }) => {
           for (const node of graph!.node) {
-            const list = scopes[node.name!];
+            const list = scopes[node.name];
             if (list)
               node.metadataProps = [
                 create(StringStringEntryProtoSchema, {
@@ -491,6 +491,6 @@ describe('a picture with its channels last', () => {
     expect(network.input).toMatchObject({ channels: 3, size: { height: 16, width: 16 } });
     const found = await output(network, 'y', image);
     expect(found.dims).toEqual([1, 3, 16, 16]);
-    expect(found.data).toEqual((image.data as Float32Array).map((v) => Math.max(v, 0)));
+    expect(found.data).toEqual(image.data.map((v) => Math.max(v, 0)));
   });
 });

@@ -183,7 +183,10 @@ export function each<const K extends string, R>(names: readonly K[], record: R):
 export function checked<D extends Declarations>(declared: D, given: Attributes): AttributesOf<D> {
   for (const name of Object.keys(given)) {
     if (!Object.hasOwn(declared, name))
-      throw new PhospheneError('unsupported-op', `attribute \`${name}\` is not known; export the file again without it`);
+      throw new PhospheneError(
+        'unsupported-op',
+        `attribute \`${name}\` is not known; export the file again without it`,
+      );
   }
   const entries = Object.entries(declared).map(([name, { fallback, needed, wanted, fits }]) => {
     const value = given[name];
@@ -201,7 +204,7 @@ export function checked<D extends Declarations>(declared: D, given: Attributes):
 /** A value for a message, cut where it is long. */
 function written(value: Attribute): string {
   if (typeof value === 'object' && 'dtype' in value) return `a tensor [${value.dims.join(', ')}]`;
-  const text = typeof value === 'string' ? `\`${value}\`` : typeof value === 'number' ? `${value}` : `[${value.join(', ')}]`;
+  const text =
+    typeof value === 'string' ? `\`${value}\`` : typeof value === 'number' ? `${value}` : `[${value.join(', ')}]`;
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
-
