@@ -63,7 +63,8 @@ function thread(script: URL): WorkerHandle {
     },
     onMessage(listener) {
       worker.on('message', (message: FromWorker) => {
-        if (message.type === 'done' || message.type === 'failed') worker.unref();
+        // Whoever asked it to leave waits for that.
+        if (!asked && (message.type === 'done' || message.type === 'failed')) worker.unref();
         listener(message);
       });
       worker.on('messageerror', (error) => {

@@ -11,10 +11,9 @@ import { inlineFused } from '../../src/ir/fuse.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { decodeOnnx, encodeOnnx } from '../../src/ir/onnx.ts';
 import { AttributeProto_AttributeType, AttributeProtoSchema, ModelProtoSchema } from '../../src/ir/onnx_pb.ts';
-import { float32, int64, sizeOf, type Tensor } from '../../src/ir/tensor.ts';
+import { float32, sizeOf, type Tensor } from '../../src/ir/tensor.ts';
 import { Random } from '../../src/random.ts';
-import { channelMean } from '../../src/objective/index.ts';
-import { CHANNEL, GRADIENT, LOSS, RATE, stepGraph } from '../../src/render/step.ts';
+import { compileSeed } from '../render/seed.ts';
 import { targets } from '../../src/render/targets.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import { combinations, noise, titled } from '../check.ts';
@@ -357,18 +356,14 @@ describe('an ONNX file', () => {
       ['MaxPool', { kernel_shape: [2, 1], strides: [4, 3], dilations: [3, 1] }, [1, 3, 2, 3]],
     ] as const) {
       const net = await model(of((b, x) => b.one(op, [x], { ...attributes, ceil_mode: 1 })));
-      const step = stepGraph(await net.cut(['out'], size), { objective: channelMean(0), withGradient: true });
-      const program = await nodeRuntime.compile(step);
+      const seed = await compileSeed(await net.cut(['out'], size), 0);
       const image = float32(new Random('last').normal(sizeOf([1, 3, 8, 8])), [1, 3, 8, 8]);
-      const result = await program.run({ [IMAGE]: image, [CHANNEL]: int64(1), [RATE]: float32(1) });
-      await program.dispose();
+      const { loss, gradient } = await seed.step(image, 1);
+      await seed.dispose();
       expect(net.layers(size).layers[0]!.dims).toEqual(dims);
       // Both are homogeneous: the loss is its own derivative along the image.
-      const along = (result[GRADIENT]!.data as Float32Array).reduce(
-        (sum, g, i) => sum + g * (image.data[i] as number),
-        0,
-      );
-      expect(along).toBeCloseTo(result[LOSS]!.data[0] as number, 5);
+      const along = gradient.reduce((sum, g, i) => sum + g * (image.data[i] as number), 0);
+      expect(along).toBeCloseTo(loss, 5);
     }
   });
 
