@@ -3,7 +3,7 @@ export { PhospheneError, type ErrorCode } from './errors.ts';
 export { Random } from './random.ts';
 
 // The language and its calculus.
-export { Builder, type Operand, type Value, type WindowAttributes } from './ir/builder.ts';
+export { Builder, type Scalar, type Value, type WindowAttributes } from './ir/builder.ts';
 export { type Attribute, type Attributes, type Graph, load, type Node, type ValueInfo } from './ir/graph.ts';
 export { decodeOnnx, encodeOnnx, graphOf, type OnnxModel } from './ir/onnx.ts';
 export { type Constant, float32, int64, isLazy, type DType, type Dims, type Lazy, type Tensor } from './ir/tensor.ts';
