@@ -1,35 +1,109 @@
-/** @file The table of contents: what runs anywhere. `phosphene/node` adds files, workers and ONNX Runtime. */
-export { PhospheneError, type ErrorCode } from './errors.ts';
+/** @file The table of contents: what runs anywhere. `phosphene/node` adds files, worker threads and ONNX Runtime for Node. */
+export { type ErrorCode, type ErrorData, PhospheneError } from './errors.ts';
 export { Random } from './random.ts';
+export { kind, type Kind, type PartialSpec, type SpecOf, type Table, table } from './noun.ts';
+export {
+  checked,
+  choice,
+  flag,
+  normalised,
+  number,
+  type Schema,
+  type Setting,
+  text,
+  type Values,
+  whole,
+} from './settings.ts';
 
 // The language and its calculus.
 export { Builder, type Scalar, type Value, type WindowAttributes } from './ir/builder.ts';
+export { Budget, type BudgetOptions } from './ir/budget.ts';
 export { type Attribute, type Attributes, type Graph, load, type Node, type ValueInfo } from './ir/graph.ts';
 export { decodeOnnx, encodeOnnx, graphOf, type OnnxModel } from './ir/onnx.ts';
-export { type Constant, float32, int64, isLazy, type DType, type Dims, type Lazy, type Tensor } from './ir/tensor.ts';
 export {
+  type Constant,
+  type Dims,
+  type DType,
+  float32,
+  int64,
+  isLazy,
+  type Lazy,
+  type Tensor,
+  tensor,
+  type Tensors,
+} from './ir/tensor.ts';
+export {
+  differentiable,
   gradient,
   type GradientOptions,
   type Lowering,
+  lowerings,
   type Rule,
   type RuleContext,
   unbroadcast,
 } from './grad/index.ts';
-export type { CompileOptions, Program, Runtime } from './runtime/index.ts';
+export type { CompileOptions, LoweringName, Program, Run, Runtime } from './runtime/index.ts';
 
-// Models.
-export type { Layer } from './import/layers.ts';
-export type { Model, Preprocess, Size } from './import/model.ts';
-export { fromOnnx, type OnnxOptions } from './import/onnx.ts';
+// Networks.
+export { formats, openNetwork, type OpenOptions, type Format } from './import/formats.ts';
+export type { Input, Layer, Listing, Network, Size } from './import/network.ts';
+export {
+  knownPreprocess,
+  type Origin,
+  type Preprocess,
+  preprocessOf,
+  type PreprocessName,
+  type PreprocessRange,
+  type PreprocessSpec,
+} from './import/preprocess.ts';
+export { bytesSource, type Source } from './import/source.ts';
+
+// A step of ascent, and the nouns that it is made of.
+export { StepBuilder } from './step/builder.ts';
+export type { Draw } from './step/draw.ts';
+export type { Feed, Job, State, Step, StepData, StepPlan } from './step/step.ts';
+export {
+  type Activation,
+  negative,
+  type Objective,
+  type ObjectiveContext,
+  objectiveOf,
+  objectives,
+  type ObjectiveSpec,
+  type Term,
+  weighted,
+} from './objective/index.ts';
+export { type Param, type Parameters, params, type ParamSpec } from './param/index.ts';
+export { type Transform, transforms, type TransformSpec } from './transform/index.ts';
+export { type Optimiser, optimisers, type OptimiserSpec } from './optimiser/index.ts';
 
 // The ascent.
-export { channelMean, type Objective } from './objective/index.ts';
-export { ascend, startNoise, type AscendOptions, type Ascent, type Diagnosis } from './render/ascend.ts';
-export { presets, settingsOf, type PresetName, type Settings } from './render/presets.ts';
-export { stepGraph, type StepOptions } from './render/step.ts';
+export { ascend, type Ascent, type CompiledStep, type Progress } from './render/ascend.ts';
+export { diagnose, diagnoses, type Diagnosis } from './render/diagnosis.ts';
+export { presets, type Preset, type PresetName } from './render/presets.ts';
+export {
+  ALGORITHM,
+  type Change,
+  channelRecipe,
+  digestOf,
+  type Recipe,
+  type RecipeOptions,
+  settle,
+  type Settled,
+  type TargetFacts,
+} from './render/recipe.ts';
+export { type Cut, stepOf, type StepParts, valuesOf } from './render/step.ts';
+export { type Obstacle, surveyed, type Target, targets } from './render/targets.ts';
+
+// Workers.
+export { createPool, type JobEvent, type Pool, type PoolOptions, type SubmitOptions } from './jobs/pool.ts';
+export type { FromWorker, Host, Port, ToWorker, WorkerHandle } from './jobs/protocol.ts';
+export { serve } from './jobs/serve.ts';
+export { type Engine, type Picture, renderChannels, type RenderEvent, type Wanted } from './jobs/render.ts';
 
 // Pictures.
-export { deprocess, rescaleLikeKeras, type DeprocessOptions } from './output/deprocess.ts';
+export { deprocess, type DeprocessOptions, rescaleLikeKeras } from './output/deprocess.ts';
+export { type Finish, finishes, type FinishSpec } from './output/finish.ts';
 export { defaultColumns, grid, type GridOptions } from './output/grid.ts';
-export { asciiJson, decodePng, encodePng } from './output/png.ts';
+export { asciiJson, decodePng, encodePng, type ExpectedPicture } from './output/png.ts';
 export { raster, type Raster } from './output/raster.ts';

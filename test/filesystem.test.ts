@@ -17,7 +17,7 @@ describe('explained', () => {
 
   it('names another place only where that would help', () => {
     expect(message(failing('EROFS'))).toBe(
-      'a cannot be read: the file system is read-only (EROFS); another folder would do',
+      'a cannot be read: the file system is read-only (EROFS); choose another folder',
     );
     expect(message(failing('EROFS'), 'use b')).toBe('a cannot be read: the file system is read-only (EROFS); use b');
     expect(message(failing('EMFILE'), 'use b')).toMatch(/too many files are open \(EMFILE\); raise the limit/);

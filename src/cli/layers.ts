@@ -1,53 +1,110 @@
-/** @file phosphene layers: what there is to see in a model. */
-import { defineCommand } from 'citty';
-import { listModel } from '../hub/open.ts';
-import { targets } from '../render/targets.ts';
-import { parseSize } from './parse.ts';
-import { print, printable } from './print.ts';
-import { modelArgs } from './shared.ts';
+/** @file phosphene layers: what there is to see in a model. The words; what is done is in core/layers.ts. */
+import { type Command, command } from './command.ts';
+import {
+  type InputFacts,
+  inputInWords,
+  modelOf,
+  modelOptions,
+  modelPositional,
+  outputOptions,
+  preprocessOf,
+  type PreprocessSpec,
+  REMEDY,
+} from './model.ts';
+import { jsonLine, spelled } from './report.ts';
+import { printable, shortened, table } from './text.ts';
+import type { PhospheneError } from '../errors.ts';
 
-export default defineCommand({
-  meta: {
-    name: 'layers',
-    description:
-      "A model's layers in order: type, output (channels x height x width), parameters, and which can be a target",
-  },
-  args: modelArgs,
-  async run({ args }) {
-    const model = await listModel(args.model);
-    const size = parseSize(args.size) ?? { height: 180, width: 180 };
-    const layers = model.layers(size);
-    const possible = new Set(targets(model, size).map((l) => l.name));
-    const rows = layers.map((l) => ({ ...l, dims: l.dims.slice(1), target: possible.has(l.name) }));
-    const barrier = model.barrier?.(size);
-    if (args.json) {
-      const end = barrier && { barrier: { code: barrier.code, message: barrier.message, ...barrier.details } };
-      await print(`${JSON.stringify({ model: model.name, layers: rows, ...end }, undefined, 1)}\n`);
-      return;
-    }
-    const table = [
-      ['layer', 'type', 'output', 'parameters', 'target'],
-      ...rows.map((r) => [
-        printable(r.name),
-        printable(r.type),
-        r.dims.join('×'),
-        r.parameters === 0 ? '' : r.parameters.toLocaleString('en'),
-        r.target ? 'yes' : 'no',
-      ]),
-    ];
-    const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
-    const lines = table.map((row) =>
-      row
-        .map((cell, i) => (i === 3 ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
-        .join('  ')
-        .trimEnd(),
-    );
-    await print(`${lines.join('\n')}\n`);
-    if (barrier) {
-      const remedy = barrier.code === 'shape' ? '; another --size may fit' : '';
-      process.stderr.write(
-        `The list ends here at ${size.height}×${size.width}: ${printable(barrier.message)}${remedy}\n`,
-      );
-    }
-  },
-});
+/** What the core is asked for. */
+export interface LayersRequest {
+  readonly model: string;
+  readonly preprocess: PreprocessSpec | undefined;
+  /** Default: what the model fixes, else the preset's. */
+  readonly size: { readonly height: number; readonly width: number } | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** A layer as a row of the list. */
+export interface ListedLayer {
+  readonly name: string;
+  /** The path of its module in PyTorch, which is a name of it too. */
+  readonly path?: string | undefined;
+  readonly type: string;
+  /** Of its output, without the batch. */
+  readonly dims: readonly number[];
+  readonly parameters: number;
+  /** How many filters it has; undefined if no axis of it is one of channels. */
+  readonly channels: number | undefined;
+  /** Why it cannot be rendered; undefined if it can. */
+  readonly obstacle?: string | undefined;
+}
+
+/** A model's layers at a size. */
+export interface LayerList {
+  readonly model: string;
+  readonly input: InputFacts;
+  readonly size: { readonly height: number; readonly width: number };
+  readonly layers: readonly ListedLayer[];
+  /** Why the list ends before the network does. */
+  readonly barrier?: PhospheneError | undefined;
+}
+
+export type LayersCore = (request: LayersRequest) => Promise<LayerList>;
+
+/** Longer names are shortened in the table; JSON has them whole. */
+const LONGEST = 100;
+const LONGEST_TYPE = 32;
+
+const options = { ...modelOptions, ...outputOptions };
+
+/** The command on a core, which is loaded when work begins. */
+export function layersCommand(load: () => Promise<LayersCore>): Command<typeof options> {
+  return command({
+    options,
+    positional: modelPositional,
+    examples: [
+      ['phosphene layers resnet50v2', 'those of a published network; no weights are needed'],
+      ['phosphene layers model.onnx --json', 'for programs, with all names whole'],
+    ],
+    async run(given, { positionals, print, note, progress, signal }) {
+      const request = { model: modelOf(positionals), preprocess: preprocessOf(given), size: given.size, signal };
+      const core = await load();
+      progress.show({ key: 'read', label: `Reading ${printable(request.model)}` });
+      const list = await core(request);
+      progress.clear();
+      await print(given.json ? asJson(list) : asTable(list));
+      const { barrier, size } = list;
+      if (barrier) {
+        // The file may have said itself which size fits.
+        const remedy = barrier.code === 'shape' && !('size' in barrier.details) ? '; another --size may fit' : '';
+        note(`The list ends here at ${size.height}×${size.width}: ${printable(spelled(barrier, options))}${remedy}`);
+      }
+    },
+  });
+}
+
+function asJson({ model, input, size, layers, barrier }: LayerList): string {
+  const rows = layers.map(({ obstacle, ...layer }) => ({
+    ...layer,
+    target: obstacle === undefined,
+    ...(obstacle === undefined ? {} : { obstacle }),
+  }));
+  const end = barrier && { barrier: { ...barrier.details, code: barrier.code, message: barrier.message } };
+  return jsonLine({ model, input, size, layers: rows, ...end });
+}
+
+function asTable({ model, input, size, layers }: LayerList): string {
+  const cell = (text: string, most: number): string => shortened(printable(text), most);
+  const rows = layers.map(({ name, path, type, dims, parameters, obstacle }) => [
+    cell(path ?? name, LONGEST),
+    cell(type, LONGEST_TYPE),
+    dims.join('×'),
+    parameters === 0 ? '' : parameters.toLocaleString('en'),
+    obstacle === undefined ? 'yes' : `no: ${cell(obstacle, LONGEST)}`,
+  ]);
+  const about = `${printable(model)}: input of ${inputInWords(input)}${input.from === 'assumed' ? `; ${REMEDY}` : ''}\n`;
+  const head = `Layers at ${size.height}×${size.width}:\n\n`;
+  return about + head + table([['layer', 'type', 'output', 'parameters', 'target'], ...rows], [3]);
+}
+
+export default layersCommand(() => import('./core/layers.ts').then((m) => m.layers));

@@ -1,39 +1,89 @@
-/** @file Words of the command line as values. */
+/** @file Settings that only a command line writes: sizes, lists of filters, lists of numbers. */
 import { PhospheneError } from '../errors.ts';
-import { outOfRange } from '../jobs/run.ts';
+import type { Setting } from '../settings.ts';
 
-const bad = (message: string): PhospheneError => new PhospheneError('bad-option', message);
-
-/** A number from text. Throws `bad-option` naming the option. */
-export function parseNumber(option: string, text: string | undefined, whole = false): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || (whole && !Number.isSafeInteger(value)))
-    throw bad(`--${option}: a ${whole ? 'whole ' : ''}number is needed, not \`${text}\``);
-  return value;
+/** Height and width in pixels. */
+export interface Size {
+  readonly height: number;
+  readonly width: number;
 }
+
+/** Pixels a side that pictures may have. */
+const MOST = 1 << 16;
 
 /** `180` or `180x240` (height × width) in pixels. */
-export function parseSize(text: string | undefined): { height: number; width: number } | undefined {
-  if (text === undefined) return undefined;
-  const match = /^(\d+)(?:[x×](\d+))?$/.exec(text);
-  const [height, width] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])];
-  if (!match || height < 1 || width < 1)
-    throw bad(`--size: pixels such as 180 or 180x240 (height x width) are needed, not \`${text}\``);
-  return { height, width };
+export function size(help: string): Setting<Size | undefined> {
+  const fits = (length: number): boolean => Number.isSafeInteger(length) && length >= 1 && length <= MOST;
+  return {
+    help,
+    default: undefined,
+    takes: `pixels from 1 to ${MOST}, such as 180 or 180x240 (height x width),`,
+    accept(value) {
+      const found = value as Size | undefined;
+      return found && fits(found.height) && fits(found.width) ? found : undefined;
+    },
+    parse(text) {
+      const match = /^(\d+)(?:[x×](\d+))?$/.exec(text);
+      return match ? { height: Number(match[1]), width: Number(match[2] ?? match[1]) } : undefined;
+    },
+  };
 }
 
-/** `0-63`, `1,7,200`, `0-7,64` or `all`, in the order given and without repeats. */
-export function parseFilters(text: string, layer: string, count: number): number[] {
-  if (text === 'all') return Array.from({ length: count }, (_, i) => i);
+/** `count` numbers, or one and more if that is not given: `0.5,0.25,1`. */
+export function numbers(help: string, count?: number): Setting<readonly number[] | undefined> {
+  return {
+    help,
+    default: undefined,
+    takes:
+      count === undefined
+        ? 'one number, or one for each channel with commas between,'
+        : `${count} numbers with commas between`,
+    accept(value) {
+      const list = value as readonly number[];
+      return list.every(Number.isFinite) && (count === undefined || list.length === count) ? list : undefined;
+    },
+    parse: (text) => text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part))),
+  };
+}
+
+/** Filters from first to last, both included. */
+export type FilterRange = readonly [first: number, last: number];
+
+/** `0-63`, `1,7,200`, `0-7,64` or `all`. How many there are is known later: {@link chosenFilters}. */
+export function filters(help: string): Setting<readonly FilterRange[] | 'all' | undefined> {
+  return {
+    help,
+    default: undefined,
+    takes: 'a list such as 0-63, or 1,7,200, or `all`, lowest number of a range first,',
+    accept(value) {
+      const ranges = value as readonly FilterRange[] | 'all' | undefined;
+      return ranges === 'all' || ranges?.every(([first, last]) => first <= last) ? ranges : undefined;
+    },
+    parse(text) {
+      if (text === 'all') return text;
+      const ranges = text.split(',').map((part) => {
+        const match = /^\s*(\d+)(?:-(\d+))?\s*$/.exec(part);
+        return match ? ([Number(match[1]), Number(match[2] ?? match[1])] as const) : undefined;
+      });
+      return ranges.includes(undefined) ? undefined : ranges;
+    },
+  };
+}
+
+/** The filters of a layer, in the order given and without repeats. Throws `bad-option` for one that the layer has not. */
+export function chosenFilters(ranges: readonly FilterRange[] | 'all', layer: string, count: number): number[] {
+  if (ranges === 'all') return Array.from({ length: count }, (_, i) => i);
   const chosen = new Set<number>();
-  for (const part of text.split(',')) {
-    const match = /^\s*(\d+)(?:-(\d+))?\s*$/.exec(part);
-    if (!match) throw bad(`--filters: \`${part}\` is not a filter; use 0-63, 1,7,200 or all`);
-    const [first, last] = [Number(match[1]), Number(match[2] ?? match[1])];
-    if (last < first) throw bad(`--filters: \`${part}\` runs backwards`);
+  for (const [first, last] of ranges) {
     // Checked before the range is walked: it may be absurd.
-    if (last >= count) throw outOfRange(layer, first >= count ? first : last, count);
+    if (last >= count) {
+      const channel = first >= count ? first : last;
+      throw new PhospheneError(
+        'bad-option',
+        `filters: filter ${channel} is out of range: \`${layer}\` has ${count} channels (0-${count - 1})`,
+        { option: 'filters', layer, channel, count },
+      );
+    }
     for (let i = first; i <= last; i++) chosen.add(i);
   }
   return [...chosen];

@@ -1,174 +1,257 @@
-/** @file phosphene render: pictures of what filters see. */
-import { defineCommand } from 'citty';
-import { resolve } from 'node:path';
-import { PhospheneError } from '../errors.ts';
-import { listModel } from '../hub/open.ts';
-import { ensureWeights } from '../hub/weights.ts';
-import { checkFits, run, targetOf } from '../jobs/run.ts';
-import { diagnoses } from '../render/ascend.ts';
-import { type Settings, settingsOf } from '../render/presets.ts';
-import { parseFilters, parseNumber, parseSize } from './parse.ts';
-import { print, printable } from './print.ts';
-import { createProgress, duration, megabytes } from './progress.ts';
-import { modelArgs } from './shared.ts';
-import { interruptible } from './signal.ts';
+/** @file phosphene render: pictures of what filters see. The words; what is done is in core/render.ts. */
+import { text, whole } from '../settings.ts';
+import { type Command, command, type Context } from './command.ts';
+import {
+  type InputFacts,
+  modelOf,
+  modelOptions,
+  modelPositional,
+  outputOptions,
+  preprocessOf,
+  type PreprocessSpec,
+  REMEDY,
+  valuesInWords,
+} from './model.ts';
+import { optional, type Options, optionsOf, section } from './options.ts';
+import { type FilterRange, filters } from './parse.ts';
+import { jsonLine } from './report.ts';
+import { pictureSettings, presetNames } from './settings.ts';
+import { counted, duration, megabytes, printable } from './text.ts';
 
-export default defineCommand({
-  meta: { name: 'render', description: 'Pictures of what the filters of a layer respond to, and a grid of them all' },
-  args: {
-    ...modelArgs,
-    layer: {
-      type: 'string',
-      alias: 'l',
-      description: "Layer (see `phosphene layers`); default: the model's own choice",
-    },
-    filters: { type: 'string', alias: 'f', description: 'Filters: 0-63, 1,7,200 or all; default: the first 64' },
-    out: {
-      type: 'string',
-      alias: 'o',
-      description: 'Folder for LAYER/FILTER.png, stitched_filters.png and manifest.json',
-      default: 'out',
-    },
-    weights: { type: 'string', description: 'A Keras HDF5 weights file, in place of downloading the published one' },
-    cache: { type: 'string', description: 'Folder for downloads; default $PHOSPHENE_CACHE or the system cache' },
-    seed: { type: 'string', description: 'Seed of the start noise; same seed, same bytes', default: '0' },
-    preset: { type: 'string', description: 'Settings to start from: keras', default: 'keras' },
-    steps: { type: 'string', description: 'Steps of ascent; default 30' },
-    rate: { type: 'string', description: 'Learning rate: the length of a step; default 10' },
-    noise: { type: 'string', description: 'Start noise is uniform in [-noise, noise); default 0.125' },
-    border: { type: 'string', description: 'Positions of the activation left out on each side; default 2' },
-    crop: { type: 'string', description: 'Pixels cut from each side of the finished picture; default 25' },
-    contrast: { type: 'string', description: 'Standard deviation of the finished picture, from 0 to 1; default 0.15' },
-    columns: { type: 'string', description: 'Pictures in a row of the grid; default: a square' },
-    margin: { type: 'string', description: 'Pixels between the pictures of the grid', default: '5' },
-    workers: { type: 'string', alias: 'w', description: 'Worker threads; default: one a core' },
-    'keras-save': {
-      type: 'boolean',
-      description: "Stretch each picture to full contrast once more, as Keras' save_img does",
-    },
-    quiet: { type: 'boolean', alias: 'q', description: 'Say nothing but errors' },
-  },
-  async run({ args }) {
-    const begun = performance.now();
-    const { signal, release } = interruptible();
-    const progress = createProgress(
-      args.quiet || args.json ? { isTTY: false, columns: 0, write: () => true } : process.stderr,
-    );
-    const say = async (event: Record<string, unknown>): Promise<void> => {
-      if (args.json) await print(`${JSON.stringify(event)}\n`);
+/** What the core is asked for. */
+export interface RenderRequest {
+  readonly model: string;
+  readonly weights: string | undefined;
+  readonly cache: string | undefined;
+  readonly preprocess: PreprocessSpec | undefined;
+  /** Default: the model's own choice. */
+  readonly layer: string | undefined;
+  /** Default: the first 64. */
+  readonly filters: readonly FilterRange[] | 'all' | undefined;
+  readonly size: { readonly height: number; readonly width: number } | undefined;
+  readonly preset: string;
+  /** The settings that were given, by the name that the core has for each. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly out: string;
+  readonly columns: number | undefined;
+  readonly margin: number;
+  readonly workers: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** What the core tells of a run, in this order but for the three in the middle. */
+export type RenderNews =
+  | { readonly type: 'download'; readonly what: string; readonly received: number; readonly total: number | undefined }
+  /** Options are checked; the model is read. */
+  | {
+      readonly type: 'begin';
+      readonly layer: string;
+      readonly filters: number;
+      readonly steps: number;
+      readonly input: InputFacts;
+    }
+  | { readonly type: 'resumed'; readonly filters: readonly number[] }
+  | { readonly type: 'ready'; readonly workers: number }
+  | { readonly type: 'step'; readonly filter: number; readonly done: number }
+  | {
+      readonly type: 'picture';
+      readonly filter: number;
+      readonly activation: number | undefined;
+      readonly diagnosis?: string;
+      /** What the diagnosis means, and what may help. */
+      readonly hint?: string;
+    }
+  | {
+      readonly type: 'grid';
+      readonly file: string;
+      readonly width: number;
+      readonly height: number;
+      readonly manifest: string;
     };
-    try {
-      const number = (name: 'steps' | 'border' | 'crop' | 'rate' | 'noise' | 'contrast'): Partial<Settings> => {
-        const value = parseNumber(name, args[name], name === 'steps' || name === 'border' || name === 'crop');
-        return value === undefined ? {} : { [name]: value };
-      };
-      const settings = settingsOf(args.preset, {
-        ...parseSize(args.size),
-        ...number('steps'),
-        ...number('rate'),
-        ...number('noise'),
-        ...number('border'),
-        ...number('crop'),
-        ...number('contrast'),
-      });
-      const workers = positive('workers', args.workers);
-      const seed = parseNumber('seed', args.seed, true)!;
-      const columns = positive('columns', args.columns);
-      const margin = parseNumber('margin', args.margin, true)!;
-      const weights = args.weights;
-      // Names and numbers are checked against the list of layers, before any weights are read or downloaded.
-      const listed = await listModel(args.model);
-      const layer = args.layer ?? listed.defaultLayer;
-      const target = targetOf(listed, layer, settings);
-      const channels = parseFilters(args.filters ?? (target.channels > 64 ? '0-63' : 'all'), layer, target.channels);
-      checkFits(target, channels.length, workers);
 
-      const model = await listed.open({
-        weights,
-        fetchWeights: (name) =>
-          ensureWeights(name, {
-            cacheDir: args.cache,
-            signal,
-            onProgress: ({ received, total }) =>
-              progress.update(`Downloading the weights of ${name}`, received, total, megabytes),
+/** Renders, and tells of it; waits for what it tells. */
+export type RenderCore = (request: RenderRequest, tell: (news: RenderNews) => Promise<void>) => Promise<void>;
+
+const settings: Options = section('Picture', optionsOf(pictureSettings));
+
+const own = {
+  ...section('Target', {
+    layer: {
+      setting: optional(text({ help: 'Layer (see `phosphene layers`)' })),
+      short: 'l',
+      value: 'NAME',
+      otherwise: "the model's own choice",
+    },
+    filters: {
+      setting: filters('Filters: 0-63, or 1,7,200, or all'),
+      short: 'f',
+      value: 'LIST',
+      otherwise: 'the first 64',
+    },
+  }),
+  ...modelOptions,
+  ...section('Model', {
+    weights: {
+      setting: optional(text({ help: 'A Keras HDF5 weights file, in place of downloading the published one' })),
+      value: 'FILE',
+    },
+    cache: {
+      setting: optional(text({ help: 'Folder for downloads' })),
+      value: 'FOLDER',
+      otherwise: '$PHOSPHENE_CACHE or the cache of the system',
+    },
+  }),
+  ...section('Picture', {
+    preset: {
+      setting: text({ help: `Settings to start from: ${presetNames.join(', ')}`, default: 'keras' }),
+      value: 'NAME',
+    },
+  }),
+};
+
+const rest = {
+  ...section('Result', {
+    out: {
+      setting: text({ help: 'Folder of the pictures and the grid', default: 'out' }),
+      short: 'o',
+      value: 'FOLDER',
+    },
+    columns: {
+      setting: optional(whole({ help: 'Pictures in a row of the grid', default: 1, from: 1 })),
+      value: 'N',
+      otherwise: 'a square',
+    },
+    margin: { setting: whole({ help: 'Pixels between the pictures of the grid', default: 5 }), value: 'N' },
+    workers: {
+      setting: optional(whole({ help: 'Worker threads', default: 1, from: 1, to: 1024 })),
+      short: 'w',
+      value: 'N',
+      otherwise: 'one a core',
+    },
+  }),
+  ...outputOptions,
+};
+
+const options = { ...own, ...rest };
+/** In the order of the help. */
+const all = { ...own, ...settings, ...rest } as Options as typeof options & Options;
+
+/** The command on a core, which is loaded when work begins. */
+export function renderCommand(load: () => Promise<RenderCore>): Command<typeof all> {
+  return command({
+    options: all,
+    positional: modelPositional,
+    examples: [
+      ['phosphene render --filters 0-15', '16 filters of the built-in model'],
+      ['phosphene render resnet50v2 --layer conv4_block6_out --filters 1,7,200', 'three filters of the real network'],
+      ['phosphene render model.onnx --preprocess torch --size 224', 'a network of torchvision, exported to ONNX'],
+    ],
+    async run(given, context) {
+      const { layer, size, preset, out, columns, margin, workers, weights, cache } = given;
+      const request: RenderRequest = {
+        model: modelOf(context.positionals),
+        preprocess: preprocessOf(given),
+        filters: given.filters,
+        settings: Object.fromEntries(
+          Object.keys(settings).flatMap((name) => {
+            const value = (given as Readonly<Record<string, unknown>>)[name];
+            return value === undefined ? [] : [[name, value] as const];
           }),
-      });
-      const out = resolve(args.out);
-      let done = 0;
-      const steps = new Map<number, number>();
-      const total = channels.length * settings.steps;
-      const paint = (): void => {
-        const under = [...steps.values()].reduce((a, b) => a + b, 0);
-        progress.update(
-          `${printable(layer)}: ${done} of ${channels.length} filters`,
-          done * settings.steps + under,
-          total,
-          (n) => `${Math.round((100 * n) / total)} %`,
-        );
-      };
-      for await (const event of run(model, {
+        ),
         layer,
-        channels,
-        preset: args.preset,
-        settings,
-        seed,
-        workers,
-        signal,
+        size,
+        preset,
         out,
         columns,
         margin,
-        stretched: args['keras-save'] ?? false,
-      })) {
-        if (event.type === 'ready') await say({ event: 'ready', workers: event.workers, seconds: seconds(begun) });
-        else if (event.type === 'steps') steps.set(event.channel, event.done);
-        else if (event.type === 'resumed') {
-          done += event.channels.length;
-          await say({ event: 'resumed', filters: event.channels });
-        } else if (event.type === 'picture') {
-          const { channel, losses, diagnosis } = event.picture;
-          done++;
-          steps.delete(channel);
-          await say({
-            event: 'picture',
-            filter: channel,
-            activation: losses.at(-1),
-            seconds: seconds(begun),
-            ...(diagnosis ? { diagnosis } : {}),
-          });
-          if (diagnosis && !args.json && !args.quiet) {
-            progress.clear();
-            process.stderr.write(`filter ${channel}: ${diagnoses[diagnosis]}\n`);
-          }
-        } else {
-          progress.clear();
-          await say({
-            event: 'grid',
-            file: event.file,
-            width: event.width,
-            height: event.height,
-            manifest: event.manifest,
-            seconds: seconds(begun),
-          });
-          if (!args.json && !args.quiet)
-            await print(
-              `${event.file} (${event.width}×${event.height}, ${channels.length} filters of ${printable(layer)}, ${duration(performance.now() - begun)})\n`,
-            );
-        }
-        paint();
-      }
-      model.close();
-    } finally {
-      progress.clear();
-      release();
-    }
-  },
-});
-
-function positive(name: string, text: string | undefined): number | undefined {
-  const value = parseNumber(name, text, true);
-  if (value !== undefined && value < 1)
-    throw new PhospheneError('bad-option', `--${name}: a whole number from 1 is needed, not \`${text}\``);
-  return value;
+        workers,
+        weights,
+        cache,
+        signal: context.signal,
+      };
+      const core = await load();
+      context.progress.show({ key: 'read', label: `Reading ${printable(request.model)}` });
+      await core(request, teller(given, context));
+    },
+  });
 }
 
-const seconds = (since: number): number => Math.round(performance.now() - since) / 1000;
+/** News in words, on a progress line, and as lines of JSON. */
+function teller(
+  { json, quiet }: { readonly json: boolean; readonly quiet: boolean },
+  { print, note, progress }: Context,
+): (news: RenderNews) => Promise<void> {
+  const begun = performance.now();
+  const seconds = (): number => Math.round(performance.now() - begun) / 1000;
+  const say = async (event: Readonly<Record<string, unknown>>): Promise<void> => {
+    if (json) await print(jsonLine(event));
+  };
+  const under = new Map<number, number>();
+  let [layer, count, steps, done] = ['', 0, 0, 0];
+  let [finished, compiled] = [false, false];
+  const paint = (): void => {
+    if (finished || count === 0) return;
+    if (!compiled) return progress.show({ key: 'compile', label: `Compiling the network up to ${layer}` });
+    const work = [...under.values()].reduce((a, b) => a + b, 0);
+    progress.show({
+      key: 'render',
+      label: layer,
+      done: done * steps + work,
+      total: count * steps,
+      detail: `${done} of ${counted(count, 'filter')}`,
+    });
+  };
+  return async (news) => {
+    switch (news.type) {
+      case 'download':
+        progress.show({
+          key: `download ${news.what}`,
+          label: `Downloading ${printable(news.what)}`,
+          done: news.received,
+          total: news.total,
+          detail: megabytes(news.received) + (news.total === undefined ? '' : ` of ${megabytes(news.total)}`),
+        });
+        return;
+      case 'begin':
+        [layer, count, steps] = [printable(news.layer), news.filters, Math.max(1, news.steps)];
+        if (news.input.from === 'assumed')
+          note(
+            `phosphene: nothing says how the model wants its pictures; ${valuesInWords(news.input)} is assumed; ${REMEDY}`,
+          );
+        break;
+      case 'resumed':
+        done += news.filters.length;
+        await say({ event: 'resumed', filters: news.filters });
+        break;
+      case 'ready':
+        compiled = true;
+        await say({ event: 'ready', workers: news.workers, seconds: seconds() });
+        break;
+      case 'step':
+        compiled = true;
+        under.set(news.filter, news.done);
+        break;
+      case 'picture': {
+        const { filter, activation, diagnosis, hint } = news;
+        done++;
+        under.delete(filter);
+        await say({ event: 'picture', filter, activation, seconds: seconds(), ...(diagnosis ? { diagnosis } : {}) });
+        if (hint) note(`filter ${filter}: ${hint}`);
+        break;
+      }
+      case 'grid': {
+        const { file, width, height, manifest } = news;
+        finished = true;
+        progress.clear();
+        await say({ event: 'grid', file, width, height, manifest, seconds: seconds() });
+        if (!json && !quiet)
+          await print(
+            `${file} (${width}×${height}, ${counted(count, 'filter')} of ${layer}, ${duration(performance.now() - begun)})\n`,
+          );
+      }
+    }
+    paint();
+  };
+}
+
+export default renderCommand(() => import('./core/render.ts').then((m) => m.render));

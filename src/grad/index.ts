@@ -6,7 +6,17 @@ import type { Builder, Value } from '../ir/builder.ts';
 import { sameDims } from '../ir/tensor.ts';
 import { differentiate, type GradientOptions, pathFrom } from './rules.ts';
 
+import { cpuLowering, type Lowering } from './lowering.ts';
+
 export type { Lowering } from './lowering.ts';
+
+/** How gradients are spelled, by the name that a runtime gives its own. */
+export const lowerings: Readonly<Record<'cpu' | 'wasm' | 'webgpu', Lowering>> = {
+  cpu: cpuLowering,
+  wasm: cpuLowering,
+  webgpu: cpuLowering,
+};
+
 export { differentiable } from './reach.ts';
 export { type Rule, type RuleContext, unbroadcast } from './rule.ts';
 export { type GradientOptions, rules } from './rules.ts';

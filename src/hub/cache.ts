@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import { posix, win32 } from 'node:path';
 
-/** What would help where this cache cannot be used, for messages. */
+/** What helps if this cache cannot be used, for messages. */
 export const ANOTHER_CACHE = 'choose another cache folder with `PHOSPHENE_CACHE`';
 
 /** The surroundings that decide; the process's own unless a test says otherwise. */
@@ -15,7 +15,8 @@ export interface CacheSurroundings {
 /**
  * The cache folder (not created here): `option`, else `$PHOSPHENE_CACHE`, else the system's place for caches:
  * `$XDG_CACHE_HOME/phosphene` or `~/.cache/phosphene`, on macOS `~/Library/Caches/phosphene`, on Windows
- * `%LOCALAPPDATA%\phosphene\Cache`.
+ * `%LOCALAPPDATA%\phosphene\Cache`. (The package env-paths gives the same places. It reads its surroundings when it is loaded, so
+ * that no test can choose them, and heeds a relative `$XDG_CACHE_HOME`.)
  *
  * @example
  * cacheFolder(); // '/home/ada/.cache/phosphene'

@@ -1,5 +1,5 @@
 /** @file A file from the network, whole or not at all: resumed after a break, checked before it gets its name, fetched once. */
-import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { type FileHandle, lstat, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PhospheneError } from '../errors.ts';
@@ -7,6 +7,7 @@ import { explained, systemCode } from '../filesystem.ts';
 import { ensureFolder } from '../folder.ts';
 import { looksLike } from '../import/sniff.ts';
 import { ANOTHER_CACHE } from './cache.ts';
+import { createOurs, lengthOfOurs, openOurs, readTrusted, replaceWith } from './guarded.ts';
 import { lock } from './lock.ts';
 import { md5Of, remember, verify } from './verified.ts';
 
@@ -23,7 +24,10 @@ export interface DownloadOptions {
   /** Stops the download; what has come stays for the next time. */
   readonly signal?: AbortSignal | undefined;
   readonly fetch?: typeof globalThis.fetch | undefined;
-  /** A server that sends nothing for this long is given up on. Default 30 s. */
+  /**
+   * A server that sends nothing for this long is given up on, and one that sends less than a kilobyte a second for four times as long.
+   * Default 30 s.
+   */
   readonly stallMs?: number | undefined;
   /** Further attempts after a break that brought nothing new. Default 4. */
   readonly retries?: number | undefined;
@@ -32,9 +36,17 @@ export interface DownloadOptions {
 }
 
 /** How to go on without the network. */
-const INSTEAD = 'fetch it elsewhere and give it with `--weights FILE`, or use the built-in model `resnet50v2-mini`';
+const INSTEAD =
+  'fetch the file elsewhere and give its path as the weights, or use the built-in model `resnet50v2-mini`';
+/** The option that takes that path, for whoever shows the message. */
+const OPTION = { option: 'weights' } as const;
 /** Progress that counts: a server that drops the line after this much is worth asking again. */
 const WORTHWHILE = 64 * 1024;
+/** Requests for one file, however much each of them brings. */
+const MOST_ATTEMPTS = 1000;
+const MOST_REDIRECTS = 10;
+/** Bytes a second below which a server is as good as silent: a hundred megabytes would take a day. */
+const SLOWEST = 1024;
 /** No published weights come near this; a body without end stops here. */
 const MOST_BYTES = 8 * 2 ** 30;
 
@@ -64,7 +76,7 @@ export async function download(options: DownloadOptions): Promise<string> {
     const release = await lock(`${file}.lock`, {
       signal,
       waiting: async () => {
-        options.onProgress?.({ received: await sizeOf(part), total: options.bytes });
+        options.onProgress?.({ received: await lengthOfOurs(part), total: options.bytes });
       },
     });
     try {
@@ -94,20 +106,23 @@ async function fetchWhole(options: DownloadOptions, part: string): Promise<void>
   const { url, md5, file, signal, retries = 4, retryDelayMs = 500 } = options;
   let attempts = 0;
   let failures = 0;
-  let resumed = (await sizeOf(part)) > 0;
+  // The most that was ever here: a server that gives much and little in turn makes no progress.
+  let best = await lengthOfOurs(part);
+  let resumed = (await lengthOfOurs(part)) > 0;
   for (;;) {
-    const before = await sizeOf(part);
     attempts++;
     try {
       await fetchPart(options, part);
     } catch (problem) {
       if (!(problem instanceof Interruption)) throw problem;
       signal?.throwIfAborted();
-      failures = (await sizeOf(part)) >= before + WORTHWHILE ? 0 : failures + 1;
+      const length = await lengthOfOurs(part);
+      failures = length >= best + WORTHWHILE ? 0 : failures + 1;
+      best = Math.max(best, length);
       const lost = problem.error;
       // A first attempt that reaches nobody says that there is no network; waiting will not bring one.
-      if (failures > retries || (lost.code === 'offline' && attempts === 1)) {
-        const kept = await sizeOf(part);
+      if (failures > retries || attempts >= MOST_ATTEMPTS || (lost.code === 'offline' && attempts === 1)) {
+        const kept = await lengthOfOurs(part);
         throw new PhospheneError(
           lost.code,
           lost.message,
@@ -119,30 +134,54 @@ async function fetchWhole(options: DownloadOptions, part: string): Promise<void>
       resumed = true;
       continue;
     }
-    const found = await md5Of(part);
-    if (found === md5) break;
-    const kind = looksLike(await headOf(part));
+    const outcome = await settle(part, file, md5);
+    if (outcome === 'sound') break;
     await Promise.all([rm(part, { force: true }), rm(`${part}.json`, { force: true })]);
     // The beginning may have been left by something else; one download in one piece tells.
     if (resumed) {
       resumed = false;
+      best = 0;
       continue;
     }
+    const { found, kind } = outcome;
     throw new PhospheneError(
       'hash-mismatch',
       `${url}: what came has MD5 ${found} and should have ${md5} (it looks like ${kind}); it was removed. Try again; if it comes again, ${INSTEAD}`,
-      { url, expected: md5, found },
+      { url, expected: md5, found, ...OPTION },
     );
   }
-  await rename(part, file);
   await rm(`${part}.json`, { force: true });
   await remember(file, md5);
+}
+
+/** Gives the part its name if it is the file. What is checked is what gets the name: the bytes are read through one open file. */
+async function settle(part: string, file: string, md5: string): Promise<'sound' | { found: string; kind: string }> {
+  const handle = await openOurs(part);
+  if (handle === undefined) throw exchanged(part);
+  try {
+    const found = await md5Of(handle);
+    if (found !== md5) return { found, kind: looksLike(await headOf(handle)) };
+    await rename(part, file);
+    const [checked, named] = [await handle.stat(), await lstat(file)];
+    if (checked.ino !== named.ino || checked.dev !== named.dev) throw exchanged(file);
+    return 'sound';
+  } finally {
+    await handle.close();
+  }
+}
+
+function exchanged(path: string): PhospheneError {
+  return new PhospheneError(
+    'filesystem',
+    `${path} was exchanged by someone while it was being checked; ${ANOTHER_CACHE}, one that only you may write`,
+    { path },
+  );
 }
 
 /** One request: appends to the part file what is missing. */
 async function fetchPart(options: DownloadOptions, part: string): Promise<void> {
   const { url, onProgress, signal } = options;
-  let have = await sizeOf(part);
+  let have = await lengthOfOurs(part);
   const validator = have > 0 ? await validatorOf(part, url) : undefined;
   const watch = new Watch(signal, options.stallMs ?? 30_000);
   try {
@@ -170,16 +209,17 @@ async function fetchPart(options: DownloadOptions, part: string): Promise<void> 
     const most = known ?? options.bytes ?? MOST_BYTES;
     if (most > MOST_BYTES) throw broken(url, `the server announces ${most} bytes, more than any weights have`);
 
-    const output = await open(part, goesOn ? 'r+' : 'w');
+    const output = goesOn ? await openOurs(part) : await createOurs(part);
+    if (output === undefined) throw exchanged(part);
     try {
-      await writeFile(`${part}.json`, JSON.stringify({ url, validator: strongValidator(response) }));
+      await replaceWith(`${part}.json`, JSON.stringify({ url, validator: strongValidator(response) }));
       onProgress?.({ received: have, total: known ?? options.bytes });
       const reader = body?.getReader();
       for (;;) {
         const piece = await reader?.read().catch((cause: unknown) => {
           throw watch.reason(url) ?? new Interruption(broken(url, `the connection broke after ${have} bytes`, cause));
         });
-        watch.alive();
+        watch.alive(piece?.value?.length);
         if (piece === undefined || piece.done) break;
         if (have + piece.value.length > most) throw broken(url, `the server sends more than ${most} bytes`);
         // At its place, not at the end: two writers of the same bytes cannot disturb each other.
@@ -218,23 +258,53 @@ async function ask(
   const headers: Record<string, string> = { 'accept-encoding': 'identity' };
   if (have > 0) headers['range'] = `bytes=${have}-`;
   if (have > 0 && validator) headers['if-range'] = validator;
-  try {
-    const response = await fetch(url, { headers, signal: watch.signal, redirect: 'follow' });
-    watch.alive();
-    return response;
-  } catch (cause) {
-    const reason = watch.reason(url);
-    if (reason) throw reason;
-    const code = systemCode(cause);
-    if (code !== undefined && OFFLINE.has(code)) {
-      const host = URL.canParse(url) ? new URL(url).host : url;
-      const message = `${url}: ${host} cannot be reached (${code}); is the network on? Without it, ${INSTEAD}`;
-      throw new Interruption(new PhospheneError('offline', message, { url, host, reason: code }, cause));
+  let address = webAddress(url, url);
+  // Redirects are followed here, so that a message can say where one leads.
+  for (let hops = 0; ; hops++) {
+    let response: Response;
+    try {
+      response = await fetch(address, { headers, signal: watch.signal, redirect: 'manual' });
+      watch.alive();
+    } catch (cause) {
+      throw watch.reason(url) ?? unreached(url, address, cause);
     }
-    const error = broken(url, `the request failed (${code ?? messageOf(cause)})`, cause);
-    // Without a system's code it is the address itself; a certificate does not become valid by asking again.
-    throw code === undefined || /^ERR_|CERT|SSL|TLS|UNABLE_TO/.test(code) ? error : new Interruption(error);
+    const location = [301, 302, 303, 307, 308].includes(response.status) ? response.headers.get('location') : null;
+    if (location === null) return response;
+    await response.body?.cancel();
+    if (hops === MOST_REDIRECTS)
+      throw broken(url, `the server redirects more than ${MOST_REDIRECTS} times; ${INSTEAD}`);
+    address = webAddress(url, location, address);
   }
+}
+
+/** An address of the web, or the reason why it is none. */
+function webAddress(url: string, address: string, base?: string): string {
+  const parsed = URL.canParse(address, base) ? new URL(address, base) : undefined;
+  if (parsed && ['http:', 'https:'].includes(parsed.protocol)) return parsed.href;
+  const shown = JSON.stringify((parsed?.href ?? address).slice(0, 200));
+  throw base === undefined
+    ? broken(url, 'is no address of the web (http: or https:)')
+    : broken(
+        url,
+        `the server redirects to ${shown}, which is no address of the web (http: or https:); ${INSTEAD}`,
+        undefined,
+        {
+          redirect: parsed?.href ?? address,
+        },
+      );
+}
+
+/** Why a request got no answer. */
+function unreached(url: string, address: string, cause: unknown): unknown {
+  const code = systemCode(cause);
+  const host = new URL(address).host;
+  if (code !== undefined && OFFLINE.has(code)) {
+    const message = `${url}: ${host} cannot be reached (${code}); is the network on? Without it, ${INSTEAD}`;
+    return new Interruption(new PhospheneError('offline', message, { url, host, reason: code, ...OPTION }, cause));
+  }
+  const error = broken(url, `the request to ${host} failed (${code ?? messageOf(cause)})`, cause);
+  // Without a system's code it is the address itself; a certificate does not become valid by asking again.
+  return code === undefined || /^ERR_|CERT|SSL|TLS|UNABLE_TO/.test(code) ? error : new Interruption(error);
 }
 
 const OFFLINE: ReadonlySet<string> = new Set([
@@ -274,17 +344,25 @@ async function refuse({ url }: DownloadOptions, response: Response): Promise<voi
 }
 
 function broken(url: string, what: string, cause?: unknown, details: Record<string, unknown> = {}): PhospheneError {
-  return new PhospheneError('download', `${url}: ${what}`, { url, ...details }, cause);
+  return new PhospheneError(
+    'download',
+    `${url}: ${what}`,
+    { url, ...details, ...(what.includes(INSTEAD) ? OPTION : {}) },
+    cause,
+  );
 }
 
-/** Ends a request when the caller says so, or when nothing has come for a while. */
+/** Ends a request when the caller says so, or when nothing, or next to nothing, has come for a while. */
 class Watch {
   readonly #controller = new AbortController();
   readonly #outer: AbortSignal | undefined;
   readonly #stallMs: number;
   readonly #onAbort = (): void => this.#controller.abort(this.#outer?.reason);
   #timer: NodeJS.Timeout | undefined;
-  #stalled = false;
+  #why: string | undefined;
+  /** When the period began over which the speed is measured, and what came in it. */
+  #since = performance.now();
+  #bytes = 0;
 
   constructor(outer: AbortSignal | undefined, stallMs: number) {
     this.#outer = outer;
@@ -298,23 +376,29 @@ class Watch {
     return this.#controller.signal;
   }
 
-  /** Something came. */
-  alive(): void {
+  /** Something came; `bytes` of the file. */
+  alive(bytes = 0): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#stalled = true;
-      this.#controller.abort();
-    }, this.#stallMs);
+    this.#timer = setTimeout(() => this.#giveUp(`sent nothing for ${this.#stallMs / 1000} s`), this.#stallMs);
+    this.#bytes += bytes;
+    const passed = performance.now() - this.#since;
+    if (passed < 4 * this.#stallMs) return;
+    if (this.#bytes < (SLOWEST * passed) / 1000)
+      this.#giveUp(`sent only ${this.#bytes} bytes in ${(passed / 1000).toFixed(1)} s`);
+    [this.#since, this.#bytes] = [performance.now(), 0];
+  }
+
+  #giveUp(why: string): void {
+    this.#why ??= why;
+    this.#controller.abort();
   }
 
   /** Why the request ended, when it was us who ended it. */
   reason(url: string): unknown {
     if (this.#outer?.aborted) return this.#outer.reason;
-    return this.#stalled
-      ? new Interruption(
-          broken(url, `the server sent nothing for ${this.#stallMs / 1000} s; try again later, or ${INSTEAD}`),
-        )
-      : undefined;
+    return this.#why === undefined
+      ? undefined
+      : new Interruption(broken(url, `the server ${this.#why}; try again later, or ${INSTEAD}`));
   }
 
   end(): void {
@@ -332,29 +416,18 @@ function strongValidator(response: Response): string | undefined {
 /** The validator recorded with a part. */
 async function validatorOf(part: string, url: string): Promise<string | undefined> {
   try {
-    const known = JSON.parse(await readFile(`${part}.json`, 'utf8')) as { url?: unknown; validator?: unknown };
-    if (known.url === url && typeof known.validator === 'string') return known.validator;
+    const text = (await readTrusted(`${part}.json`)) ?? '{}';
+    const known = JSON.parse(text) as { url?: unknown; validator?: unknown } | null;
+    if (known?.url === url && typeof known.validator === 'string') return known.validator;
   } catch {
     // No record: the hash at the end decides.
   }
   return undefined;
 }
 
-async function sizeOf(file: string): Promise<number> {
-  return stat(file).then(
-    ({ size }) => size,
-    () => 0,
-  );
-}
-
-async function headOf(file: string): Promise<Uint8Array> {
-  const handle = await open(file, 'r');
-  try {
-    const head = new Uint8Array(512);
-    return head.subarray(0, (await handle.read(head, 0, 512, 0)).bytesRead);
-  } finally {
-    await handle.close();
-  }
+async function headOf(handle: FileHandle): Promise<Uint8Array> {
+  const head = new Uint8Array(512);
+  return head.subarray(0, (await handle.read(head, 0, 512, 0)).bytesRead);
 }
 
 function messageOf(cause: unknown): string {

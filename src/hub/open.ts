@@ -1,130 +1,146 @@
-/** @file A model from what a user has: a published name with weights, or a file. */
-import { createHash } from 'node:crypto';
-import { open as openFile, readFile, stat } from 'node:fs/promises';
+/** @file A network from what a user has: a published name, with or without weights, or a file. */
+import { stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { PhospheneError } from '../errors.ts';
-import { explained } from '../filesystem.ts';
-import { kerasModel, type Topology } from '../import/keras.ts';
-import { openWeights } from '../import/keras-weights.ts';
-import type { Model } from '../import/model.ts';
-import { BUILT_IN, findModel, isBuiltIn, modelNames } from './models.ts';
-import { resnet } from './resnet.ts';
+import { openNetwork } from '../import/formats.ts';
+import { kerasNetwork, type WeightSource } from '../import/keras/index.ts';
+import { readWeights } from '../import/keras-weights.ts';
+import type { Input, Network } from '../import/network.ts';
+import { knownPreprocess, preprocessOf, type PreprocessSpec } from '../import/preprocess.ts';
+import { isHdf5 } from '../import/sniff.ts';
+import { byteSource, headOf, type Source } from '../import/source.ts';
+import { fileSource } from './file-source.ts';
+import { BUILT_IN, findModel, isBuiltIn, isPublished, modelNames, models, type PublishedModel } from './models.ts';
 
 const builtInFile: string = fileURLToPath(new URL('../../models/resnet50v2-mini.onnx', import.meta.url));
 
-/** Blocks of each stage, by depth and version. */
-const topologies: Readonly<Record<string, Topology>> = Object.fromEntries(
-  (
-    [
-      ['resnet50', 1, [3, 4, 6, 3]],
-      ['resnet101', 1, [3, 4, 23, 3]],
-      ['resnet152', 1, [3, 8, 36, 3]],
-      ['resnet50v2', 2, [3, 4, 6, 3]],
-      ['resnet101v2', 2, [3, 4, 23, 3]],
-      ['resnet152v2', 2, [3, 8, 36, 3]],
-    ] as const
-  ).map(([name, version, blocks]) => [name, (l, image) => resnet(l, image, { version, blocks })]),
-);
-
-export interface OpenOptions {
-  /** A weights file in place of the published one. */
+/** What {@link openModel} takes. */
+export interface OpenModelOptions {
+  /** A Keras HDF5 weights file in place of the published one. */
   readonly weights?: string | undefined;
-  /** How the published weights are had when no file is given; without it the model can only be listed. */
+  /** How published weights are had if no file is given: asked once, when the first layer is cut. */
   readonly fetchWeights?: ((name: string) => Promise<string>) | undefined;
-}
-
-/** A model that may hold a file open. */
-export interface OpenModel extends Model {
-  close(): void;
-}
-
-/** A model as far as it is known without weights: its layers can be listed and options checked before anything is fetched. */
-export interface ListedModel extends Model {
-  /** The model itself. Throws `missing-weights`, `bad-file`, `filesystem`. */
-  open(options?: OpenOptions): Promise<OpenModel>;
+  /** What the network expects of a picture, if that is not known or known wrongly. */
+  readonly preprocess?: PreprocessSpec | undefined;
 }
 
 /**
- * Opens a model by name (`resnet50v2`), the built-in one (`resnet50v2-mini`), or an ONNX file by path.
- * Throws `unknown-model`, `missing-weights`, `bad-file`, `filesystem`.
+ * Opens a network by name (`resnet50v2`), the built-in one (`resnet50v2-mini`), or from a file by path. What needs no weights, the
+ * list of layers for example, works before any are there. Throws `unknown-model`, `bad-file`, `bad-option`, `filesystem`; a cut and
+ * a digest also `missing-weights` and what `fetchWeights` throws.
  */
-export async function openModel(name: string, options: OpenOptions = {}): Promise<OpenModel> {
-  return (await listModel(name)).open(options);
+export async function openModel(name: string, options: OpenModelOptions = {}): Promise<Network> {
+  const { preprocess } = options;
+  if (isBuiltIn(name)) {
+    refuseWeights(name, options);
+    return openNetwork(await fileSource(builtInFile), { name: BUILT_IN, defaultLayer: 'conv3_block4_out', preprocess });
+  }
+  if (isPublished(name) && !/[/\\.]/.test(name)) return openPublished(findModel(name), options);
+  if (!/[/\\.]/.test(name) && !(await isFile(name))) findModel(name);
+  refuseWeights(name, options);
+  const source = await fileSource(name, `the models known by name are ${modelNames.join(', ')}`);
+  if (isHdf5(await headOf(source))) throw await weightsAlone(source);
+  return openNetwork(source, { preprocess });
 }
 
-/** Finds a model by what {@link openModel} takes. Throws `unknown-model`, `bad-file`, `filesystem`. */
-export async function listModel(name: string): Promise<ListedModel> {
-  if (isBuiltIn(name)) return readOnnx(builtInFile, BUILT_IN, 'conv3_block4_out');
-  if (/\.onnx$/i.test(name) || name.includes('/') || name.includes('\\'))
-    return readOnnx(name, name.replace(/^.*[/\\]/, ''));
-  const published = findModel(name);
-  const base = {
-    name: published.name,
-    preprocess: published.preprocess,
-    defaultLayer: published.defaultLayer,
-    topology: topologies[published.name]!,
-  };
-  return {
-    ...kerasModel({ ...base, hash: '' }),
-    async open({ weights, fetchWeights } = {}) {
-      const source = weights ?? (await fetchWeights?.(published.name));
-      if (!source)
-        throw new PhospheneError(
-          'missing-weights',
-          `${name}: no weights; give a file with --weights, or use the built-in model ${BUILT_IN}`,
-        );
-      const file = await openWeights(source);
-      const hash = await hashOf(source).catch((error: unknown) => {
+function openPublished(model: PublishedModel, options: OpenModelOptions): Promise<Network> | Network {
+  const { name, preprocess, defaultLayer, topology } = model;
+  const { weights, fetchWeights } = options;
+  const input: Input = options.preprocess
+    ? { channels: 3, preprocess: preprocessOf(options.preprocess, 3), from: 'given' }
+    : { channels: 3, preprocess: knownPreprocess[preprocess], from: 'known' };
+  const of = (file: () => Promise<WeightFileSource>): Network =>
+    kerasNetwork({
+      name,
+      input,
+      defaultLayer,
+      topology: topology(),
+      weights: file,
+      digest: async () => (await file()).digest(),
+      close: async () =>
+        opened?.then(
+          (f) => f.close(),
+          () => {},
+        ),
+    });
+  let opened: Promise<WeightFileSource> | undefined;
+  // A file that the user names is looked at now, one that must be fetched when it is needed.
+  if (weights !== undefined) return (opened = openWeights(weights)).then((file) => of(async () => file));
+  return of(() => {
+    if (!fetchWeights)
+      throw new PhospheneError(
+        'missing-weights',
+        `${name}: no weights; give a file of them, or use the built-in model ${BUILT_IN}`,
+        { name, option: 'weights' },
+      );
+    return (opened ??= fetchWeights(name).then(openWeights));
+  });
+}
+
+interface WeightFileSource extends WeightSource {
+  digest(): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** A Keras weights file of this machine. Throws `filesystem`, `bad-file`. */
+async function openWeights(path: string): Promise<WeightFileSource> {
+  const source = await fileSource(path, 'give the path of a Keras `.h5` weight file');
+  try {
+    const file = readWeights(await byteSource(source));
+    return {
+      source: path,
+      read: (layer, weight, dims) => file.read(layer, weight, dims),
+      digest: () => source.digest(),
+      async close() {
         file.close();
-        throw explained(error, source, 'cannot be read');
-      });
-      const weightSource = { source, read: (layer: string, weight: string) => file.read(layer, weight) };
-      const model = kerasModel({ ...base, hash, weights: weightSource });
-      return { ...model, close: () => file.close() };
-    },
-  };
-}
-
-/** An ONNX file is list and weights in one. */
-async function readOnnx(path: string, name: string, defaultLayer?: string): Promise<ListedModel> {
-  let bytes: Uint8Array;
-  try {
-    if (!(await stat(path)).isFile())
-      throw new PhospheneError('filesystem', `${path} cannot be read: not a file`, { path });
-    bytes = await readFile(path);
+        await source.close();
+      },
+    };
   } catch (error) {
-    throw explained(error, path, 'cannot be read', `the models known by name are ${modelNames.join(', ')}`);
+    await source.close();
+    throw error;
   }
-  // Loaded when needed: the protobuf runtime takes a tenth of a second.
-  const { fromOnnx } = await import('../import/onnx.ts');
-  const model = fromOnnx(bytes, { name, hash: createHash('sha256').update(bytes).digest('hex') });
-  const opened = { ...model, ...(defaultLayer ? { defaultLayer } : {}), close: () => {} };
-  return {
-    ...opened,
-    async open({ weights } = {}) {
-      // Not passed by: whoever gives weights expects to see them.
-      if (weights !== undefined)
-        throw new PhospheneError('bad-option', `${name}: holds its own weights; ${weights} cannot take their place`, {
-          name,
-          weights,
-        });
-      return opened;
-    },
-  };
 }
 
-async function hashOf(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  const file = await openFile(path);
+/** What is said of a file that holds weights and no layers: what it is, and to which model it belongs. */
+async function weightsAlone(source: Source): Promise<PhospheneError> {
+  const path = source.name;
   try {
-    // Large pieces: a stream's small ones take eight times as long, and the first picture waits for this.
-    const piece = Buffer.allocUnsafe(1 << 23);
-    for (;;) {
-      const { bytesRead } = await file.read(piece);
-      if (bytesRead === 0) return hash.digest('hex');
-      hash.update(piece.subarray(0, bytesRead));
-    }
+    const file = readWeights(await byteSource(source));
+    const fits = models.find(({ topology }) =>
+      topology()
+        .filter(({ type }) => type === 'Conv2D')
+        .every(({ name }) => file.has(name)),
+    );
+    const what = fits
+      ? `it has those of \`${fits.name}\`, so open \`${fits.name}\` with this file as its weights`
+      : `open the model that it belongs to by name (${models.map((m) => m.name).join(', ')}) with this file as its weights, or convert the model to ONNX`;
+    return new PhospheneError('bad-file', `${path}: holds the weights of a Keras model and not its layers; ${what}`, {
+      path,
+      option: 'weights',
+      ...(fits ? { model: fits.name } : {}),
+    });
+  } catch (error) {
+    if (error instanceof PhospheneError) return error;
+    throw error;
   } finally {
-    await file.close();
+    await source.close();
   }
+}
+
+/** Not passed by: whoever gives weights expects to see them. */
+function refuseWeights(name: string, { weights }: OpenModelOptions): void {
+  if (weights !== undefined)
+    throw new PhospheneError('bad-option', `${name}: holds its own weights; ${weights} cannot take their place`, {
+      option: 'weights',
+      name,
+      weights,
+    });
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
 }

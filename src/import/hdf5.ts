@@ -4,8 +4,8 @@
  * libhdf5 as WebAssembly would read more kinds of file, but one damaged file aborts its instance for the whole process. Here a
  * damaged file can only end in a `bad-file` error: each read is bounded by the file, each walk by what it has seen.
  */
-import { bytesAt, type ByteSource, damaged } from './hdf5/bytes.ts';
-import { readDataset } from './hdf5/data.ts';
+import { bytesAt, type ByteSource, damaged, metered } from './hdf5/bytes.ts';
+import { readDataset, shapeOf } from './hdf5/data.ts';
 import { MESSAGE, type Message, readHeader, readSuperblock, SIGNATURE } from './hdf5/header.ts';
 import { readLinks } from './hdf5/links.ts';
 import { type Attribute, readAttributes, stringsOf } from './hdf5/values.ts';
@@ -23,6 +23,8 @@ export interface Hdf5Object {
   get(path: string): Hdf5Object | undefined;
   /** The strings of an attribute; undefined where there is no such attribute, none where it is empty. */
   strings(attribute: string): readonly string[] | undefined;
+  /** The shape of a dataset, without reading its numbers; a group has none. Throws `bad-file`. */
+  readonly dims: readonly number[];
   /** The numbers of a dataset as float32, whatever float or integer type the file holds. Throws `bad-file`. */
   read(): Tensor<'float32'>;
 }
@@ -40,22 +42,26 @@ export function isHdf5(head: Uint8Array): boolean {
  */
 export function openHdf5(source: ByteSource): Hdf5Object {
   if (!isHdf5(bytesAt(source, 0, Math.min(8, source.size)))) throw damaged(source.name, 'is not an HDF5 file');
-  return new StoredObject(source, readSuperblock(source), '/');
+  const structure = metered(source);
+  return new StoredObject(source, structure, readSuperblock(structure), '/');
 }
 
 class StoredObject implements Hdf5Object {
   readonly kind: 'group' | 'dataset';
   readonly #source: ByteSource;
+  /** The same bytes, for all that is read of the file but numbers. */
+  readonly #structure: ByteSource;
   readonly #path: string;
   readonly #messages: readonly Message[];
   #links: Map<string, number> | undefined;
   #attributes: Map<string, Attribute> | undefined;
   readonly #children = new Map<string, StoredObject>();
 
-  constructor(source: ByteSource, address: number, path: string) {
+  constructor(source: ByteSource, structure: ByteSource, address: number, path: string) {
     this.#source = source;
+    this.#structure = structure;
     this.#path = path;
-    this.#messages = readHeader(source, address);
+    this.#messages = readHeader(structure, address);
     this.kind = this.#messages.some((m) => m.type === MESSAGE.layout) ? 'dataset' : 'group';
   }
 
@@ -76,11 +82,16 @@ class StoredObject implements Hdf5Object {
 
   strings(attribute: string): readonly string[] | undefined {
     const found = this.#attributeMap().get(attribute);
-    return found && stringsOf(this.#source, found);
+    return found && stringsOf(this.#structure, found);
+  }
+
+  get dims(): readonly number[] {
+    return this.kind === 'dataset' ? shapeOf(this.#structure, `\`${this.#path}\``, this.#messages) : [];
   }
 
   read(): Tensor<'float32'> {
-    const { dims, data } = readDataset(this.#source, `\`${this.#path}\``, this.#messages);
+    // A meter for each time: numbers may be read often.
+    const { dims, data } = readDataset(metered(this.#source), `\`${this.#path}\``, this.#messages);
     return tensor('float32', dims, data);
   }
 
@@ -89,16 +100,21 @@ class StoredObject implements Hdf5Object {
     if (known) return known;
     const address = this.#linkMap().get(name);
     if (address === undefined) return undefined;
-    const child = new StoredObject(this.#source, address, `${this.#path === '/' ? '' : this.#path}/${name}`);
+    const child = new StoredObject(
+      this.#source,
+      this.#structure,
+      address,
+      `${this.#path === '/' ? '' : this.#path}/${name}`,
+    );
     this.#children.set(name, child);
     return child;
   }
 
   #linkMap(): Map<string, number> {
-    return (this.#links ??= readLinks(this.#source, this.#messages));
+    return (this.#links ??= readLinks(this.#structure, this.#messages));
   }
 
   #attributeMap(): Map<string, Attribute> {
-    return (this.#attributes ??= readAttributes(this.#source, this.#messages));
+    return (this.#attributes ??= readAttributes(this.#structure, this.#messages));
   }
 }

@@ -1,7 +1,6 @@
 /** @file The weights that Keras saved to HDF5, by layer and weight name, read one at a time. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { PhospheneError } from '../errors.ts';
-import { explained } from '../filesystem.ts';
+import { canHold } from '../inflate.ts';
 import type { Tensor } from '../ir/tensor.ts';
 import { type ByteSource, type Hdf5Object, isHdf5, openHdf5 } from './hdf5.ts';
 import { looksLike } from './sniff.ts';
@@ -15,40 +14,61 @@ export interface WeightFile {
   has(layer: string): boolean;
   /** Names of a layer's weights in file order: `kernel`, `bias`, `gamma`, … Empty for an unknown layer. */
   weightsOf(layer: string): readonly string[];
+  /** The shape of a weight; its numbers are not read. Undefined where the file has no such layer or weight. */
+  dims(layer: string, weight: string): readonly number[] | undefined;
   /**
-   * One weight as float32, in Keras' own axis order; undefined where the file has no such layer or weight. Throws `bad-file`
-   * where the file is damaged and `bad-weights` where a number is NaN or infinite.
+   * One weight as float32, in Keras' own axis order; undefined where the file has no such layer or weight. `dims` is the shape
+   * that it must have: another one is refused before any number is read, which may be gigabytes from a small file.
+   *
+   * Throws `bad-file` if the file is damaged or says more than it can hold, `bad-weights` if a number is NaN or infinite or the shape is another, and `too-large`
+   * if all weights that were read take more than the file's budget.
    */
-  read(layer: string, weight: string): Tensor<'float32'> | undefined;
+  read(layer: string, weight: string, dims?: readonly number[]): Tensor<'float32'> | undefined;
   /** Releases the file; reading afterwards throws. */
   close(): void;
 }
 
-const EXPECTED = 'give the path of a Keras `.h5` weight file';
 const FORMATS = 'what is read here is the HDF5 file that Keras writes with `save_weights("x.h5")` or `save("x.h5")`';
 
-/**
- * Opens a Keras weight file: weights only, or a whole model in the older `.h5` format. Only its index is read. Throws
- * `filesystem` where the file cannot be opened, and `bad-file` (saying what it looks like) where it is of another kind,
- * truncated or damaged.
- *
- * @example
- * const file = await openWeights('resnet50v2_weights.h5');
- * file.read('conv1_conv', 'kernel')?.dims; // [7, 7, 3, 64]
- * file.close();
- */
-export async function openWeights(path: string): Promise<WeightFile> {
-  const source = openFile(path);
-  try {
-    return readWeights(source, () => source.close());
-  } catch (error) {
-    source.close();
-    throw error;
-  }
+/** What all weights of a file may take; `take` throws when it is spent. */
+export interface WeightBudget {
+  take(bytes: number): void;
 }
 
-/** The same for any source of bytes, such as a buffer (`bytesSource`). */
-export function readWeights(source: ByteSource, close: () => void = () => {}): WeightFile {
+/** No published network of convolutions has more. */
+const MOST_BYTES = 4 * 2 ** 30;
+
+/** The default: 4 GiB as float32, and never more than the file can hold as bytes at their best compression. */
+function budgetOf({ name, size }: ByteSource): WeightBudget {
+  let taken = 0;
+  return {
+    take(bytes) {
+      taken += bytes;
+      if (!canHold(4 * size, taken)) {
+        const what = `${name}: its weights say that they are ${taken} bytes, which the file of ${size} bytes cannot hold; it is damaged`;
+        throw new PhospheneError('bad-file', what, { path: name, bytes: taken });
+      }
+      if (taken > MOST_BYTES) {
+        const what = `${name}: its weights take ${taken} bytes and more; ${MOST_BYTES} can be read`;
+        throw new PhospheneError('too-large', what, { path: name, bytes: taken, most: MOST_BYTES });
+      }
+    },
+  };
+}
+
+/**
+ * Opens a Keras weight file: weights only, or a whole model in the older `.h5` format. Only its index is read. Throws `bad-file`
+ * (saying what it looks like) if it is of another kind, truncated or damaged.
+ *
+ * @example
+ * const file = readWeights(await byteSource(source), () => source.close());
+ * file.read('conv1_conv', 'kernel')?.dims; // [7, 7, 3, 64]
+ */
+export function readWeights(
+  source: ByteSource,
+  close: () => void = () => {},
+  budget: WeightBudget = budgetOf(source),
+): WeightFile {
   const path = source.name;
   const head = source.read(0, Math.min(512, source.size));
   if (!isHdf5(head)) {
@@ -60,6 +80,8 @@ export function readWeights(source: ByteSource, close: () => void = () => {}): W
   }
   const index = indexOf(source, openHdf5(source));
   let closed = false;
+  /** What the budget was asked for already: a network that is cut twice reads its weights twice. */
+  const paid = new Set<Hdf5Object>();
 
   const find = (layer: string): ReadonlyMap<string, Hdf5Object> | undefined =>
     index.layers.get(layer) ?? index.aliases.get(layer);
@@ -68,11 +90,22 @@ export function readWeights(source: ByteSource, close: () => void = () => {}): W
     layers: [...index.layers.keys()],
     has: (layer) => find(layer) !== undefined,
     weightsOf: (layer) => [...(find(layer)?.keys() ?? [])],
-    read(layer, weight) {
+    dims: (layer, weight) => find(layer)?.get(weight)?.dims,
+    read(layer, weight, dims) {
       const dataset = find(layer)?.get(weight);
       if (dataset === undefined) return undefined;
       if (closed)
         throw new PhospheneError('runtime', `${path}: is closed; read \`${layer}\` before \`close()\``, { path });
+      const found = dataset.dims;
+      if (dims !== undefined && (found.length !== dims.length || found.some((d, i) => d !== dims[i]))) {
+        throw new PhospheneError(
+          'bad-weights',
+          `${path}: \`${weight}\` of layer \`${layer}\` is [${found.join(', ')}], the layer takes [${dims.join(', ')}]`,
+          { path, layer, weight, found, expected: dims },
+        );
+      }
+      if (!paid.has(dataset)) budget.take(4 * found.reduce((a, b) => a * b, 1));
+      paid.add(dataset);
       const value = dataset.read();
       checkFinite(path, layer, weight, value);
       return value;
@@ -200,33 +233,4 @@ function checkFinite(path: string, layer: string, weight: string, { data }: Tens
     `${path}: weight \`${weight}\` of layer \`${layer}\` has ${count} of ${data.length} numbers that are NaN or infinite, the first at index ${first}; the training diverged or the file is damaged`,
     { path, layer, weight, count, first },
   );
-}
-
-/** A file read piecewise. */
-function openFile(path: string): ByteSource & { close(): void } {
-  let file: number | undefined;
-  try {
-    file = openSync(path, 'r');
-    const stat = fstatSync(file);
-    if (!stat.isFile())
-      throw new PhospheneError('filesystem', `${path} cannot be read: it is not a regular file; ${EXPECTED}`, { path });
-    const handle = file;
-    return {
-      name: path,
-      size: stat.size,
-      read(offset, length) {
-        const bytes = new Uint8Array(length);
-        for (let done = 0; done < length;) {
-          const got = readSync(handle, bytes, done, length - done, offset + done);
-          if (got === 0) throw new PhospheneError('bad-file', `${path}: became shorter while it was read`, { path });
-          done += got;
-        }
-        return bytes;
-      },
-      close: () => closeSync(handle),
-    };
-  } catch (cause) {
-    if (file !== undefined) closeSync(file);
-    throw explained(cause, path, 'cannot be read', EXPECTED);
-  }
 }

@@ -23,7 +23,6 @@ export interface GridOptions {
  * const sheet = grid(tiles, { columns: defaultColumns(tiles.length) });
  */
 export function grid(rasters: readonly (Raster | undefined)[], options: GridOptions): Raster {
-  const { columns, margin = 5, background = [0, 0, 0] } = options;
   const first = rasters.find((tile) => tile !== undefined);
   if (first === undefined) {
     throw new PhospheneError(
@@ -32,25 +31,52 @@ export function grid(rasters: readonly (Raster | undefined)[], options: GridOpti
       { count: rasters.length },
     );
   }
+  const sheet = sheetOf(rasters.length, first, options);
+  for (const [index, tile] of rasters.entries()) if (tile) sheet.put(index, tile);
+  return sheet.raster;
+}
 
-  const { width, height } = first;
-  const size = gridSize(rasters.length, first, options);
+/** A grid that is filled tile by tile, in any order. */
+export interface Sheet {
+  /** The whole grid as it is now. */
+  readonly raster: Raster;
+  /**
+   * Puts a tile into its place, in reading order from 0. Throws `shape`, naming the tile (`name`, else its place), if it has
+   * another size than the others.
+   */
+  put(index: number, tile: Raster, name?: string): void;
+}
+
+/**
+ * An empty grid of `count` tiles of one size. Tiles need not be kept once they are put into it.
+ *
+ * Throws `bad-option` when columns or margin cannot be used, and `too-large`.
+ *
+ * @example
+ * const sheet = sheetOf(64, { width: 130, height: 130 }, { columns: 8 });
+ * sheet.put(0, tile, 'out/0.png');
+ */
+export function sheetOf(count: number, tile: Pick<Raster, 'width' | 'height'>, options: GridOptions): Sheet {
+  const { columns, margin = 5, background = [0, 0, 0] } = options;
+  const { width, height } = tile;
+  const size = gridSize(count, tile, options);
   const sheet = raster(size.width, size.height);
   if (background.some((sample) => sample !== 0)) {
     for (let i = 0; i < sheet.data.length; i++) sheet.data[i] = background[i % 3]!;
   }
-  for (const [index, tile] of rasters.entries()) {
-    if (tile === undefined) continue;
-    if (tile.width !== width || tile.height !== height) {
-      throw new PhospheneError(
-        'shape',
-        `grid: tile ${index} is ${tile.width}x${tile.height} where the others are ${width}x${height}; tiles of one size are needed`,
-        { index, width: tile.width, height: tile.height },
-      );
-    }
-    paste(tile, sheet, (index % columns) * (width + margin), Math.floor(index / columns) * (height + margin));
-  }
-  return sheet;
+  return {
+    raster: sheet,
+    put(index, found, name = `grid: tile ${index}`) {
+      if (found.width !== width || found.height !== height) {
+        throw new PhospheneError(
+          'shape',
+          `${name} is ${found.width}x${found.height}, and the others are ${width}x${height}; a grid needs tiles of one size`,
+          { index, name, width: found.width, height: found.height },
+        );
+      }
+      paste(found, sheet, (index % columns) * (width + margin), Math.floor(index / columns) * (height + margin));
+    },
+  };
 }
 
 /** Pixels of the grid of `count` such tiles. Throws `bad-option` when columns or margin cannot be used, `too-large`. */

@@ -1,7 +1,7 @@
 /** @file Rasters as PNG files and back, with text chunks: the same raster and text give the same bytes, always. */
-import { convertIndexedToRgb, decode, encode } from 'fast-png';
-import type { DecodedPng } from 'fast-png';
+import { encode } from 'fast-png';
 import { PhospheneError } from '../errors.ts';
+import { canHold, inflate } from '../inflate.ts';
 import type { Raster } from './raster.ts';
 import { mostPixels, raster } from './raster.ts';
 
@@ -18,7 +18,7 @@ const plainText = /^[\n\x20-\x7e\xa0-\xff]*$/;
  * await writeFile('filter.png', encodePng(tile, { phosphene: asciiJson({ layer, channel }) }));
  */
 export function encodePng(picture: Raster, text: Readonly<Record<string, string>> = {}): Uint8Array {
-  const sorted: Record<string, string> = {};
+  const sorted = textRecord();
   for (const keyword of Object.keys(text).sort()) {
     checkKeyword(keyword);
     checkText(keyword, text[keyword]!);
@@ -30,25 +30,34 @@ export function encodePng(picture: Raster, text: Readonly<Record<string, string>
   return bytes.slice();
 }
 
+/** What a picture must be; anything else is refused before memory is taken for it. */
+export interface ExpectedPicture {
+  /** Pixels in a row. */
+  readonly width?: number;
+  /** Rows. */
+  readonly height?: number;
+}
+
 /**
  * The picture and the tEXt chunks of a PNG file. Grey and palette pictures become RGB, 16-bit samples lose their low byte,
- * alpha is dropped. Checksums are verified, so that a file that decodes is whole.
+ * alpha is dropped, and of an animation the first picture is taken. The checksum of every chunk is verified, so that a file that
+ * decodes is whole.
  *
- * Throws `bad-file` when the bytes are not a PNG, are damaged or cut short, or need more than 256 million pixels.
+ * The file may be a stranger's. Its header says how many bytes its pixels take; no more are ever unfolded, and no other
+ * compressed chunk is opened. `expected` refuses a picture of another size before that. `text` has no prototype.
+ *
+ * Throws `bad-file` when the bytes are not a PNG, are damaged or cut short, are interlaced, have another size than `expected`, need
+ * more than 256 million pixels, or hold more than 256 texts or 4 MB of them.
  *
  * @example
  * const { raster, text } = decodePng(await readFile('filter.png'));
  */
-export function decodePng(bytes: Uint8Array): { raster: Raster; text: Record<string, string> } {
-  checkSize(bytes);
-  try {
-    const png = decode(bytes, { checkCrc: true });
-    return { raster: raster(png.width, png.height, rgbOf(png)), text: { ...png.text } };
-  } catch (error) {
-    if (error instanceof PhospheneError && error.code === 'bad-file') throw error;
-    const found = error instanceof Error ? error.message : String(error);
-    throw new PhospheneError('bad-file', `PNG file: damaged or cut short (${found})`, { found }, error);
-  }
+export function decodePng(
+  bytes: Uint8Array,
+  expected: ExpectedPicture = {},
+): { raster: Raster; text: Record<string, string> } {
+  const file = readChunks(bytes, expected);
+  return { raster: raster(file.header.width, file.header.height, pixelsOf(file)), text: file.text };
 }
 
 /**
@@ -69,7 +78,7 @@ function checkKeyword(keyword: string): void {
   if (keyword.length > 79 || !/^[\x21-\x7e]+( [\x21-\x7e]+)*$/.test(keyword)) {
     throw new PhospheneError(
       'bad-option',
-      `PNG text: ${JSON.stringify(keyword)} is no keyword; 1 to 79 printable ASCII characters with single spaces inside would do`,
+      `PNG text: ${JSON.stringify(keyword)} is no keyword; use 1 to 79 printable ASCII characters with single spaces inside`,
       { keyword },
     );
   }
@@ -79,55 +88,224 @@ function checkText(keyword: string, text: string): void {
   if (!plainText.test(text)) {
     throw new PhospheneError(
       'bad-option',
-      `PNG text \`${keyword}\`: holds characters outside printable Latin-1; JSON with \\uXXXX escapes would do`,
+      `PNG text \`${keyword}\`: holds characters outside printable Latin-1; write them as \\uXXXX in JSON`,
       { keyword },
     );
   }
 }
 
-/** Signature and size, read before the decoder asks for memory in a stranger's name. */
-function checkSize(bytes: Uint8Array): void {
+/** Keyword to text. Without a prototype: a stranger's keyword may be `__proto__`, and `constructor` is none that was given. */
+function textRecord(): Record<string, string> {
+  return Object.create(null) as Record<string, string>;
+}
+
+/** A `bad-file` error that says what is wrong with the PNG file. */
+function damaged(what: string, details: Record<string, unknown> = {}): PhospheneError {
+  return new PhospheneError('bad-file', `PNG file: ${what}`, details);
+}
+
+/** Ours have two texts of some kilobytes. */
+const MOST_TEXTS = 256;
+const MOST_TEXT_BYTES = 4 * 2 ** 20;
+
+/** Samples of a pixel by colour type; a palette's sample is an index. */
+const SAMPLES: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+const PALETTE = 3;
+const DEPTHS: Readonly<Record<number, readonly number[]>> = {
+  0: [1, 2, 4, 8, 16],
+  2: [8, 16],
+  3: [1, 2, 4, 8],
+  4: [8, 16],
+  6: [8, 16],
+};
+
+interface Header {
+  readonly width: number;
+  readonly height: number;
+  /** Bits of a sample. */
+  readonly depth: number;
+  readonly colour: number;
+  /** Samples of a pixel. */
+  readonly samples: number;
+}
+
+interface PngFile {
+  readonly header: Header;
+  /** RGB of each index, where the picture has a palette. */
+  readonly palette: Uint8Array;
+  /** The compressed pixels, in the pieces in which they stand in the file. */
+  readonly data: readonly Uint8Array[];
+  readonly text: Record<string, string>;
+}
+
+/** Takes the file apart. Nothing is decompressed; chunks that are not needed are checked and passed by. */
+function readChunks(bytes: Uint8Array, expected: ExpectedPicture): PngFile {
   const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-  if (!signature.every((byte, i) => bytes[i] === byte)) {
-    throw new PhospheneError('bad-file', 'PNG file: does not begin as a PNG does; another format or an empty file', {
-      length: bytes.length,
-    });
-  }
-  if (bytes.length < 33) {
-    throw new PhospheneError('bad-file', `PNG file: cut short after ${bytes.length} bytes`, { length: bytes.length });
-  }
+  if (!signature.every((byte, i) => bytes[i] === byte))
+    throw damaged('does not begin as a PNG does; another format or an empty file', { length: bytes.length });
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const width = view.getUint32(16);
-  const height = view.getUint32(20);
-  if (view.getUint32(12) !== 0x49484452 || width === 0 || height === 0 || width * height > mostPixels) {
-    throw new PhospheneError(
-      'bad-file',
-      `PNG file: its header asks for ${width}x${height} pixels; 1 to ${mostPixels} pixels can be read`,
-      { width, height },
-    );
+  const latin1 = new TextDecoder('latin1');
+  const text = textRecord();
+  let texts = 0;
+  let textBytes = 0;
+  let header: Header | undefined;
+  let palette = new Uint8Array(0);
+  const data: Uint8Array[] = [];
+  for (let at = 8; ;) {
+    const length = at + 12 <= bytes.length ? view.getUint32(at) : Infinity;
+    if (at + 12 + length > bytes.length)
+      throw damaged(`cut short after ${bytes.length} bytes`, { length: bytes.length });
+    const type = latin1.decode(bytes.subarray(at + 4, at + 8));
+    const body = bytes.subarray(at + 8, at + 8 + length);
+    if (crc32(bytes.subarray(at + 4, at + 8 + length)) !== view.getUint32(at + 8 + length))
+      throw damaged(`damaged: the checksum of its ${JSON.stringify(type)} chunk does not fit`);
+    at += 12 + length;
+    if (!/^[A-Za-z]{4}$/.test(type)) throw damaged('damaged: a chunk has no name');
+    if ((type === 'IHDR') !== (header === undefined))
+      throw damaged('damaged: it must have one header, at its beginning');
+    if (type === 'IHDR') header = readHeader(body, expected);
+    else if (type === 'PLTE') palette = body.slice();
+    else if (type === 'IDAT') data.push(body);
+    else if (type === 'tEXt') {
+      texts++;
+      textBytes += body.length;
+      if (texts > MOST_TEXTS || textBytes > MOST_TEXT_BYTES) {
+        throw damaged(`holds more than ${MOST_TEXTS} texts, or more than ${MOST_TEXT_BYTES} bytes of them`, {
+          texts,
+          textBytes,
+        });
+      }
+      const end = body.indexOf(0);
+      if (end < 1 || end > 79) throw damaged('damaged: it holds a text without a keyword');
+      text[plain(body.subarray(0, end))] = plain(body.subarray(end + 1));
+    } else if (type === 'IEND') break;
+    // A capital letter says that the picture cannot be understood without this chunk.
+    else if (/^[A-Z]/.test(type)) throw damaged(`holds a ${JSON.stringify(type)} chunk, which is not known`, { type });
   }
+  if (data.length === 0) throw damaged('damaged: it holds no pixels');
+  if (header!.colour === PALETTE && (palette.length === 0 || palette.length > 768 || palette.length % 3 !== 0))
+    throw damaged(`damaged: its palette has ${palette.length} bytes`);
+  return { header: header!, palette, data, text };
 }
 
-function rgbOf(png: DecodedPng): Uint8Array {
-  const { channels, depth } = png;
-  if (png.palette !== undefined) {
-    const samples = Uint8Array.from(convertIndexedToRgb(png));
-    return pick(samples, samples.length / (png.width * png.height), 0);
-  }
-  if (depth < 8) {
-    throw new PhospheneError('bad-file', `PNG file: grey of ${depth} bits; 8 or 16 bits a sample can be read`, {
-      depth,
+/** Latin-1 as PNG means it: a byte is its character. (The decoder of that name is Windows-1252.) */
+function plain(bytes: Uint8Array): string {
+  let text = '';
+  for (let i = 0; i < bytes.length; i += 4096) text += String.fromCharCode(...bytes.subarray(i, i + 4096));
+  return text;
+}
+
+function readHeader(body: Uint8Array, expected: ExpectedPicture): Header {
+  if (body.length !== 13) throw damaged(`damaged: its header has ${body.length} bytes instead of 13`);
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+  const [width, height] = [view.getUint32(0), view.getUint32(4)];
+  if (width === 0 || height === 0 || width * height > mostPixels) {
+    throw damaged(`its header asks for ${width}x${height} pixels; 1 to ${mostPixels} pixels can be read`, {
+      width,
+      height,
     });
   }
-  return pick(png.data, channels, depth === 16 ? 8 : 0);
+  const { width: w = width, height: h = height } = expected;
+  if (width !== w || height !== h)
+    throw damaged(`is ${width}x${height} pixels and should be ${w}x${h}`, { width, height, expected: [w, h] });
+  const [depth, colour, compression, filter, interlace] = body.subarray(8) as unknown as readonly number[];
+  if (!DEPTHS[colour!]?.includes(depth!) || compression !== 0 || filter !== 0)
+    throw damaged(
+      `its header is of an unknown kind (colour type ${colour}, ${depth} bits, methods ${compression} and ${filter})`,
+    );
+  if (interlace !== 0) throw damaged('is interlaced, which is not read; save it without interlacing', { interlace });
+  return { width, height, depth: depth!, colour: colour!, samples: SAMPLES[colour!]! };
 }
 
-/** The first three samples of each pixel (grey three times), each less its `shift` low bits. */
-function pick(samples: ArrayLike<number>, channels: number, shift: number): Uint8Array {
-  const pixels = samples.length / channels;
-  const rgb = new Uint8Array(3 * pixels);
-  for (let i = 0; i < pixels; i++) {
-    for (let c = 0; c < 3; c++) rgb[3 * i + c] = samples[i * channels + (channels < 3 ? 0 : c)]! >> shift;
+/** The pixels as RGB, row by row as they are decompressed: the picture itself is all that memory is taken for. */
+function pixelsOf({ header, palette, data }: PngFile): Uint8Array {
+  const { width, height, depth, samples } = header;
+  const rowBytes = Math.ceil((width * samples * depth) / 8);
+  const total = height * (1 + rowBytes);
+  const stored = data.reduce((sum, { length }) => sum + length, 0);
+  if (!canHold(stored, total))
+    throw damaged(`damaged: ${stored} compressed bytes cannot hold ${width}x${height} pixels`, { width, height });
+  const rgb = new Uint8Array(3 * width * height);
+  const pixelBytes = Math.max(1, (samples * depth) / 8);
+  // The row that is being filled with the byte of its filter before it, and the one above it.
+  let row = new Uint8Array(1 + rowBytes);
+  let above = new Uint8Array(1 + rowBytes);
+  let filled = 0;
+  let y = 0;
+  try {
+    inflate(data, total, (piece) => {
+      for (let from = 0; from < piece.length;) {
+        const part = piece.subarray(from, from + row.length - filled);
+        row.set(part, filled);
+        filled += part.length;
+        from += part.length;
+        if (filled < row.length) return;
+        unfilter(row, above, pixelBytes);
+        toRgb(row, header, palette, rgb, 3 * width * y);
+        [row, above] = [above, row];
+        filled = 0;
+        y++;
+      }
+    });
+  } catch (error) {
+    if (error instanceof PhospheneError) throw error;
+    const found = error instanceof Error ? error.message : String(error);
+    throw new PhospheneError('bad-file', `PNG file: damaged or cut short (${found})`, { found }, error);
   }
   return rgb;
+}
+
+/** Undoes the filter of a row, in place: each byte was stored as its difference from a guess. Byte 0 of both rows is the filter. */
+function unfilter(row: Uint8Array, above: Uint8Array, pixelBytes: number): void {
+  const filter = row[0]!;
+  if (filter > 4) throw damaged(`damaged: a row has the unknown filter ${filter}`);
+  for (let i = 1; filter > 0 && i < row.length; i++) {
+    const left = i > pixelBytes ? row[i - pixelBytes]! : 0;
+    const up = above[i]!;
+    const corner = i > pixelBytes ? above[i - pixelBytes]! : 0;
+    row[i]! += filter === 1 ? left : filter === 2 ? up : filter === 3 ? (left + up) >> 1 : paeth(left, up, corner);
+  }
+}
+
+/** Whichever of the three is nearest to left + up - corner; in a tie the first. */
+function paeth(left: number, up: number, corner: number): number {
+  const [toLeft, toUp, toCorner] = [Math.abs(up - corner), Math.abs(left - corner), Math.abs(left + up - 2 * corner)];
+  return toLeft <= toUp && toLeft <= toCorner ? left : toUp <= toCorner ? up : corner;
+}
+
+/** Writes one row of samples as RGB bytes, from `to` on. */
+function toRgb(row: Uint8Array, header: Header, palette: Uint8Array, rgb: Uint8Array, to: number): void {
+  const { width, depth, colour, samples } = header;
+  const largest = 2 ** depth - 1;
+  // The high byte of 16 bits; fewer than 8 bits stand side by side, the first one highest.
+  const sample = (i: number): number =>
+    depth === 8
+      ? row[1 + i]!
+      : depth === 16
+        ? row[1 + 2 * i]!
+        : (row[1 + ((i * depth) >> 3)]! >> (8 - depth - ((i * depth) & 7))) & largest;
+  for (let x = 0; x < width; x++) {
+    for (let c = 0; c < 3; c++) {
+      let value = sample(x * samples + (samples < 3 ? 0 : c));
+      if (colour === PALETTE) {
+        if (3 * value >= palette.length)
+          throw damaged(`damaged: a pixel has colour ${value} of a palette of ${palette.length / 3}`);
+        value = palette[3 * value + c]!;
+      } else if (depth < 8) value = (value * 255) / largest;
+      rgb[to + 3 * x + c] = value;
+    }
+  }
+}
+
+const crcTable = Uint32Array.from({ length: 256 }, (_, n) => {
+  let c = n;
+  for (let bit = 0; bit < 8; bit++) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;
+  return c;
+});
+
+/** The checksum of PNG, as zip and gzip have it. */
+function crc32(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (let i = 0; i < bytes.length; i++) crc = (crc >>> 8) ^ crcTable[(crc ^ bytes[i]!) & 255]!;
+  return ~crc >>> 0;
 }

@@ -1,50 +1,109 @@
-/** @file One step of ascent as one graph: image and channel in; loss, next image and gradient out. */
+/** @file A step of ascent put together from the nouns: parameterisation, transforms, network, objective, gradient, optimiser. */
 import { gradient, type GradientOptions } from '../grad/index.ts';
-import { Builder } from '../ir/builder.ts';
+import { Builder, type Value } from '../ir/builder.ts';
 import { inlineFused } from '../ir/fuse.ts';
 import type { Graph } from '../ir/graph.ts';
-import { sizeOf } from '../ir/tensor.ts';
-import type { Layer } from '../import/layers.ts';
-import { IMAGE } from '../import/model.ts';
+import { type Dims, sizeOf, type Tensor } from '../ir/tensor.ts';
+import type { Layer } from '../import/network.ts';
 import type { Objective } from '../objective/index.ts';
+import type { Optimiser } from '../optimiser/index.ts';
+import type { Param } from '../param/index.ts';
+import type { Transform } from '../transform/index.ts';
 import { PhospheneError } from '../errors.ts';
+import { StepBuilder } from '../step/builder.ts';
+import { IMAGE, LOSS, NEXT, type Step, type Tensors } from '../step/step.ts';
 
-/** Feeds of a step graph: `image` [1, 3, h, w], `channel` int64 scalar, `rate` float32 scalar. */
-export const CHANNEL = 'channel';
-export const RATE = 'rate';
-/** Results: `loss` of the image fed, the image one step on, and (when asked for) the gradient, not normalised. */
-export const LOSS = 'loss';
-export const NEXT = 'next';
+/** An output of a step's graph that is there if asked for: the gradient of the loss for the first parameter, not normalised. */
 export const GRADIENT = 'gradient';
 
-export interface StepOptions extends GradientOptions {
+/** A network, cut at the layers that an objective reads. */
+export interface Cut {
+  /** From `image` [1, c, h, w] in [-1, 1] to the layers, each an output of its name. */
+  readonly graph: Graph;
+  /** Which axis of each layer counts its channels; 1 if it is not there. */
+  readonly channelAxes?: Readonly<Record<string, number>>;
+}
+
+/** What a step is made of. */
+export interface StepParts extends GradientOptions {
+  readonly network: Cut;
   readonly objective: Objective;
+  readonly param: Param;
+  readonly transforms?: readonly Transform[];
+  readonly optimiser: Optimiser;
   /** Also return the gradient: for tests and measurements. */
   readonly withGradient?: boolean;
 }
 
 /**
- * The step graph of a network cut at its target: `image + rate · g / ‖g‖`, with g the gradient of the objective. The norm is
- * over the whole picture and bounded below as in TensorFlow's `l2_normalize`: g · rsqrt(max(Σg², 1e-12)).
- * Throws `unsupported-op` naming an operator that has no gradient, and what the objective throws.
+ * The step of an ascent. Throws `unsupported-op` naming an operator that has no gradient, and what the objective throws.
  *
  * @example
- * const program = await nodeRuntime.compile(stepGraph(model.cut(layer, size), { objective: channelMean(2) }));
+ * const step = stepOf({
+ *   network: { graph: await network.cut(['conv3_block4_out'], size) },
+ *   objective: objectives.make({ kind: 'channel', layer: 'conv3_block4_out', channel: 7 }),
+ *   param: params.make({ kind: 'pixel' }),
+ *   optimiser: optimisers.make({ kind: 'normalised' }),
+ * });
  */
-export function stepGraph(network: Graph, options: StepOptions): Graph {
-  const { objective, withGradient = false, ...gradientOptions } = options;
-  const info = network.inputs.find((i) => i.name === IMAGE)!;
-  // A network's own values may have any name, also these.
-  const b = new Builder([LOSS, NEXT, GRADIENT]);
-  const image = b.input(IMAGE, 'float32', info.dims);
-  const channel = b.input(CHANNEL, 'int64', []);
-  const rate = b.input(RATE, 'float32', []);
-  const activation = inlineFused(b, network, { [IMAGE]: image }).get(network.outputs[0]!.name)!;
-  const loss = objective(b, activation, channel);
-  const [g] = gradient(b, loss, [image], gradientOptions);
-  const squares = b.one('ReduceSumSquare', [g], { keepdims: 0 });
-  const next = b.add(image, b.mul(g!, b.div(rate, b.sqrt(b.max(squares, 1e-12)))));
-  return b.graph({ [LOSS]: loss, [NEXT]: next, ...(withGradient ? { [GRADIENT]: g! } : {}) });
+export function stepOf(parts: StepParts): Step {
+  const { network, objective, param, transforms = [], optimiser, withGradient = false, ...options } = parts;
+  const dims = network.graph.inputs.find((i) => i.name === IMAGE)!.dims;
+  // The network's own values may have any name, also one of these.
+  const b = new Builder(reserved(parts));
+  const s = new StepBuilder(b);
+  const { z, image } = param(s, dims);
+  const seen = transforms.reduce((moved, transform, i) => transform(s, moved, `transform/${i}`), image);
+  const given = new Map<string, Value>();
+  for (const [name, { dtype, dims: shape }] of Object.entries(objective.values))
+    given.set(name, s.value(name, dtype, shape));
+  const activations = inlineFused(b, network.graph, { [IMAGE]: seen });
+  const loss = objective.build({
+    b,
+    image,
+    activation: (layer) => ({
+      value: activations.get(layer)!,
+      channelAxis: network.channelAxes?.[layer] ?? 1,
+      layer,
+    }),
+    value: (name) => given.get(name)!,
+  });
+  const gradients = gradient(b, loss, z, options);
+  optimiser.build(s, z, gradients).forEach((next, i) => s.next(z[i]!, next));
+  const graph = b.graph({ [LOSS]: loss, ...s.nexts(), ...(withGradient ? { [GRADIENT]: gradients[0]! } : {}) });
+  const own = s.states.find(({ name }) => name === image.name);
+  // What nothing reads is pruned, and engines refuse feeds that they do not know.
+  const isRead = ({ name }: { readonly name: string }): boolean => graph.inputs.some((i) => i.name === name);
+  return {
+    graph,
+    image: own ? { state: own.name } : b.graph({ [IMAGE]: image }),
+    states: s.states,
+    feeds: s.feeds.filter(isRead),
+    values: s.values.filter(isRead),
+  };
+}
+
+/** What a job gives a step of these parts: the values of the objective and of the optimiser. */
+export function valuesOf({ objective, optimiser }: Pick<StepParts, 'objective' | 'optimiser'>): Tensors {
+  return { ...objective.values, ...optimiser.values } satisfies Record<string, Tensor>;
+}
+
+/** Names that the step needs for itself: found by building its small parts without the network. */
+function reserved({ objective, param, transforms = [], optimiser, network }: StepParts): string[] {
+  const { dims } = network.graph.inputs.find((i) => i.name === IMAGE)!;
+  const s = new StepBuilder(new Builder());
+  const { z, image } = param(s, dims);
+  transforms.reduce((moved, transform, i) => transform(s, moved, `transform/${i}`), image);
+  optimiser.build(s, z, z);
+  const names = [...s.states, ...s.feeds, ...s.values].map(({ name }) => name);
+  return [
+    LOSS,
+    GRADIENT,
+    IMAGE,
+    ...Object.keys(objective.values),
+    ...names,
+    ...s.states.map(({ name }) => NEXT + name),
+  ];
 }
 
 /**
@@ -55,17 +114,16 @@ export function stepGraph(network: Graph, options: StepOptions): Graph {
  * read, as they came and as they are packed; and some more while it folds constants.
  */
 export function workerMemory(layers: readonly Pick<Layer, 'dims' | 'parameters'>[]): number {
-  return layers.reduce((sum, l) => sum + 5 * sizeOf(l.dims) + 36 * l.parameters, 50e6);
+  return layers.reduce((sum, l) => sum + 5 * sizeOf(l.dims as Dims) + 36 * l.parameters, 50e6);
 }
 
-/** Refuses what would not fit. Call before anything of that size is allocated. */
+/** Refuses what would not fit. Call before anything of that size is allocated. Throws `too-large`. */
 export function checkMemory(bytes: number, limit: number): void {
-  if (bytes > limit) {
-    const gib = (n: number): string => `${(n / 2 ** 30).toFixed(1)} GiB`;
-    throw new PhospheneError(
-      'too-large',
-      `size: a picture of this size needs about ${gib(bytes)} in each worker, and there are ${gib(limit)}; choose a smaller --size, an earlier layer or fewer --workers`,
-      { bytes, limit },
-    );
-  }
+  if (bytes <= limit) return;
+  const gib = (n: number): string => `${(n / 2 ** 30).toFixed(1)} GiB`;
+  throw new PhospheneError(
+    'too-large',
+    `size: a picture of this size needs about ${gib(bytes)} in each worker, and there are ${gib(limit)}; choose a smaller size, an earlier layer or fewer workers`,
+    { option: 'size', bytes, limit },
+  );
 }

@@ -1,29 +1,43 @@
-/** @file Which layers can be a target, and what to say where one cannot. */
+/** @file Which layers can be a target, and what to say of one that cannot. */
 import { PhospheneError } from '../errors.ts';
 import { differentiable } from '../grad/index.ts';
-import type { Layer } from '../import/layers.ts';
-import { IMAGE, type Model, type Size } from '../import/model.ts';
+import type { Layer, Network, Size } from '../import/network.ts';
+import { IMAGE } from '../step/step.ts';
 
-/** The layers that can be ascended: those with channels and a gradient for the image. Nothing is differentiated for it. */
-export function targets(model: Model, size: Size): Layer[] {
-  const outline = model.outline(size);
-  const reached = differentiable(outline, IMAGE);
-  return model.layers(size).filter((l, i) => l.dims.length >= 2 && reached.has(outline.outputs[i]!.name));
+/** A layer that can be ascended: it has channels. */
+export type Target = Layer & { readonly channels: NonNullable<Layer['channels']> };
+
+/** Why a layer cannot be a target. */
+export type Obstacle = 'no channels' | 'no gradient';
+
+/** Each layer at this size, with what keeps it from being a target. Nothing is differentiated for it, and no weight is read. */
+export function surveyed(network: Network, size: Size): readonly { layer: Layer; obstacle?: Obstacle }[] {
+  const { layers, graph } = network.layers(size);
+  const reached = differentiable(graph, IMAGE);
+  return layers.map((layer, i) => {
+    if (!layer.channels) return { layer, obstacle: 'no channels' as const };
+    return reached.has(graph.outputs[i]!.name) ? { layer } : { layer, obstacle: 'no gradient' as const };
+  });
+}
+
+/** The layers that can be ascended: those with channels and a gradient for the image. */
+export function targets(network: Network, size: Size): Target[] {
+  return surveyed(network, size).flatMap(({ layer, obstacle }) => (obstacle ? [] : [layer as Target]));
 }
 
 /**
- * What `build` makes of the model at this size. Where an operator bars its way, the error also says which layers can be
- * rendered; they are looked for only then.
+ * What `build` makes of the network at this size. If an operator bars its way, the error also says which layers can be rendered;
+ * they are looked for only then.
  */
-export function reaching<T>(model: Model, size: Size, build: () => T): T {
+export async function reaching<T>(network: Network, size: Size, build: () => T | Promise<T>): Promise<T> {
   try {
-    return build();
+    return await build();
   } catch (error) {
     if (!(error instanceof PhospheneError && isOfOperator(error))) throw error;
-    const reachable = targets(model, size).map((l) => l.name);
+    const reachable = targets(network, size).map((l) => l.name);
     const last = reachable.at(-1);
     if (last === undefined) throw error;
-    const inOrder = model.layers(size)[reachable.length - 1]?.name === last;
+    const inOrder = network.layers(size).layers[reachable.length - 1]?.name === last;
     const which = inOrder ? `layers up to \`${last}\`` : `${reachable.length} layers, the last of them \`${last}\`,`;
     throw new PhospheneError(
       error.code,

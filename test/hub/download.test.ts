@@ -13,12 +13,21 @@ import {
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type * as Guarded from '../../src/hub/guarded.ts';
 import { download, type DownloadOptions } from '../../src/hub/download.ts';
 import { ensureWeights } from '../../src/hub/weights.ts';
 import { findModel } from '../../src/hub/models.ts';
 import { Random } from '../../src/random.ts';
 import { give, serve, type TestServer } from './server.ts';
+
+// A device that is always full in place of the part, for the test that needs one.
+const disk = vi.hoisted(() => ({ isFull: false }));
+vi.mock('../../src/hub/guarded.ts', async (original) => {
+  const real = await original<typeof Guarded>();
+  const { open } = await import('node:fs/promises');
+  return { ...real, createOurs: (path: string) => (disk.isFull ? open('/dev/full', 'r+') : real.createOurs(path)) };
+});
 
 const content = new Uint8Array(new Random('content').uniform(100_000).buffer);
 const md5 = createHash('md5').update(content).digest('hex');
@@ -33,6 +42,7 @@ beforeEach(() => {
 afterEach(async () => {
   await server?.close();
   server = undefined;
+  disk.isFull = false;
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -158,7 +168,7 @@ describe('a download that cannot succeed', () => {
     expect(error).toMatchObject({
       code: 'download',
       details: { status },
-      message: expect.stringMatching(new RegExp(`${status}.*--weights FILE`)),
+      message: expect.stringMatching(new RegExp(`${status}.*path as the weights`)),
     });
     expect(server!.requests.length).toBe(status < 500 ? 1 : 2);
   });
@@ -228,7 +238,7 @@ describe('a download that cannot succeed', () => {
       Promise.reject(new TypeError('fetch failed', { cause: Object.assign(new Error('x'), { code }) }));
     await expect(download({ url: 'https://models.example/w.h5', md5, file, fetch })).rejects.toMatchObject({
       code: 'offline',
-      message: expect.stringMatching(/models\.example.*--weights FILE.*resnet50v2-mini/),
+      message: expect.stringMatching(/models\.example.*path as the weights.*resnet50v2-mini/),
     });
   });
 
@@ -243,14 +253,70 @@ describe('a download that cannot succeed', () => {
   });
 
   it.skipIf(!existsSync('/dev/full'))('meets a full disk', async () => {
-    // The part file is a link to the device that is always full.
-    const { mkdirSync, symlinkSync } = await import('node:fs');
-    mkdirSync(join(folder, 'deep'));
-    symlinkSync('/dev/full', `${file}.part`);
+    disk.isFull = true;
     await expect(fetchFrom(good)).rejects.toMatchObject({
       code: 'filesystem',
       message: expect.stringContaining('disk is full'),
     });
+  });
+
+  it('drips: one byte for each period of patience', async () => {
+    const drip = (_: IncomingMessage, response: ServerResponse): void => {
+      response.writeHead(200, { 'content-length': content.length });
+      const timer = setInterval(() => response.write('x'), 30);
+      response.on('close', () => clearInterval(timer));
+    };
+    const started = performance.now();
+    await expect(fetchFrom(drip, { stallMs: 100, retries: 1 })).rejects.toMatchObject({
+      code: 'download',
+      message: expect.stringMatching(/sent only \d+ bytes in \d\.\d s; try again later/),
+      details: { attempts: 2 },
+    });
+    expect(performance.now() - started).toBeGreaterThan(800);
+  });
+
+  it('gives much and little in turn: that is no progress', async () => {
+    const alternating = (request: IncomingMessage, response: ServerResponse, turn: number): void => {
+      delete request.headers.range;
+      give(request, response, content, { stopAfter: turn % 2 ? 90_000 : 10 });
+    };
+    await expect(fetchFrom(alternating, { retries: 3 })).rejects.toMatchObject({
+      code: 'download',
+      details: { attempts: 5 },
+    });
+  });
+
+  it('is led in circles, or away from the web', async () => {
+    const to =
+      (location: string) =>
+      (_: IncomingMessage, response: ServerResponse): void =>
+        void response.writeHead(302, { location }).end();
+    await expect(fetchFrom(to('file:///etc/passwd'))).rejects.toMatchObject({
+      code: 'download',
+      message: expect.stringMatching(/redirects to "file:\/\/\/etc\/passwd", which is no address of the web/),
+      details: { redirect: 'file:///etc/passwd', option: 'weights' },
+    });
+    expect(server!.requests.length).toBe(1);
+    await expect(fetchFrom(to('http://['))).rejects.toMatchObject({ message: expect.stringContaining('"http://["') });
+    await expect(fetchFrom(to('/again'))).rejects.toMatchObject({
+      message: expect.stringContaining('redirects more than 10 times'),
+    });
+    expect(server!.requests.length).toBe(11);
+    await expect(fetchFrom((_, response) => response.writeHead(302).end())).rejects.toMatchObject({
+      details: { status: 302 },
+    });
+    for (const url of ['file:///etc/passwd', 'nonsense'])
+      await expect(download({ url, md5, file })).rejects.toMatchObject({
+        code: 'download',
+        message: expect.stringContaining('no address of the web'),
+      });
+  });
+
+  it('says what to do instead, and by which option, without naming it as one command spells it', async () => {
+    const error = (await fetchFrom((_, response) => response.writeHead(404).end()).catch((e: unknown) => e)) as Error;
+    expect(error).toMatchObject({ details: { option: 'weights' } });
+    expect(error.message).toContain('give its path as the weights');
+    expect(error.message).not.toContain('--');
   });
 
   it('has no folder to go to', async () => {

@@ -30,7 +30,7 @@ describe('published models', () => {
       }
     };
     expect(message('vgg')).toMatch(
-      /no model has this name \(known: resnet50v2-mini, resnet50v2, .*, and ONNX files by path\)/,
+      /no model has this name \(known: resnet50v2-mini, resnet50v2, .*, and model files by path\)/,
     );
     expect(message('resnet50v2-min')).toMatch(/did you mean.*`resnet50v2-mini`/);
     expect(message('resnet-152')).toBe('resnet152');

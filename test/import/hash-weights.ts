@@ -1,6 +1,6 @@
 /** @file The made-up weights of the reference networks: a hash of (tensor index, element), reproducible in any language. */
 import { readFileSync } from 'node:fs';
-import type { WeightSource } from '../../src/import/weights.ts';
+import type { WeightSource } from '../../src/import/keras/index.ts';
 import { float32, sizeOf } from '../../src/ir/tensor.ts';
 
 /** r(t, i) in [-0.5, 0.5). */

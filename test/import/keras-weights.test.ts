@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PhospheneError } from '../../src/errors.ts';
+import { fileSource } from '../../src/hub/file-source.ts';
 import { bytesSource } from '../../src/import/hdf5.ts';
-import { openWeights, readWeights } from '../../src/import/keras-weights.ts';
+import { readWeights, type WeightFile } from '../../src/import/keras-weights.ts';
+import { byteSource } from '../../src/import/source.ts';
 import { sizeOf } from '../../src/ir/tensor.ts';
 import { Random } from '../../src/random.ts';
 import { sharedPath } from '../shared.ts';
@@ -29,6 +31,11 @@ const layers = {
   bn1: ['gamma', 'beta', 'moving_mean', 'moving_variance'].map((n) => ramp(`bn1/${n}:0`, [4])),
   last: [ramp('last/kernel:0', [1, 1, 4, 2])],
 };
+
+async function openWeights(path: string): Promise<WeightFile> {
+  const source = await fileSource(path);
+  return readWeights(await byteSource(source), () => void source.close());
+}
 
 async function failure(path: string): Promise<PhospheneError> {
   try {

@@ -1,9 +1,10 @@
 /** @file The ResNets layer by layer and backwards, against Keras: forward fingerprints and float64 gradients. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { resnet } from '../../src/hub/resnet.ts';
-import { kerasModel } from '../../src/import/keras.ts';
-import { IMAGE, type Model } from '../../src/import/model.ts';
+import { kerasNetwork } from '../../src/import/keras/index.ts';
+import { resnet } from '../../src/import/keras/resnet.ts';
+import { IMAGE, type Network } from '../../src/import/network.ts';
+import { knownPreprocess } from '../../src/import/preprocess.ts';
 import { float32 } from '../../src/ir/tensor.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import { sharedPath } from '../shared.ts';
@@ -22,15 +23,15 @@ const orders = {
 const goldenFile = sharedPath('golden/keras/golden.json');
 
 /** The network fed as it is: without preprocessing, as the references are. */
-function model(name: 'ResNet50' | 'ResNet50V2'): Model {
+function model(name: 'ResNet50' | 'ResNet50V2'): Network {
   const version = name === 'ResNet50' ? 1 : 2;
-  return kerasModel({
+  return kerasNetwork({
     name,
-    hash: '',
-    preprocess: 'tf',
+    input: { channels: 3, preprocess: knownPreprocess.tf, from: 'known' },
     defaultLayer: '',
-    topology: (l, image) => resnet(l, image, { version, blocks: [3, 4, 6, 3] }),
-    weights: hashWeights(orders[name]!),
+    topology: resnet({ version, blocks: [3, 4, 6, 3] }),
+    weights: async () => hashWeights(orders[name]!),
+    digest: async () => '',
   });
 }
 describe.skipIf(!goldenFile || !orders.ResNet50)('ResNets against Keras (needs shared/golden)', () => {
@@ -46,9 +47,9 @@ describe.skipIf(!goldenFile || !orders.ResNet50)('ResNets against Keras (needs s
       const { input_shape, taps, params } = golden[key]!;
       const size = { height: input_shape[1]!, width: input_shape[2]! };
       const network = model(name);
-      expect(network.layers(size).reduce((sum, l) => sum + l.parameters, 0)).toBe(params);
+      expect(network.layers(size).layers.reduce((sum, l) => sum + l.parameters, 0)).toBe(params);
       for (const [layer, tap] of Object.entries(taps)) {
-        const program = await nodeRuntime.compile(network.cut(layer, size));
+        const program = await nodeRuntime.compile(await network.cut([layer], size));
         const out = (
           await program.run({ [IMAGE]: float32(hashImage(size.height, size.width), [1, 3, size.height, size.width]) })
         )[layer]!;

@@ -58,7 +58,7 @@ describe('grid', () => {
   });
 
   it.each([
-    [[flat(2, 2, 1), flat(2, 3, 1)], { columns: 2 }, 'shape', 'tile 1 is 2x3 where the others are 2x2'],
+    [[flat(2, 2, 1), flat(2, 3, 1)], { columns: 2 }, 'shape', 'grid: tile 1 is 2x3, and the others are 2x2'],
     [[flat(2, 2, 1)], { columns: 0 }, 'bad-option', 'columns: 0'],
     [[flat(2, 2, 1)], { columns: 1, margin: -1 }, 'bad-option', 'margin: -1'],
     [[undefined, undefined], { columns: 1 }, 'bad-option', 'none of the 2 tiles'],

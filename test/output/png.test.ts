@@ -1,9 +1,10 @@
 /** @file PNG files: round trips, identical bytes, and every way in which a file can be broken. */
-import { encode } from 'fast-png';
+import { deflateSync } from 'node:zlib';
+import { convertIndexedToRgb, decode, encode } from 'fast-png';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PhospheneError } from '../../src/errors.ts';
-import { asciiJson, decodePng, encodePng } from '../../src/output/png.ts';
+import { asciiJson, decodePng, encodePng, type ExpectedPicture } from '../../src/output/png.ts';
 import { raster } from '../../src/output/raster.ts';
 import { Random } from '../../src/random.ts';
 
@@ -73,12 +74,6 @@ describe('encodePng and decodePng', () => {
     );
   });
 
-  it('refuses a header that asks for more memory than a picture needs', () => {
-    const bytes = encodePng(tile);
-    new DataView(bytes.buffer).setUint32(16, 0xffffffff);
-    expect(() => decodePng(bytes)).toThrow('4294967295x5 pixels');
-  });
-
   it('reads grey, alpha, 16 bits and palettes as RGB', () => {
     const read = (image: Parameters<typeof encode>[0]): number[] => [...decodePng(encode(image)).raster.data];
     expect(read({ width: 2, height: 1, channels: 1, data: Uint8Array.of(9, 200) })).toEqual([9, 9, 9, 200, 200, 200]);
@@ -108,5 +103,215 @@ describe('encodePng and decodePng', () => {
     expect(() => encodePng(tile, text)).toThrow(
       expect.objectContaining({ code: 'bad-option', message: expect.stringContaining(words) }),
     );
+  });
+});
+
+type Chunk = readonly [type: string, body: Uint8Array];
+
+/** CRC-32, bit by bit: Node has one only from 20.15 on. */
+function crc32(bytes: Uint8Array): number {
+  let crc = -1;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return ~crc >>> 0;
+}
+
+/** A PNG file of these chunks, each with a correct checksum. */
+function png(...chunks: readonly Chunk[]): Uint8Array {
+  const parts = chunks.map(([type, body]) => {
+    const chunk = Buffer.alloc(12 + body.length);
+    chunk.writeUInt32BE(body.length, 0);
+    chunk.write(type, 4, 'latin1');
+    chunk.set(body, 8);
+    chunk.writeUInt32BE(crc32(chunk.subarray(4, 8 + body.length)), 8 + body.length);
+    return chunk;
+  });
+  return new Uint8Array(Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), ...parts]));
+}
+
+function header(width: number, height: number, more: readonly number[] = [8, 2, 0, 0, 0]): Chunk {
+  const body = Buffer.alloc(13);
+  body.writeUInt32BE(width, 0);
+  body.writeUInt32BE(height, 4);
+  body.set(more, 8);
+  return ['IHDR', body];
+}
+const data = (raw: Uint8Array): Chunk => ['IDAT', deflateSync(raw)];
+const text = (keyword: string, words: string): Chunk => ['tEXt', Buffer.from(`${keyword}\0${words}`, 'latin1')];
+const end: Chunk = ['IEND', new Uint8Array(0)];
+/** A black picture of 2x2 pixels: two rows of a filter and six bytes. */
+const black = data(new Uint8Array(14));
+const bomb = deflateSync(new Uint8Array(2 ** 28));
+
+/** The error that a file ends in. */
+function refusal(bytes: Uint8Array, expected?: ExpectedPicture): PhospheneError {
+  try {
+    decodePng(bytes, expected);
+  } catch (error) {
+    expect(error).toBeInstanceOf(PhospheneError);
+    expect(error).toMatchObject({ code: 'bad-file', message: expect.stringMatching(/^PNG file: /) });
+    return error as PhospheneError;
+  }
+  throw new Error('the file was read');
+}
+
+describe('decodePng', () => {
+  it.each([
+    [0, 1],
+    [0, 8],
+    [0, 16],
+    [2, 8],
+    [2, 16],
+    [3, 1],
+    [3, 2],
+    [3, 4],
+    [3, 8],
+    [4, 8],
+    [4, 16],
+    [6, 8],
+    [6, 16],
+  ])('agrees with another decoder about every filter: colour type %i, %i bits', (colour, depth) => {
+    const random = new Random(`png/${colour}/${depth}`);
+    const samples = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 }[colour]!;
+    const palette: Chunk[] =
+      colour === 3 ? [['PLTE', Uint8Array.from({ length: 3 * 2 ** depth }, () => random.integer(256))]] : [];
+    for (const width of [1, 3, 8, 21]) {
+      const rowBytes = Math.ceil((width * samples * depth) / 8);
+      const raw = Uint8Array.from({ length: 6 * (1 + rowBytes) }, (_, i) =>
+        i % (1 + rowBytes) > 0 ? random.integer(256) : (i / (1 + rowBytes) + 1) % 5,
+      );
+      const bytes = png(header(width, 6, [depth, colour, 0, 0, 0]), ...palette, data(raw), end);
+      const { raster: ours } = decodePng(bytes);
+      const theirs = decode(bytes);
+      const wide = colour === 3 ? convertIndexedToRgb(theirs) : theirs.data;
+      const channels = colour === 3 ? 3 : samples;
+      for (let i = 0; i < 3 * 6 * width; i++) {
+        const [pixel, c] = [Math.floor(i / 3), i % 3];
+        const theirsHere =
+          depth === 1 && colour === 0
+            ? 255 *
+              ((theirs.data[Math.floor(pixel / width) * rowBytes + ((pixel % width) >> 3)]! >>
+                (7 - ((pixel % width) & 7))) &
+                1)
+            : wide[pixel * channels + (channels < 3 ? 0 : c)]! >> (depth === 16 ? 8 : 0);
+        if (ours.data[i] !== theirsHere) expect.fail(`width ${width}: byte ${i} is ${ours.data[i]}, not ${theirsHere}`);
+      }
+    }
+  });
+
+  it('spreads grey of 2 and 4 bits over the whole range', () => {
+    const grey = (depth: number, byte: number, width: number): number[] =>
+      [...decodePng(png(header(width, 1, [depth, 0, 0, 0, 0]), data(Uint8Array.of(0, byte)), end)).raster.data].filter(
+        (_, i) => i % 3 === 0,
+      );
+    expect(grey(2, 0b00011011, 4)).toEqual([0, 85, 170, 255]);
+    expect(grey(4, 0x0f, 2)).toEqual([0, 255]);
+    expect(grey(4, 0x1e, 2)).toEqual([17, 238]);
+  });
+
+  it('reads pixels that stand in several chunks', () => {
+    const [, whole] = black;
+    const parts = [whole.subarray(0, 1), new Uint8Array(0), whole.subarray(1, 7), whole.subarray(7)];
+    const bytes = png(header(2, 2), ...parts.map((p): Chunk => ['IDAT', p]), end);
+    expect(decodePng(bytes).raster).toEqual(raster(2, 2));
+  });
+
+  it.each([
+    ['IDAT', png(header(2, 2), ['IDAT', bomb], end), /unfolds into more than 14 bytes/],
+    ['IDAT behind the pixels', png(header(2, 2), data(new Uint8Array(15)), end), /unfolds into more than 14 bytes/],
+    ['IDAT that is too short', png(header(2, 2), data(new Uint8Array(13)), end), /13 bytes instead of 14/],
+    ['a trailer', png(header(2, 2), black, ['IDAT', new Uint8Array(2 ** 20)], end), /more data follows/],
+    ['a header', png(header(16000, 16000), black, end), /cannot hold 16000x16000/],
+    ['a header of more pixels than can be', png(header(0xffffffff, 5), black, end), /4294967295x5 pixels/],
+    [
+      'a header of one pixel too many',
+      png(header(2 ** 14 + 1, 2 ** 14), black, end),
+      /16385x16384 pixels; 1 to 268435456/,
+    ],
+    ['no width', png(header(0, 2), black, end), /0x2 pixels/],
+    ['no height', png(header(2, 0), black, end), /2x0 pixels/],
+  ])('never unfolds more than the header says: %s', (_, bytes, message) => {
+    const before = process.memoryUsage().arrayBuffers;
+    expect(refusal(bytes).message).toMatch(message);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(150 * 2 ** 20);
+  });
+
+  it.each(['iCCP', 'zTXt', 'iTXt'])('does not open a compressed chunk that it has no use for (%s)', (type) => {
+    const head = Buffer.from(type === 'iTXt' ? 'p\0\x01\0\0\0' : 'p\0\0', 'latin1');
+    const chunk: Chunk = [type, Buffer.concat([head, bomb])];
+    const before = process.memoryUsage().arrayBuffers;
+    expect(decodePng(png(header(2, 2), chunk, chunk, chunk, black, end))).toEqual({ raster: raster(2, 2), text: {} });
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10 * 2 ** 20);
+  });
+
+  it('refuses a picture of another size before it looks at its pixels', () => {
+    const bytes = png(header(2, 2), ['IDAT', bomb], end);
+    expect(refusal(bytes, { width: 3, height: 2 }).message).toBe('PNG file: is 2x2 pixels and should be 3x2');
+    expect(refusal(bytes, { height: 4 }).message).toContain('should be 2x4');
+    expect(decodePng(png(header(2, 2), black, end), { width: 2, height: 2 }).raster.width).toBe(2);
+  });
+
+  it('keeps the texts of strangers apart from its own objects', () => {
+    const found = decodePng(png(header(2, 2), text('__proto__', '{}'), text('a', 'é'), black, text('b', ''), end)).text;
+    expect(Object.entries(found)).toEqual([
+      ['__proto__', '{}'],
+      ['a', 'é'],
+      ['b', ''],
+    ]);
+    expect(found['constructor']).toBeUndefined();
+    expect(Object.getPrototypeOf({})).toBe(Object.prototype);
+    const mine = JSON.parse('{"__proto__":"x"}') as Record<string, string>;
+    expect(Object.entries(decodePng(encodePng(tile, mine)).text)).toEqual([['__proto__', 'x']]);
+    // Byte 0x80 is a control character in Latin-1 and the euro sign in Windows' own.
+    expect(decodePng(png(header(2, 2), text('k', '\x80'), black, end)).text['k']).toBe('\x80');
+  });
+
+  it('bounds the number and the length of texts', () => {
+    const some = (count: number): Uint8Array =>
+      png(header(2, 2), ...Array.from({ length: count }, (_, i) => text(`k${i}`, 'v')), black, end);
+    expect(Object.keys(decodePng(some(256)).text).length).toBe(256);
+    expect(refusal(some(257)).message).toContain('more than 256 texts');
+    const long = (length: number): Uint8Array => png(header(2, 2), text('k', ' '.repeat(length)), black, end);
+    expect(decodePng(long(2 ** 22 - 2)).text['k']!.length).toBe(2 ** 22 - 2);
+    expect(refusal(long(2 ** 22 - 1)).message).toContain('4194304 bytes');
+  });
+
+  it('takes the first picture of an animation', () => {
+    const control = Buffer.alloc(8, 255);
+    expect(decodePng(png(header(2, 2), ['acTL', control], black, ['fdAT', bomb], end)).raster).toEqual(raster(2, 2));
+  });
+
+  it.each([
+    ['is interlaced', [header(2, 2, [8, 2, 0, 0, 1]), black, end], /interlaced.*without interlacing/],
+    ['has an unknown colour type', [header(2, 2, [8, 5, 0, 0, 0]), black, end], /unknown kind \(colour type 5/],
+    ['has an impossible depth', [header(2, 2, [4, 2, 0, 0, 0]), black, end], /unknown kind .*4 bits/],
+    ['has an unknown compression', [header(2, 2, [8, 2, 1, 0, 0]), black, end], /methods 1 and 0/],
+    ['has an unknown filter method', [header(2, 2, [8, 2, 0, 1, 0]), black, end], /methods 0 and 1/],
+    ['has an unknown filter', [header(2, 2), data(new Uint8Array(14).fill(5)), end], /unknown filter 5/],
+    ['has a short header', [['IHDR', new Uint8Array(12)], black, end], /12 bytes instead of 13/],
+    ['has no header', [black, end], /one header, at its beginning/],
+    ['has two headers', [header(2, 2), header(3, 3), black, end], /one header/],
+    ['has no pixels', [header(2, 2), end], /no pixels/],
+    ['does not end', [header(2, 2), black], /cut short/],
+    ['has an unknown critical chunk', [header(2, 2), ['CgBI', new Uint8Array(4)], black, end], /"CgBI" chunk/],
+    ['has a chunk without a name', [header(2, 2), ['\x1b[2J', new Uint8Array(4)], black, end], /no name/],
+    ['has a text without a keyword', [header(2, 2), text('', 'v'), black, end], /without a keyword/],
+    ['has a keyword of 80 letters', [header(2, 2), text('k'.repeat(80), 'v'), black, end], /without a keyword/],
+    ['has a text without an end of its keyword', [header(2, 2), ['tEXt', Buffer.from('abc')], black, end], /keyword/],
+    ['has no palette', [header(2, 2, [8, 3, 0, 0, 0]), data(new Uint8Array(6)), end], /palette has 0 bytes/],
+    [
+      'has a palette of 257 colours',
+      [header(2, 2, [8, 3, 0, 0, 0]), ['PLTE', new Uint8Array(771)], data(new Uint8Array(6)), end],
+      /771 bytes/,
+    ],
+    [
+      'has a palette of a colour and a third',
+      [header(2, 2, [8, 3, 0, 0, 0]), ['PLTE', new Uint8Array(4)], data(new Uint8Array(6)), end],
+      /4 bytes/,
+    ],
+  ] as readonly (readonly [string, readonly Chunk[], RegExp])[])('refuses a file that %s', (_, chunks, message) => {
+    expect(refusal(png(...chunks)).message).toMatch(message);
   });
 });

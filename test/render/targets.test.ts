@@ -2,22 +2,22 @@
 import { describe, expect, it } from 'vitest';
 import { PhospheneError } from '../../src/errors.ts';
 import { differentiable } from '../../src/grad/index.ts';
-import { fromOnnx } from '../../src/import/onnx.ts';
+import type { Network } from '../../src/import/network.ts';
 import { Builder, type Value } from '../../src/ir/builder.ts';
 import { encodeOnnx } from '../../src/ir/onnx.ts';
 import { render } from '../../src/node.ts';
 import { targets } from '../../src/render/targets.ts';
 import { noise } from '../check.ts';
+import { openBytes } from '../import/open.ts';
 import { barredFile } from './barred.ts';
 
 const size = { height: 16, width: 16 };
-const model = (bytes: Uint8Array): ReturnType<typeof fromOnnx> => fromOnnx(bytes, { name: 'net.onnx', hash: '' });
-const names = (bytes: Uint8Array): string[] => targets(model(bytes), size).map((l) => l.name);
+const model = (bytes: Uint8Array): Promise<Network> => openBytes(bytes);
+const names = async (bytes: Uint8Array): Promise<string[]> => targets(await model(bytes), size).map((l) => l.name);
 
 /** What rendering the layer throws. */
 async function thrown(bytes: Uint8Array, layer: string): Promise<PhospheneError> {
-  const settings = { ...size, crop: 0, steps: 1 };
-  const error: unknown = await render(model(bytes), { layer, channels: [0], settings })
+  const error: unknown = await render(await model(bytes), { layer, channels: [0], size, steps: 1, finish: { crop: 0 } })
     .next()
     .catch((e: unknown) => e);
   expect(error).toBeInstanceOf(PhospheneError);
@@ -32,8 +32,8 @@ function file(build: (b: Builder, x: Value) => Value): Uint8Array {
 
 describe('a layer behind an operator without a gradient', () => {
   it('is no target, and the error names the operator, the node and the layers that are', async () => {
-    expect(model(barredFile()).layers(size)).toHaveLength(4);
-    expect(names(barredFile())).toEqual(['first', 'first_relu']);
+    expect((await model(barredFile())).layers(size).layers).toHaveLength(4);
+    expect(await names(barredFile())).toEqual(['first', 'first_relu']);
     const error = await thrown(barredFile(), 'last');
     expect(error.code).toBe('unsupported-op');
     expect(error.message).toBe(
@@ -65,7 +65,7 @@ describe('a layer behind an operator without a gradient', () => {
     ],
   ])('is found where a rule does not take its node: %s', async (_, message, odd) => {
     const bytes = file((b, x) => b.relu(odd(b, b.conv(x, noise(b, [4, 3, 3, 3]), undefined, {}, 'first')), 'last'));
-    expect(names(bytes)).toEqual(['first']);
+    expect(await names(bytes)).toEqual(['first']);
     expect((await thrown(bytes, 'last')).message).toMatch(message);
   });
 
@@ -74,7 +74,7 @@ describe('a layer behind an operator without a gradient', () => {
       const left = b.relu(b.one('LRN', [x], { size: 3 }, 'norm'), 'left');
       return b.one('Concat', [left, b.relu(b.relu(x, 'right'), 'right_again')], { axis: 1 }, 'joined');
     });
-    expect(names(bytes)).toEqual(['right', 'right_again']);
+    expect(await names(bytes)).toEqual(['right', 'right_again']);
     expect((await thrown(bytes, 'joined')).message).toMatch(
       /^LRN norm: .*; 2 layers, the last of them `right_again`, can still be rendered$/,
     );
@@ -91,7 +91,7 @@ describe('a layer behind an operator without a gradient', () => {
 
   it('leaves nothing to offer where it is the first', async () => {
     const bytes = file((b, x) => b.relu(b.one('LRN', [x], { size: 3 }, 'norm'), 'last'));
-    expect(names(bytes)).toEqual([]);
+    expect(await names(bytes)).toEqual([]);
     expect((await thrown(bytes, 'last')).message).toBe('LRN norm: there is no gradient rule for this operator');
   });
 });
@@ -106,8 +106,8 @@ describe('differentiable', () => {
     expect([...differentiable(graph, 'x')].sort()).toEqual(['gated', 'x']);
   });
 
-  it('takes rules beside the table', () => {
-    const graph = model(barredFile()).outline(size);
+  it('takes rules beside the table', async () => {
+    const { graph } = (await model(barredFile())).layers(size);
     const overrides = { LRN: ({ g }: { g: Value }) => [g] };
     expect([...differentiable(graph, 'image', { overrides })]).toEqual(expect.arrayContaining(['norm', 'last']));
   });

@@ -15,6 +15,26 @@ export function bytesSource(name: string, bytes: Uint8Array): ByteSource {
   return { name, size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };
 }
 
+/**
+ * The same source with an end to what is read of it: some megabytes and a few times its length. Honest structures lie side by
+ * side and are read about once; hostile ones point at the same bytes again and again, and a small file would take for ever.
+ */
+export function metered(source: ByteSource): ByteSource {
+  let left = MOST_READ + MOST_READINGS * source.size;
+  return {
+    name: source.name,
+    size: source.size,
+    read(offset, length) {
+      left -= length;
+      if (left < 0)
+        throw damaged(source.name, 'its HDF5 structures refer to the same bytes again and again; it is damaged');
+      return source.read(offset, length);
+    },
+  };
+}
+const MOST_READ = 4 * 2 ** 20;
+const MOST_READINGS = 4;
+
 /** A `bad-file` error: `PATH: what is wrong`. */
 export function damaged(name: string, what: string, details: Record<string, unknown> = {}): PhospheneError {
   return new PhospheneError('bad-file', `${name}: ${what}`, { path: name, ...details });

@@ -1,5 +1,5 @@
 /** @file The elements of a dataset: compact, contiguous or chunked, with deflate, shuffle and checksum undone. */
-import { unzlibSync } from 'fflate';
+import { canHold, inflate } from '../../inflate.ts';
 import { bytesAt, type ByteSource, Cursor, damaged } from './bytes.ts';
 import { MESSAGE, type Message } from './header.ts';
 import { walkTree } from './links.ts';
@@ -7,8 +7,11 @@ import { readDataspace, readDatatype, toFloat32 } from './values.ts';
 
 /** Most bytes of one dataset: a typed array of this length is safe everywhere. */
 const MOST_BYTES = 2 ** 31 - 1;
-/** Deflate cannot shrink below 1 : 1032. */
-const DEFLATE_RATIO = 1032;
+
+/** The shape of a dataset; nothing else is read of it. `what` names it in messages. */
+export function shapeOf(source: ByteSource, what: string, messages: readonly Message[]): number[] {
+  return readDataspace(source.name, messageOf(source, what, messages, MESSAGE.dataspace));
+}
 
 /**
  * The elements as float32, row-major. The shape is checked against the bytes that the file has before memory is taken.
@@ -19,7 +22,7 @@ export function readDataset(
   what: string,
   messages: readonly Message[],
 ): { dims: readonly number[]; data: Float32Array } {
-  const dims = readDataspace(source.name, messageOf(source, what, messages, MESSAGE.dataspace));
+  const dims = shapeOf(source, what, messages);
   const type = readDatatype(source.name, messageOf(source, what, messages, MESSAGE.datatype));
   if (messages.some((m) => m.type === MESSAGE.externalFiles)) {
     throw damaged(source.name, `${what} keeps its numbers in another file, which is not read`);
@@ -88,7 +91,7 @@ function chunked({ source, what, messages, dims, elementSize, bytes }: Wanted, c
     );
   };
   if (rank !== dims.length || rank === 0 || c.u32() !== elementSize || chunk.includes(0)) inconsistent();
-  if (bytes > source.size * DEFLATE_RATIO || !(chunkBytes <= MOST_BYTES) || chunkBytes > source.size * DEFLATE_RATIO)
+  if (!canHold(source.size, bytes) || !(chunkBytes <= MOST_BYTES) || !canHold(source.size, chunkBytes))
     throw tooLong(source, what, dims, bytes);
   if (tree === undefined)
     throw damaged(source.name, `${what} was declared but never written; whatever saved the file did not finish`);
@@ -203,10 +206,13 @@ function unfilter(
   elementSize: number,
 ): Uint8Array {
   let bytes = stored;
+  const applied = filters.map((_, i) => (mask & (1 << i)) === 0);
   for (let i = filters.length - 1; i >= 0; i--) {
-    if (mask & (1 << i)) continue;
+    if (!applied[i]) continue;
     const { id } = filters[i]!;
-    if (id === FILTER.deflate) bytes = inflate(source, what, bytes, chunkBytes + 4);
+    // A checksum that was appended first was compressed with the numbers.
+    const sums = filters.slice(0, i).filter((f, j) => f.id === FILTER.fletcher32 && applied[j]).length;
+    if (id === FILTER.deflate) bytes = unzip(source, what, bytes, chunkBytes + 4 * sums);
     else if (id === FILTER.shuffle) bytes = unshuffle(bytes, elementSize);
     else {
       const body = bytes.subarray(0, Math.max(0, bytes.length - 4));
@@ -217,16 +223,16 @@ function unfilter(
   return bytes;
 }
 
-function inflate(source: ByteSource, what: string, bytes: Uint8Array, most: number): Uint8Array {
-  let plain: Uint8Array;
+/** The plain bytes of a chunk: as many as it was declared to have, and a checksum where one was taken before compressing. */
+function unzip(source: ByteSource, what: string, bytes: Uint8Array, length: number): Uint8Array {
+  const broken = (why: string): Error =>
+    damaged(source.name, `${what} cannot be decompressed (${why}); the file is damaged`);
+  if (!canHold(bytes.length, length)) throw broken(`${bytes.length} bytes cannot hold ${length}`);
+  const plain = new Uint8Array(length);
   try {
-    // With `out` given, nothing is ever allocated beyond it: a chunk cannot unfold into more than it declared.
-    plain = unzlibSync(bytes, { out: new Uint8Array(most) });
+    inflate([bytes], length, (piece, at) => plain.set(piece, at));
   } catch (cause) {
-    throw damaged(
-      source.name,
-      `${what} cannot be decompressed (${cause instanceof Error ? cause.message : String(cause)}); the file is damaged`,
-    );
+    throw broken(cause instanceof Error ? cause.message : String(cause));
   }
   const sum = bytes.length < 6 ? -1 : new DataView(bytes.buffer, bytes.byteOffset + bytes.length - 4, 4).getUint32(0);
   if (sum !== adler32(plain)) throw wrongSum(source, what);

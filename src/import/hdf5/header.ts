@@ -73,6 +73,9 @@ export function readSuperblock(source: ByteSource): number {
 
 /** A hostile file can chain header blocks for ever; real ones have a handful. */
 const MOST_BLOCKS = 4096;
+/** The older kind of header counts its messages in 16 bits. */
+const MOST_MESSAGES = 65536;
+const used: ReadonlySet<number> = new Set(Object.values(MESSAGE));
 
 /** The messages of the object whose header is at `address`. */
 export function readHeader(source: ByteSource, address: number): Message[] {
@@ -120,7 +123,9 @@ export function readHeader(source: ByteSource, address: number): Message[] {
           source.name,
           'uses shared HDF5 messages (committed types), which are not read; save the weights again with Keras',
         );
-      } else {
+      } else if (used.has(type)) {
+        if (messages.length >= MOST_MESSAGES)
+          throw damaged(source.name, `an HDF5 object has more than ${MOST_MESSAGES} messages; the file is damaged`);
         messages.push({ type, body });
       }
     }

@@ -52,6 +52,8 @@ function readSymbolTable(source: ByteSource, body: Uint8Array, links: Map<string
   const heapSize = heap.u64();
   heap.skip(8);
   const names = bytesAt(source, heap.address(), heapSize);
+  // Each name has its own place in the heap.
+  let nameBytes = 0;
   walkTree(
     source,
     tree,
@@ -69,8 +71,13 @@ function readSymbolTable(source: ByteSource, body: Uint8Array, links: Map<string
         entries.skip(20);
         if (nameAt >= names.length)
           throw damaged(source.name, 'an HDF5 name lies outside its heap; the file is damaged');
+        const end = names.indexOf(0, nameAt);
+        const name = names.subarray(nameAt, end < 0 ? names.length : end);
+        nameBytes += name.length;
+        if (nameBytes > names.length)
+          throw damaged(source.name, 'the names of an HDF5 group overlap; the file is damaged');
         // Cache type 2 is a symbolic link.
-        if (header !== undefined && cacheType !== 2) links.set(textOf(names.subarray(nameAt)), header);
+        if (header !== undefined && cacheType !== 2) links.set(textOf(name), header);
       }
     },
   );

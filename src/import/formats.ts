@@ -1,0 +1,73 @@
+/** @file The file formats that networks are opened from, recognised by their first bytes and not by their names. */
+import { PhospheneError } from '../errors.ts';
+import type { Network } from './network.ts';
+import type { PreprocessSpec } from './preprocess.ts';
+import { isHdf5, isOnnx, looksLike, UNKNOWN } from './sniff.ts';
+import { headOf, type Source } from './source.ts';
+
+/** What the opener of any format takes. */
+export interface OpenOptions {
+  /** The network's name; that of the file, without its folder, unless given. */
+  readonly name?: string | undefined;
+  /** What the network expects of a picture, if the file does not say it or says it wrongly. */
+  readonly preprocess?: PreprocessSpec | undefined;
+  /** The layer that is shown if none is asked for; the network's own choice unless given. */
+  readonly defaultLayer?: string | undefined;
+}
+
+/** A file format. */
+export interface Format {
+  readonly name: string;
+  /** Whether a file with these first bytes (512 or all) is of this format. */
+  match(head: Uint8Array, name: string): boolean;
+  open(source: Source, options: OpenOptions): Promise<Network>;
+}
+
+/** The formats that are read, each opened by code that is loaded only then: a reader of a kind of file can be large. */
+export const formats: readonly Format[] = [
+  {
+    name: 'ONNX',
+    // A file whose fields stand in another order is known by its name alone.
+    match: (head, name) => isOnnx(head) || (/\.onnx$/i.test(name) && looksLike(head) === UNKNOWN),
+    open: async (source, options) => (await import('./onnx/index.ts')).openOnnx(source, options),
+  },
+  {
+    name: 'Keras HDF5',
+    match: isHdf5,
+    async open({ name }) {
+      // It holds no topology that is read yet. Whoever knows models by name says to which one it belongs.
+      throw new PhospheneError(
+        'bad-file',
+        `${name}: is an HDF5 file, such as Keras writes; it holds weights, and the layers they belong to are not read from it`,
+        { path: name, looksLike: 'an HDF5 file' },
+      );
+    },
+  },
+];
+
+/**
+ * Opens the network in a file of any known format. Throws `bad-file` if it is of none, saying what it looks like, and what the
+ * format's opener throws. The source is closed then.
+ *
+ * @example
+ * const network = await openNetwork(bytesSource('net.onnx', bytes), { preprocess: 'torch' });
+ * network.layers({ height: 224, width: 224 }).layers.map((l) => l.name);
+ */
+export async function openNetwork(source: Source, options: OpenOptions = {}): Promise<Network> {
+  try {
+    const head = await headOf(source);
+    const format = formats.find((f) => f.match(head, source.name));
+    if (!format) {
+      const kind = looksLike(head);
+      throw new PhospheneError(
+        'bad-file',
+        `${source.name}: holds no network that can be read, but ${kind}; what is read is ${formats.map((f) => f.name).join(' and ')}`,
+        { path: source.name, looksLike: kind },
+      );
+    }
+    return await format.open(source, options);
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}

@@ -1,0 +1,95 @@
+/** @file What a Keras layer is here: a function from its config, inputs and weights to Builder calls. Axes are n, c, h, w inside. */
+import { PhospheneError } from '../../errors.ts';
+import type { Builder, Value } from '../../ir/builder.ts';
+import type { Dims, Tensor } from '../../ir/tensor.ts';
+
+/** A layer's configuration, under the keys that Keras saves. */
+export type Config = Readonly<Record<string, unknown>>;
+
+/** What a layer is built from. */
+export interface LayerContext {
+  readonly b: Builder;
+  /** The layer's name: its output's name as well. */
+  readonly name: string;
+  readonly config: Config;
+  readonly inputs: readonly Value[];
+  /**
+   * A weight by Keras' name (`kernel`, `gamma` …) and of Keras' dims. `change` brings it to the dims that it gives: another
+   * order of axes, or numbers computed from these.
+   */
+  weight(name: string, dims: Dims, change?: Change): Value;
+}
+
+/** A change of a weight: what its dims become, and how its numbers do. */
+export interface Change {
+  readonly dims: Dims;
+  apply(t: Tensor<'float32'>): Tensor;
+}
+
+/** Adds a layer of one class and gives its output. Throws `unsupported-op` for a configuration that is not supported. */
+export type KerasLayer = (context: LayerContext) => Value;
+
+/** A setting that is a whole number or a list of them, for both image axes: `3`, `[3, 3]`. */
+export function pair(context: LayerContext, key: string, otherwise: number): readonly [number, number] {
+  const value = context.config[key] ?? otherwise;
+  const [rows, columns] = Array.isArray(value) ? (value as unknown[]) : [value, value];
+  const whole = (v: unknown): v is number => Number.isInteger(v) && (v as number) > 0;
+  if (!whole(rows) || !whole(columns)) throw unsupported(context, `its ${key} is ${JSON.stringify(value)}`);
+  return [rows, columns];
+}
+
+export function number(context: LayerContext, key: string, otherwise: number): number {
+  const value = context.config[key] ?? otherwise;
+  if (typeof value !== 'number' || !Number.isFinite(value))
+    throw unsupported(context, `its ${key} is ${JSON.stringify(value)}`);
+  return value;
+}
+
+export function flag(context: LayerContext, key: string, otherwise: boolean): boolean {
+  const value = context.config[key] ?? otherwise;
+  return value === true;
+}
+
+export function text(context: LayerContext, key: string, otherwise: string): string {
+  const value = context.config[key] ?? otherwise;
+  if (typeof value !== 'string') throw unsupported(context, `its ${key} is ${JSON.stringify(value)}`);
+  return value;
+}
+
+/** The one input of a layer. */
+export function only({ inputs, name }: LayerContext): Value {
+  const [x] = inputs;
+  if (!x || inputs.length !== 1)
+    throw new PhospheneError('bad-file', `layer \`${name}\`: it has ${inputs.length} inputs; one is needed`, {
+      layer: name,
+    });
+  return x;
+}
+
+/** Refuses a layer for `why`. */
+export function unsupported({ name }: LayerContext, why: string): PhospheneError {
+  return new PhospheneError('unsupported-op', `layer \`${name}\`: ${why}, which is not supported`, {
+    layer: name,
+    node: name,
+  });
+}
+
+/** Pads of a window as ONNX writes them, [top, left, bottom, right], for Keras' `valid` or `same`. */
+export function windowPads(
+  context: LayerContext,
+  x: Value,
+  kernel: readonly number[],
+  strides: readonly number[],
+  dilations: readonly number[] = [1, 1],
+): number[] {
+  const padding = text(context, 'padding', 'valid');
+  if (padding === 'valid') return [0, 0, 0, 0];
+  if (padding !== 'same') throw unsupported(context, `its padding is ${JSON.stringify(padding)}`);
+  const sides = x.dims.slice(2).map((d, i) => {
+    const extent = (kernel[i]! - 1) * dilations[i]! + 1;
+    const total = Math.max((Math.ceil(d / strides[i]!) - 1) * strides[i]! + extent - d, 0);
+    // What is odd goes to the end.
+    return [Math.floor(total / 2), Math.ceil(total / 2)] as const;
+  });
+  return [...sides.map(([begin]) => begin), ...sides.map(([, end]) => end)];
+}

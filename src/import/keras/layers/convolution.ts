@@ -1,0 +1,80 @@
+/** @file Keras' convolutions. Kernels come as HWIO and become OIHW. */
+import type { Value } from '../../../ir/builder.ts';
+import { transpose } from '../../../ir/fold.ts';
+import type { Dims } from '../../../ir/tensor.ts';
+import { activated } from './activation.ts';
+import { type Change, flag, type KerasLayer, number, only, pair, unsupported, windowPads } from '../layer.ts';
+
+const ofKernel = ([rows, columns, input, output]: readonly [number, number, number, number]): Change => ({
+  dims: [output, input, rows, columns],
+  apply: (t) => transpose(t, [3, 2, 0, 1]),
+});
+
+const Conv2D: KerasLayer = (context) => {
+  const { b, weight } = context;
+  const x = only(context);
+  const [kernel, strides, dilations] = [
+    pair(context, 'kernel_size', 1),
+    pair(context, 'strides', 1),
+    pair(context, 'dilation_rate', 1),
+  ];
+  const [filters, groups] = [number(context, 'filters', 0), number(context, 'groups', 1)];
+  const channels = x.dims[1]!;
+  if (!Number.isInteger(channels / groups) || !Number.isInteger(filters / groups))
+    throw unsupported(context, `${groups} groups do not divide ${channels} channels and ${filters} filters`);
+  const dims = [...kernel, channels / groups, filters] as const;
+  const w = weight('kernel', dims, ofKernel(dims));
+  const bias = flag(context, 'use_bias', true) ? weight('bias', [filters]) : undefined;
+  const pads = windowPads(context, x, kernel, strides, dilations);
+  return activated(context, (own) =>
+    b.conv(x, w, bias, { strides, pads, ...dilated(dilations), ...(groups === 1 ? {} : { group: groups }) }, own),
+  );
+};
+
+const DepthwiseConv2D: KerasLayer = (context) => {
+  const x = only(context);
+  return activated(context, (own) => depthwise(context, x, 'depthwise_kernel', flag(context, 'use_bias', true), own));
+};
+
+const SeparableConv2D: KerasLayer = (context) => {
+  const { b, weight } = context;
+  const x = only(context);
+  const filters = number(context, 'filters', 0);
+  const inner = depthwise(context, x, 'depthwise_kernel', false);
+  const dims = [1, 1, inner.dims[1]!, filters] as const;
+  const w = weight('pointwise_kernel', dims, ofKernel(dims));
+  const bias = flag(context, 'use_bias', true) ? weight('bias', [filters]) : undefined;
+  return activated(context, (own) => b.conv(inner, w, bias, {}, own));
+};
+
+/** A convolution of each channel by kernels of its own; [kh, kw, c, m] gives channel c · m + k. */
+function depthwise(
+  context: Parameters<KerasLayer>[0],
+  x: Value,
+  kernelName: string,
+  biased: boolean,
+  own?: string,
+): Value {
+  const { b, weight } = context;
+  const [kernel, strides, dilations] = [
+    pair(context, 'kernel_size', 1),
+    pair(context, 'strides', 1),
+    pair(context, 'dilation_rate', 1),
+  ];
+  const [channels, multiplier] = [x.dims[1]!, number(context, 'depth_multiplier', 1)];
+  const dims: Dims = [channels * multiplier, 1, ...kernel];
+  const w = weight(kernelName, [...kernel, channels, multiplier], {
+    dims,
+    apply: (t) => ({ ...transpose(t, [2, 3, 0, 1]), dims }),
+  });
+  const bias = biased ? weight('bias', [channels * multiplier]) : undefined;
+  const pads = windowPads(context, x, kernel, strides, dilations);
+  return b.conv(x, w, bias, { strides, pads, ...dilated(dilations), group: channels }, own);
+}
+
+/** Left out if it says nothing, as everywhere in our graphs. */
+function dilated(dilations: readonly number[]): { dilations?: readonly number[] } {
+  return dilations.every((d) => d === 1) ? {} : { dilations };
+}
+
+export const convolutions: Readonly<Record<string, KerasLayer>> = { Conv2D, DepthwiseConv2D, SeparableConv2D };

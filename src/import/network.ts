@@ -1,0 +1,237 @@
+/** @file A network: something that lists its layers without reading weights, and is cut at some of them, for any image size. */
+import { didYouMean, PhospheneError } from '../errors.ts';
+import { Builder, type Value } from '../ir/builder.ts';
+import { type Graph, load, prune } from '../ir/graph.ts';
+import { type Dims, toNumbers } from '../ir/tensor.ts';
+import { channelAxes } from './channels.ts';
+import { type Origin, type Preprocess, preprocessed } from './preprocess.ts';
+
+/** Height and width of the picture in pixels. */
+export interface Size {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** A layer of a network, as users see it: any value that depends on the picture. */
+export interface Layer {
+  readonly name: string;
+  /** The path of the PyTorch module that gives it, if the file says so; it is accepted in place of the name. */
+  readonly path?: string;
+  /** Keras' class or the ONNX operator. */
+  readonly type: string;
+  readonly dims: Dims;
+  /** Which axis holds its channels, and how many there are; undefined if that is not known, and then it is no target. */
+  readonly channels: { readonly axis: number; readonly count: number } | undefined;
+  /** Trainable and other weights together. */
+  readonly parameters: number;
+}
+
+/** What a network takes. */
+export interface Input {
+  readonly channels: number;
+  /** What the file fixes of the picture's size. */
+  readonly size?: { readonly height?: number; readonly width?: number };
+  readonly preprocess: Preprocess;
+  /** How the preprocessing is known. */
+  readonly from: Origin;
+}
+
+/** What there is to see in a network at one size. */
+export interface Listing {
+  readonly layers: readonly Layer[];
+  /** From the picture to all layers, its outputs in their order. Its weights are not read yet. */
+  readonly graph: Graph;
+  /** Why the layers are not all that the file has: what is wrong with the first node that cannot be built. */
+  readonly barrier?: PhospheneError;
+}
+
+/** A network that was opened. Close it when its layers have been cut. */
+export interface Network {
+  /** A published name, or the name of the file. */
+  readonly name: string;
+  /** SHA-256 of topology and weights, in hex: what a picture says that it shows. Reads all weights; remembered. */
+  digest(): Promise<string>;
+  readonly input: Input;
+  /** Names of the classes, in the order of the network's outputs, if the file has them. */
+  readonly labels?: readonly string[];
+  /** The layer that is shown if none is asked for. */
+  readonly defaultLayer: string;
+  /** The layers at this size. Reads no weights. Throws `bad-option` for a size that cannot be. */
+  layers(size: Size): Listing;
+  /**
+   * The graph from {@link IMAGE} [1, channels, height, width], values in [-1, 1], to the outputs of some layers, in the order asked
+   * and under these names; only the weights that they need are read. Throws `unknown-layer`, what bars the way to a layer
+   * (`unsupported-op`, `shape`), `missing-weights`, `bad-weights`, `bad-file`.
+   */
+  cut(layers: readonly string[], size: Size): Promise<Graph>;
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** The name of the image input of every cut graph. */
+export const IMAGE = 'image';
+
+/** What a format adds to a builder. */
+export interface Built {
+  readonly layers: readonly BuiltLayer[];
+  readonly barrier?: PhospheneError;
+}
+export interface BuiltLayer extends Pick<Layer, 'name' | 'path' | 'type'> {
+  readonly value: Value;
+  /** Names of the values that are its weights. */
+  readonly weights: readonly Value[];
+}
+
+/** What a format knows of a network. */
+export interface NetworkOptions extends Pick<Network, 'name' | 'input' | 'labels'> {
+  /** Adds the network to a builder from its input on, [1, channels, height, width], as far as it can be built. */
+  build(b: Builder, input: Value): Built;
+  /** Whether a layer of this name stands behind a barrier. */
+  knows?(layer: string): boolean;
+  defaultLayer(network: Network): string;
+  digest(): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** A network from what its format knows of it. */
+export function network(options: NetworkOptions): Network {
+  const { name, input, labels, close } = options;
+  const list = remembered((size): Listing => {
+    checkSize(size);
+    const b = new Builder();
+    const image = b.input(IMAGE, 'float32', [1, input.channels, size.height, size.width]);
+    const { layers: built, barrier } = options.build(b, preprocessed(b, image, input.preprocess));
+    const axes = channelAxes(
+      {
+        nodes: b.nodes,
+        dims: (value) => b.value(value).dims,
+        constant: (value) => {
+          const { constant } = b.value(value);
+          return constant && toNumbers(constant);
+        },
+      },
+      image.name,
+    );
+    // What does not depend on the picture is shape arithmetic, or weights that are computed.
+    const seen = built.filter(({ value }) => axes.has(value.name));
+    return {
+      layers: seen.map(({ value, weights, ...layer }) => ({
+        ...layer,
+        dims: value.dims,
+        channels: channelsOf(value.dims, axes.get(value.name)),
+        parameters: weights.reduce((sum, w) => sum + (axes.has(w.name) ? 0 : count(w)), 0),
+      })),
+      // The picture is there even if nothing depends on it.
+      graph: {
+        ...b.graph(seen.map(({ value }) => value)),
+        inputs: [{ name: IMAGE, dtype: image.dtype, dims: image.dims }],
+      },
+      ...(barrier ? { barrier: sized(barrier, input, size) } : {}),
+    };
+  });
+  let digest: Promise<string> | undefined;
+  let defaultLayer: string | undefined;
+  const self: Network = {
+    name,
+    input,
+    ...(labels ? { labels } : {}),
+    get defaultLayer() {
+      return (defaultLayer ??= options.defaultLayer(self));
+    },
+    digest: () => (digest ??= options.digest()),
+    layers: list,
+    async cut(layers, size) {
+      const listing = list(size);
+      const at = layers.map((layer) => {
+        const index = indexOf(listing.layers, layer);
+        if (index >= 0) return index;
+        if (listing.barrier && options.knows?.(layer)) throw listing.barrier;
+        throw unknownLayer(name, layer, listing.layers);
+      });
+      const outputs = at.map((i) => listing.graph.outputs[i]!);
+      const graph = await load(prune(listing.graph, [...new Set(outputs)]));
+      // Built anew: what depends on weights alone can be computed now that they are there.
+      const b = new Builder(layers.filter((layer, i) => layer !== outputs[i]!.name));
+      const image = b.input(IMAGE, 'float32', [1, input.channels, size.height, size.width]);
+      const values = b.inline(graph, { [IMAGE]: image });
+      return b.graph(Object.fromEntries(outputs.map((o, i) => [layers[i]!, values.get(o.name)!])));
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+  return self;
+}
+
+function channelsOf(dims: Dims, axis: number | undefined): Layer['channels'] {
+  return axis === undefined ? undefined : { axis, count: dims[axis]! };
+}
+
+function count({ dtype, dims }: Value): number {
+  return dtype.startsWith('float') ? dims.reduce((product, d) => product * d, 1) : 0;
+}
+
+/** Where a name or path stands in the list, or -1. A path means the last of the layers that it names, a module's output. */
+export function indexOf(layers: readonly Layer[], name: string): number {
+  const named = layers.findIndex((l) => l.name === name);
+  return named >= 0 ? named : layers.findLastIndex((l) => l.path === name || l.path?.startsWith(`${name}.`));
+}
+
+/** The layer of that name or path. Throws `unknown-layer`. */
+export function findLayer(model: string, layers: readonly Layer[], name: string): Layer {
+  const found = layers[indexOf(layers, name)];
+  if (!found) throw unknownLayer(model, name, layers);
+  return found;
+}
+
+/** What is said of a layer that is not there, with the names and paths nearest to it. */
+export function unknownLayer(model: string, layer: string, layers: readonly Layer[]): PhospheneError {
+  const names = layers.flatMap((l) => (l.path === undefined ? [l.name] : [l.name, l.path]));
+  return new PhospheneError(
+    'unknown-layer',
+    `layer \`${layer}\` not found in ${model}${didYouMean(layer, names) || `; \`phosphene layers ${model}\` lists its ${layers.length} layers`}`,
+    { layer, model },
+  );
+}
+
+/** A barrier that the size may be to blame for, with the size that the file itself states. */
+function sized(barrier: PhospheneError, { size }: Input, asked: Size): PhospheneError {
+  const height = size?.height ?? asked.height;
+  const width = size?.width ?? asked.width;
+  if (barrier.code !== 'shape' || (height === asked.height && width === asked.width)) return barrier;
+  return new PhospheneError(
+    barrier.code,
+    `${barrier.message}; the file is for pictures of ${height}×${width}, not ${asked.height}×${asked.width}`,
+    { ...barrier.details, option: 'size', size: { height, width } },
+    barrier,
+  );
+}
+
+/** Checks a picture size before anything is built for it. Throws `bad-option`. */
+export function checkSize({ height, width }: Size): void {
+  for (const [what, value] of [
+    ['height', height],
+    ['width', width],
+  ] as const) {
+    if (!Number.isInteger(value) || value < 1 || value > MOST_PIXELS)
+      throw new PhospheneError(
+        'bad-option',
+        `size: the ${what} must be a whole number of pixels from 1 to ${MOST_PIXELS}, not ${value}`,
+        { option: 'size' },
+      );
+  }
+}
+const MOST_PIXELS = 1 << 16;
+
+/** The size at which a network is listed and rendered if none is asked for: the file's own, else `otherwise`. */
+export function defaultSize({ size }: Input, otherwise: Size): Size {
+  return { height: size?.height ?? otherwise.height, width: size?.width ?? otherwise.width };
+}
+
+/** Remembers what `list` gave for the last size: one start asks for the layers several times. */
+function remembered<T>(list: (size: Size) => T): (size: Size) => T {
+  let last: { readonly height: number; readonly width: number; readonly value: T } | undefined;
+  return ({ height, width }) => {
+    if (last?.height !== height || last.width !== width) last = { height, width, value: list({ height, width }) };
+    return last.value;
+  };
+}

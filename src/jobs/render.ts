@@ -1,0 +1,198 @@
+/** @file Pictures of a layer's channels: recipes become jobs, jobs become pictures. */
+import { PhospheneError } from '../errors.ts';
+import { lowerings } from '../grad/index.ts';
+import { indexOf, type Network, unknownLayer } from '../import/network.ts';
+import { encodeOnnx } from '../ir/onnx.ts';
+import type { Tensor } from '../ir/tensor.ts';
+import { objectives, outOfRange } from '../objective/index.ts';
+import { optimisers } from '../optimiser/index.ts';
+import { finishes } from '../output/finish.ts';
+import type { Raster } from '../output/raster.ts';
+import { params } from '../param/index.ts';
+import type { Diagnosis } from '../render/diagnosis.ts';
+import { canonical, channelRecipe, keyOf, type Recipe, type Settled, type TargetFacts } from '../render/recipe.ts';
+import { stepOf, type StepParts, valuesOf, workerMemory } from '../render/step.ts';
+import { reaching, type Target } from '../render/targets.ts';
+import type { LoweringName } from '../runtime/index.ts';
+import type { StepData } from '../step/step.ts';
+import { transforms } from '../transform/index.ts';
+import { concurrently } from './concurrently.ts';
+import type { Pool } from './pool.ts';
+
+/** A picture, finished. */
+export interface Picture {
+  /** All that decided it. */
+  readonly recipe: Recipe;
+  readonly layer: string;
+  readonly channel: number;
+  /** As it is shown: RGB bytes. */
+  readonly raster: Raster;
+  /** As it was ascended: [1, c, h, w], values about [-1, 1], not clipped and not cropped. */
+  readonly image: Tensor<'float32'>;
+  /** The objective before each step. */
+  readonly losses: readonly number[];
+  /** Why it shows little; absent if all went well. */
+  readonly diagnosis?: Diagnosis;
+}
+
+/** What happens while pictures are made. */
+export type RenderEvent =
+  /** The first program is compiled and its first step begins. */
+  | { readonly type: 'ready'; readonly workers: number }
+  /** Now and then, for each picture under way. */
+  | { readonly type: 'steps'; readonly channel: number; readonly done: number }
+  | { readonly type: 'picture'; readonly picture: Picture };
+
+/** What is rendered. */
+export interface Wanted {
+  readonly layer: string;
+  /** From 0, each once. Taken one by one, when a worker is about to be free. */
+  readonly channels: Iterable<number> | AsyncIterable<number>;
+  readonly settled: Settled;
+}
+
+/** The layer that is to be rendered, if it can be. Throws `unknown-layer`, `unsupported-op`, `shape`. */
+export async function targetOf(network: Network, name: string, settled: Pick<Settled, 'size'>): Promise<Target> {
+  const { layers } = network.layers(settled.size);
+  const layer = layers[indexOf(layers, name)];
+  if (!layer) {
+    // Cutting says why, if the layer exists but lies beyond an operator that is not supported.
+    await reaching(network, settled.size, () => network.cut([name], settled.size));
+    throw unknownLayer(network.name, name, layers);
+  }
+  if (!layer.channels)
+    throw new PhospheneError(
+      'unknown-layer',
+      `layer \`${name}\` is [${layer.dims.join(', ')}] and has no channels that can be told apart; choose another layer`,
+      { option: 'layer', layer: name, dims: layer.dims },
+    );
+  return layer as Target;
+}
+
+/** About the bytes that each worker needs for a target. */
+export function memoryOf(network: Network, target: Target, settled: Pick<Settled, 'size'>): number {
+  const { layers } = network.layers(settled.size);
+  return workerMemory(layers.slice(0, layers.findIndex((l) => l.name === target.name) + 1));
+}
+
+/** Refuses channels that the target does not have. Throws `bad-option`. */
+export function checkChannel(target: Target, channel: number): void {
+  if (!Number.isInteger(channel) || channel < 0 || channel >= target.channels.count)
+    throw outOfRange(target.name, channel, target.channels.count);
+}
+
+/** What is known of a network when recipes are made for it. Reads all weights, once, for their digest. */
+export async function factsOf(network: Network): Promise<TargetFacts> {
+  return {
+    model: { name: network.name, digest: await network.digest() },
+    preprocess: network.input.preprocess,
+    fixed: network.input.size,
+  };
+}
+
+/** What a channel's job is made of. */
+function channelParts(settled: Settled, layer: string, channel: number): Pick<StepParts, 'objective' | 'optimiser'> {
+  const { border, optimiser } = settled;
+  return {
+    objective: objectives.make({ kind: 'channel', layer, channel, border }),
+    optimiser: optimisers.make(optimiser),
+  };
+}
+
+/**
+ * The program that makes the pictures of a target, whatever the channel. Throws `unsupported-op`, `shape`, `bad-weights`,
+ * `missing-weights`, `bad-file`.
+ */
+export async function programOf(
+  network: Network,
+  target: Target,
+  settled: Settled,
+  lowering: LoweringName,
+): Promise<StepData> {
+  const parts = channelParts(settled, target.name, 0);
+  const step = await reaching(network, settled.size, async () =>
+    stepOf({
+      ...parts,
+      network: {
+        graph: await network.cut([target.name], settled.size),
+        channelAxes: { [target.name]: target.channels.axis },
+      },
+      param: params.make(settled.param),
+      transforms: settled.transforms.map((t) => transforms.make(t)),
+      lowering: lowerings[lowering],
+    }),
+  );
+  const { graph, image, ...plan } = step;
+  const { param, size, optimiser } = settled;
+  const made = { param, transforms: settled.transforms, optimiser, objective: parts.objective.shape, size, lowering };
+  return {
+    ...plan,
+    id: canonical({ ...made, model: await network.digest(), preprocess: network.input.preprocess }),
+    graph: encodeOnnx(graph),
+    image: 'state' in image ? image : encodeOnnx(image),
+  };
+}
+
+/** What a rendering runs on. */
+export interface Engine {
+  readonly pool: Pool;
+  /** How gradients are spelled for the pool's runtime. */
+  readonly lowering: LoweringName;
+  readonly signal?: AbortSignal | undefined;
+  /** Jobs of a higher number come first. */
+  readonly priority?: number;
+}
+
+/**
+ * Renders channels of a layer and yields pictures as they are finished, in no fixed order; each depends on its recipe alone.
+ *
+ * Throws `unknown-layer`, `bad-option`, `unsupported-op`, `shape`, `bad-weights`, `missing-weights`, `runtime`, `aborted`.
+ *
+ * @example
+ * for await (const event of renderChannels(network, { layer, channels: [0, 1], settled: settle() }, engine)) …
+ */
+export async function* renderChannels(
+  network: Network,
+  { layer, channels, settled }: Wanted,
+  { pool, lowering, signal, priority = 0 }: Engine,
+): AsyncGenerator<RenderEvent, void> {
+  const target = await targetOf(network, layer, settled);
+  // They load their engines while the program is built.
+  pool.start();
+  const program = await programOf(network, target, settled, lowering);
+  if (signal?.aborted) throw new PhospheneError('aborted', 'aborted', {}, signal.reason);
+  const facts = await factsOf(network);
+  const finish = finishes.make(settled.finish);
+  let ready = false;
+  const ascent = async function* (channel: number): AsyncGenerator<RenderEvent, void> {
+    checkChannel(target, channel);
+    const values = valuesOf(channelParts(settled, target.name, channel));
+    const { seed, steps, border } = settled;
+    const objective = { kind: 'channel', layer: target.name, channel, border } as const;
+    for await (const event of pool.submit(
+      program,
+      { values, key: keyOf({ seed, objective }), steps },
+      { signal, priority },
+    )) {
+      if (event.type === 'started') {
+        if (!ready) yield { type: 'ready', workers: pool.workers };
+        ready = true;
+      } else if (event.type === 'step') yield { type: 'steps', channel, done: event.done };
+      else if (event.type === 'done') {
+        const { image, losses, diagnosis } = event.ascent;
+        const picture: Picture = {
+          recipe: channelRecipe(settled, facts, target.name, channel),
+          layer: target.name,
+          channel,
+          raster: finish(image.data, settled.size),
+          image,
+          losses,
+          ...(diagnosis ? { diagnosis } : {}),
+        };
+        yield { type: 'picture', picture };
+      }
+    }
+  };
+  // One more than there are workers: the next is at hand when one is free.
+  yield* concurrently(channels, pool.workers + 1, ascent);
+}

@@ -1,0 +1,29 @@
+/** @file Gradient ascent by steps of one length, as in the Keras example. */
+import { float32 } from '../ir/tensor.ts';
+import { number } from '../settings.ts';
+import { kind } from '../noun.ts';
+import type { Optimiser } from './optimiser.ts';
+
+/**
+ * z + rate · g / ‖g‖, the norm over all parameters and bounded below as in TensorFlow's `l2_normalize`: g · rsqrt(max(Σg², 1e-12)).
+ * Source: Keras' example "Visualizing what convnets learn".
+ */
+export const normalised = kind({
+  kind: 'normalised',
+  help: 'The gradient divided by its length',
+  settings: {
+    rate: number({ help: 'Learning rate: the length of a step (L2 norm)', default: 10, above: 0, to: 1e6 }),
+  },
+  make: ({ rate }): Optimiser => ({
+    values: { rate: float32(rate) },
+    build(s, z, gradients) {
+      const { b } = s;
+      const fed = s.value('rate', 'float32', []);
+      const squares = gradients
+        .map((g) => b.one('ReduceSumSquare', [g], { keepdims: 0 }))
+        .reduce((sum, one) => b.add(sum, one));
+      const factor = b.div(fed, b.sqrt(b.max(squares, 1e-12)));
+      return z.map((parameter, i) => b.add(parameter, b.mul(gradients[i]!, factor)));
+    },
+  }),
+});

@@ -1,0 +1,38 @@
+/** @file Finishes: from an optimised image to the picture that people see. One file each; a new one is a line of the table. */
+import { kind, type SpecOf, type Table, table } from '../noun.ts';
+import { flag, number, whole } from '../settings.ts';
+import { deprocess, rescaleLikeKeras } from './deprocess.ts';
+import type { Raster } from './raster.ts';
+
+/** Makes the picture of an image [3, height, width]. Throws `bad-option` if its crop leaves nothing. */
+export type Finish = (image: Float32Array, size: { readonly height: number; readonly width: number }) => Raster;
+
+/** Keras' `deprocess_image`: mean and deviation brought to those of a photograph, then the borders cut away. */
+const contrast = kind({
+  kind: 'contrast',
+  help: "Centred, brought to one contrast and cropped, as Keras' deprocess_image does",
+  settings: {
+    crop: whole({ help: 'Pixels cut from each side of the finished picture', default: 25, to: 1 << 16 }),
+    contrast: number({
+      help: 'Standard deviation of the finished picture, as a share of the range from black to white',
+      default: 0.15,
+      above: 0,
+      to: 1,
+    }),
+    stretch: flag({ help: "Stretch each picture to full contrast once more, as Keras' save_img does", default: false }),
+  },
+  make:
+    ({ crop, contrast: deviation, stretch }): Finish =>
+    (image, { height, width }) => {
+      const picture = deprocess(image, { height, width, crop, deviation });
+      return stretch ? rescaleLikeKeras(picture) : picture;
+    },
+});
+
+const kinds = [contrast] as const;
+
+/** All data of a finish. */
+export type FinishSpec = SpecOf<(typeof kinds)[number]>;
+
+/** The finishes by kind. */
+export const finishes: Table<Finish, (typeof kinds)[number]> = table('finish', kinds);

@@ -1,0 +1,14 @@
+/** @file The parameterisations: what a picture is made of while it is ascended. One file each; a new one is a line of the table. */
+import { type SpecOf, type Table, table } from '../noun.ts';
+import type { Param } from './param.ts';
+import { pixel } from './pixel.ts';
+
+export type { Param, Parameters } from './param.ts';
+
+const kinds = [pixel] as const;
+
+/** All data of a parameterisation. */
+export type ParamSpec = SpecOf<(typeof kinds)[number]>;
+
+/** The parameterisations by kind. */
+export const params: Table<Param, (typeof kinds)[number]> = table('param', kinds);

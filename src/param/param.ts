@@ -1,0 +1,15 @@
+/** @file What a parameterisation is: tensors that are ascended, and the picture that they stand for. */
+import type { Value } from '../ir/builder.ts';
+import type { Dims } from '../ir/tensor.ts';
+import type { StepBuilder } from '../step/builder.ts';
+
+/** What is ascended, and what it looks like. */
+export interface Parameters {
+  /** The states that the optimiser moves. The first is `z`. */
+  readonly z: readonly Value[];
+  /** The picture [n, c, h, w], values about [-1, 1]; it depends on `z` alone. */
+  readonly image: Value;
+}
+
+/** Adds the states of a picture of these dims [n, c, h, w] to a step. */
+export type Param = (s: StepBuilder, dims: Dims) => Parameters;

@@ -1,0 +1,301 @@
+/**
+ * @file A recipe: all that decides a picture, as plain data. Options and presets expand to it, workers are sent what it says, records
+ * hold it, and its digest tells whether a picture that is there is the one that is wanted.
+ */
+import { sha256 } from '@noble/hashes/sha2';
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils';
+import { didYouMean, PhospheneError } from '../errors.ts';
+import type { Size } from '../import/network.ts';
+import type { Preprocess } from '../import/preprocess.ts';
+import type { Schema, Setting } from '../settings.ts';
+import { checked, refuseUnknown, whole } from '../settings.ts';
+import { type ObjectiveSpec, objectives, type TermSpec } from '../objective/index.ts';
+import { type OptimiserSpec, optimisers } from '../optimiser/index.ts';
+import { finishes, type FinishSpec } from '../output/finish.ts';
+import { params, type ParamSpec } from '../param/index.ts';
+import { type TransformSpec, transforms } from '../transform/index.ts';
+import { type Preset, presets, type PresetName } from './presets.ts';
+
+/**
+ * The revision of the algorithm. It is part of every digest: raise it if the same recipe gives other pictures than before, and only
+ * then, since all pictures of earlier revisions are made anew.
+ */
+export const ALGORITHM = 1;
+
+/** All that decides a picture. */
+export interface Recipe {
+  readonly model: {
+    /** For people; not part of the digest. */
+    readonly name: string;
+    /** SHA-256 of what the model was read from. */
+    readonly digest: string;
+  };
+  /** From the picture in [-1, 1] to what the network expects. */
+  readonly preprocess: Preprocess;
+  /** Of the picture before it is finished, in pixels. */
+  readonly size: Size;
+  readonly objective: ObjectiveSpec;
+  readonly param: ParamSpec;
+  readonly transforms: readonly TransformSpec[];
+  readonly optimiser: OptimiserSpec;
+  readonly steps: number;
+  readonly seed: number;
+  readonly finish: FinishSpec;
+}
+
+/** A spec of which some settings are changed; of another kind, the others have that kind's defaults. */
+export type Change<Spec extends { readonly kind: string }> = Spec extends unknown
+  ? { readonly kind?: Spec['kind'] } & Partial<Omit<Spec, 'kind'>>
+  : never;
+
+/** What decides a picture besides its model and target. All may be left out. */
+export interface RecipeOptions {
+  /** Where the settings start; `keras` unless given. */
+  readonly preset?: PresetName | undefined;
+  /** Side in pixels, or height and width; what the model fixes, else the preset's, unless given. */
+  readonly size?: number | Size | undefined;
+  /** Steps of ascent, from 0. */
+  readonly steps?: number | undefined;
+  /** Of all random numbers. The same seed gives the same bytes. */
+  readonly seed?: number | undefined;
+  readonly objective?: { readonly kind?: 'channel'; readonly border?: number | undefined } | undefined;
+  readonly param?: Change<ParamSpec> | undefined;
+  /** In place of the preset's. */
+  readonly transforms?: readonly TransformSpec[] | undefined;
+  readonly optimiser?: Change<OptimiserSpec> | undefined;
+  readonly finish?: Change<FinishSpec> | undefined;
+}
+
+/** The settings that belong to no noun. */
+export const general = {
+  steps: whole({ help: 'Steps of ascent', default: presets.keras.steps, to: 1e6 }),
+  seed: whole({
+    help: 'Seed of all random numbers; the same seed gives the same bytes',
+    default: 0,
+    from: Number.MIN_SAFE_INTEGER,
+  }),
+} satisfies Schema;
+
+const side = whole({ help: 'Picture size in pixels', default: presets.keras.size, from: 1, to: 1 << 16 });
+
+/** What is known of the target when a recipe is made. */
+export interface TargetFacts {
+  readonly model: Recipe['model'];
+  readonly preprocess: Preprocess;
+  /** What the model fixes. */
+  readonly fixed?: { readonly height?: number; readonly width?: number } | undefined;
+}
+
+/** A recipe without its target: options and preset expanded, all settings checked. Throws `unknown-preset`, `bad-option`. */
+export type Settled = Omit<Recipe, 'model' | 'preprocess' | 'objective'> & {
+  readonly preset: PresetName;
+  readonly border: number;
+};
+
+/**
+ * Options expanded: the preset's settings with those given in their place. `fixed` is what the model says of its size. Throws
+ * `unknown-preset`, and `bad-option` for what cannot be.
+ *
+ * @example
+ * settle({ preset: 'keras', steps: 60, optimiser: { rate: 5 } });
+ */
+export function settle(options: RecipeOptions = {}, fixed: TargetFacts['fixed'] = {}): Settled {
+  refuseUnknown(Object.keys(options), optionNames, 'options');
+  const name = options.preset ?? 'keras';
+  const preset = presetOf(name);
+  const size = sizeOf(options.size, preset, fixed);
+  const { border } = changed(
+    objectives,
+    { kind: 'channel', layer: 'any', channel: 0, border: preset.border },
+    options.objective,
+  );
+  const finish = changed(finishes, { ...preset.finish, crop: cropFor(preset, size) }, options.finish);
+  if (2 * finish.crop >= Math.min(size.height, size.width)) {
+    const most = Math.ceil(Math.min(size.height, size.width) / 2) - 1;
+    throw new PhospheneError(
+      'bad-option',
+      `crop: ${finish.crop} pixels from each side leave nothing of ${size.height}×${size.width}; at most ${most} leave something`,
+      {
+        option: 'crop',
+        crop: finish.crop,
+        size,
+        most,
+      },
+    );
+  }
+  return {
+    preset: name,
+    size,
+    border,
+    param: changed(params, preset.param, options.param),
+    transforms: (options.transforms ?? preset.transforms).map((t) => transforms.complete(t)),
+    optimiser: changed(optimisers, preset.optimiser, options.optimiser),
+    steps: checked(general.steps, 'steps', options.steps ?? preset.steps),
+    seed: checked(general.seed, 'seed', options.seed ?? 0),
+    finish,
+  };
+}
+
+const optionNames = [
+  'preset',
+  'size',
+  'steps',
+  'seed',
+  'objective',
+  'param',
+  'transforms',
+  'optimiser',
+  'finish',
+] as const satisfies readonly (keyof RecipeOptions)[];
+
+/** The preset of that name. Throws `unknown-preset`. */
+export function presetOf(name: string): Preset {
+  const known = Object.keys(presets);
+  if (Object.hasOwn(presets, name)) return presets[name as PresetName];
+  throw new PhospheneError(
+    'unknown-preset',
+    `preset \`${name}\` is not known${didYouMean(name, known) || `; there is ${known.join(', ')}`}`,
+    { option: 'preset', preset: name, known },
+  );
+}
+
+/** The preset's crop; if that were more than half of a side, as much of it as the size is of the preset's. */
+function cropFor({ finish: { crop }, size }: Preset, { height, width }: Size): number {
+  const side = Math.min(height, width);
+  return 4 * crop <= side ? crop : Math.min(crop, Math.floor((crop * side) / size));
+}
+
+/**
+ * Settings for a target: a border that nobody asked for is narrowed until it leaves a position of a small map. `dims` are those of
+ * the layer's output.
+ */
+export function fitted(
+  settled: Settled,
+  options: RecipeOptions,
+  { dims, channels }: { readonly dims: readonly number[]; readonly channels: { readonly axis: number } },
+): Settled {
+  if (options.objective?.border !== undefined) return settled;
+  const map = dims.filter((_, axis) => axis !== 0 && axis !== channels.axis);
+  const most = Math.max(0, Math.ceil(Math.min(...map) / 2) - 1);
+  return map.length === 0 ? settled : { ...settled, border: Math.min(settled.border, most) };
+}
+
+/** The recipe of one channel of a layer. */
+export function channelRecipe(settled: Settled, facts: TargetFacts, layer: string, channel: number): Recipe {
+  const { preset: _, border, ...rest } = settled;
+  return {
+    model: facts.model,
+    preprocess: facts.preprocess,
+    objective: objectives.complete({ kind: 'channel', layer, channel, border }) satisfies TermSpec,
+    ...rest,
+  };
+}
+
+/**
+ * The digest of a recipe, in hex: equal for recipes that give the same picture, different for all others. The name of the model and
+ * the order of keys do not count; the revision of the algorithm does.
+ */
+export function digestOf(recipe: Recipe): string {
+  const { model, ...rest } = recipe;
+  return hashed({ ...rest, model: model.digest });
+}
+
+/** The digest of what pictures that differ only in their channel have in common. */
+export function setDigestOf(recipe: Recipe): string {
+  const { model, objective, ...rest } = recipe;
+  const { channel: _, ...common } = { channel: 0, ...objective };
+  return hashed({ ...rest, objective: common, model: model.digest });
+}
+
+/** The random streams of a picture: its seed and its objective, not the order or the worker. */
+export function keyOf({ seed, objective }: Pick<Recipe, 'seed' | 'objective'>): string {
+  return objective.kind === 'channel'
+    ? `${seed}/${objective.layer}/${objective.channel}`
+    : `${seed}/${canonical(objective)}`;
+}
+
+function hashed(value: unknown): string {
+  return bytesToHex(sha256(utf8ToBytes(`phosphene/${ALGORITHM}/${canonical(value)}`)));
+}
+
+/** JSON with its keys in order: equal values give equal texts. Throws an internal error for what JSON cannot hold. */
+export function canonical(value: unknown): string {
+  if (typeof value === 'number') {
+    if (!Number.isFinite(value)) throw new Error(`internal: ${value} in a recipe`);
+    return Object.is(value, -0) ? '0' : String(value);
+  }
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value).filter(([, v]) => v !== undefined);
+    entries.sort(([a], [b]) => (a < b ? -1 : 1));
+    return `{${entries.map(([k, v]) => `${JSON.stringify(k)}:${canonical(v)}`).join(',')}}`;
+  }
+  return JSON.stringify(value);
+}
+
+/** A setting as a flat list has it, such as the options of a command. */
+export interface FlatSetting {
+  readonly name: string;
+  readonly setting: Setting<unknown>;
+  /** The option of `RecipeOptions` that it is a part of; undefined for those that are options themselves. */
+  readonly of?: 'objective' | 'param' | 'optimiser' | 'finish';
+  /** The kinds that have it, with their defaults, if not all do. */
+  readonly kinds: readonly string[];
+}
+
+/** All settings of all nouns by name, each once: what `--help` and the docs are made of. */
+export function flatSettings(): readonly FlatSetting[] {
+  const nouns = { objective: objectives, param: params, optimiser: optimisers, finish: finishes };
+  const own = Object.entries(general).map(([name, setting]): FlatSetting => ({ name, setting, kinds: [] }));
+  const flat = new Map(own.map((s) => [s.name, s]));
+  for (const [of, { kinds }] of Object.entries(nouns) as [
+    NonNullable<FlatSetting['of']>,
+    { kinds: Readonly<Record<string, { settings: Schema }>> },
+  ][])
+    for (const [kind, { settings }] of Object.entries(kinds))
+      for (const [name, setting] of Object.entries(settings)) {
+        if (of === 'objective' && (name === 'layer' || name === 'channel')) continue;
+        const earlier = flat.get(name);
+        if (earlier && earlier.of !== of) throw new Error(`internal: two nouns have the setting \`${name}\``);
+        flat.set(name, {
+          setting: withDefault(name, of, kind, setting),
+          name,
+          of,
+          ...earlier,
+          kinds: [...(earlier?.kinds ?? []), kind],
+        });
+      }
+  return [...flat.values()];
+}
+
+/** The default that the default preset gives a setting stands in the help. */
+function withDefault(
+  name: string,
+  of: NonNullable<FlatSetting['of']>,
+  kind: string,
+  setting: Setting<unknown>,
+): Setting<unknown> {
+  const spec: object = of === 'objective' ? { kind: 'channel', border: presets.keras.border } : presets.keras[of];
+  const own = spec as Readonly<Record<string, unknown>>;
+  return own['kind'] === kind && name in own ? { ...setting, default: own[name] } : setting;
+}
+
+function changed<Spec extends { readonly kind: string }>(
+  nouns: { complete(spec: never): Spec },
+  from: Spec,
+  change: { readonly kind?: string } = {},
+): Spec {
+  const base = change.kind === undefined || change.kind === from.kind ? from : {};
+  return nouns.complete({ ...base, ...defined(change) } as never);
+}
+
+function sizeOf(given: RecipeOptions['size'], preset: Preset, fixed: TargetFacts['fixed'] = {}): Size {
+  const fallback = { height: fixed.height ?? preset.size, width: fixed.width ?? preset.size };
+  const size = given === undefined ? fallback : typeof given === 'number' ? { height: given, width: given } : given;
+  return { height: checked(side, 'size', size.height), width: checked(side, 'size', size.width) };
+}
+
+/** Without what is undefined: options that were not given. */
+function defined<T extends object>(given: T): T {
+  return Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined)) as T;
+}

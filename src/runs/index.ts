@@ -1,0 +1,8 @@
+/** @file Folders of results: many pictures, resumed and recorded, by many runs. */
+export type { Entry, PictureEntry, SetEntry } from './journal.ts';
+export type { Manifest, ManifestFilter } from './manifest.ts';
+export { folderName } from './names.ts';
+export type { PictureRecord } from './record.ts';
+export { readResults, type ResultPicture, type Results, type ResultSet } from './results.ts';
+export { type PictureEvent, type Render, run, type RunEvent, type RunOptions } from './run.ts';
+export { type Series, seriesOf } from './series.ts';

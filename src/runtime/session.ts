@@ -1,0 +1,124 @@
+/** @file Programs and runs on a session of ONNX Runtime, which is the same in Node and in browsers but for where results can go. */
+import { PhospheneError } from '../errors.ts';
+import type { Graph } from '../ir/graph.ts';
+import { encodeOnnx } from '../ir/onnx.ts';
+import { arrayTypes, type DType, sizeOf, type Tensor, type Tensors } from '../ir/tensor.ts';
+import { NEXT, type Program, type Run } from './index.ts';
+
+/** A tensor as ONNX Runtime has it. */
+export interface EngineTensor {
+  readonly type: string;
+  readonly dims: readonly number[];
+  readonly data: unknown;
+}
+
+/** The part of ONNX Runtime's session that programs use. */
+export interface Session<T extends EngineTensor> {
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  /** Results of which the fetch is a tensor are written into it; null makes a new one. */
+  run(feeds: Record<string, T>, fetches: Record<string, T | null>): Promise<Readonly<Record<string, EngineTensor>>>;
+  release(): Promise<void>;
+}
+
+/** What differs from engine to engine. */
+export interface Engine<T extends EngineTensor> {
+  /** A tensor over the same memory. */
+  readonly wrap: (t: Tensor) => T;
+  /** Whether the engine writes results into memory that it is given. */
+  readonly writesInto: boolean;
+}
+
+/**
+ * A program on a session.
+ *
+ * @example
+ * programOf({ wrap: (t) => new ort.Tensor(t.dtype, t.data, t.dims), writesInto: true }, session);
+ */
+export function programOf<T extends EngineTensor>({ wrap, writesInto }: Engine<T>, session: Session<T>): Program {
+  const { inputNames, outputNames } = session;
+  const results = outputNames.filter((name) => !name.startsWith(NEXT));
+  const carried = outputNames.filter((name) => name.startsWith(NEXT)).map((name) => name.slice(NEXT.length));
+  const evaluate = (feeds: Record<string, T>, fetches: Record<string, T | null>) =>
+    explaining('failed', () => session.run(feeds, fetches));
+  const wrapped = (feeds: Tensors): Record<string, T> =>
+    Object.fromEntries(inputNames.flatMap((name) => (feeds[name] ? [[name, wrap(feeds[name])]] : [])));
+
+  return {
+    async run(feeds) {
+      const all = await evaluate(wrapped(feeds), Object.fromEntries(outputNames.map((name) => [name, null])));
+      return Object.fromEntries(outputNames.map((name) => [name, tensorOf(all[name]!)]));
+    },
+
+    async open(states) {
+      for (const name of carried)
+        if (!states[name]) throw new PhospheneError('runtime', `the run needs the state \`${name}\``, { state: name });
+      const now = new Map(Object.entries(states).map(([name, t]) => [name, slot(copyOf(t))]));
+      // Two buffers in turn: what the engine allocates for a result comes back to it only when garbage is collected, and fresh
+      // memory costs a step a twentieth of its time.
+      const spare = new Map(writesInto ? carried.map((name) => [name, slot(emptyLike(states[name]!))]) : []);
+      return {
+        async step(feeds) {
+          const inputs = wrapped(feeds);
+          for (const [name, { engine }] of now) if (inputNames.includes(name)) inputs[name] = engine;
+          const fetches: Record<string, T | null> = {};
+          for (const name of results) fetches[name] = null;
+          for (const name of carried) fetches[NEXT + name] = spare.get(name)?.engine ?? null;
+          const all = await evaluate(inputs, fetches);
+          for (const name of carried) {
+            const next = spare.get(name) ?? slot(tensorOf(all[NEXT + name]!));
+            if (writesInto) spare.set(name, now.get(name)!);
+            now.set(name, next);
+          }
+          return Object.fromEntries(results.map((name) => [name, tensorOf(all[name]!)]));
+        },
+        async read(state) {
+          const found = now.get(state);
+          if (!found) throw new PhospheneError('runtime', `the run has no state \`${state}\``, { state });
+          return copyOf(found.tensor);
+        },
+        async close() {
+          now.clear();
+          spare.clear();
+        },
+      } satisfies Run;
+    },
+
+    dispose: () => explaining('cannot free the graph', () => session.release()),
+  };
+
+  function slot(tensor: Tensor): { readonly tensor: Tensor; readonly engine: T } {
+    return { tensor, engine: wrap(tensor) };
+  }
+}
+
+/** What `work` returns; its errors in our words: `ONNX Runtime WHAT: …`. */
+export async function explaining<T>(what: string, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new PhospheneError('runtime', `ONNX Runtime ${what}: ${message}`, {}, error);
+  }
+}
+
+/** ONNX bytes in memory that is not shared, which ONNX Runtime refuses. */
+export function ownBytes(model: Graph | Uint8Array): Uint8Array {
+  if (!(model instanceof Uint8Array)) return encodeOnnx(model);
+  // A page that is not isolated has no such class.
+  return typeof SharedArrayBuffer !== 'undefined' && model.buffer instanceof SharedArrayBuffer ? model.slice() : model;
+}
+
+function tensorOf(t: EngineTensor): Tensor {
+  const dtype = t.type as DType;
+  if (!(dtype in arrayTypes)) throw new PhospheneError('runtime', `ONNX Runtime returned a tensor of type ${t.type}`);
+  return { dtype, dims: t.dims, data: (t.data as Float32Array).subarray(0, sizeOf(t.dims)) };
+}
+
+function copyOf(t: Tensor): Tensor {
+  return { ...t, data: t.data.slice() };
+}
+
+function emptyLike(t: Tensor): Tensor {
+  return { ...t, data: new arrayTypes[t.dtype](t.data.length) };
+}

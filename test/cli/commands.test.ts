@@ -1,0 +1,315 @@
+/** @file `render` and `layers` in words, on a core made for the test: what it is asked, and what is told of what it says. */
+import { describe, expect, it } from 'vitest';
+import type { Entry } from '../../src/cli/command.ts';
+import { layersCommand, type LayerList, type LayersRequest } from '../../src/cli/layers.ts';
+import type { InputFacts } from '../../src/cli/model.ts';
+import { renderCommand, type RenderNews, type RenderRequest } from '../../src/cli/render.ts';
+import { pictureSettings } from '../../src/cli/settings.ts';
+import { PhospheneError } from '../../src/errors.ts';
+import { presets } from '../../src/render/presets.ts';
+import { fakeIo, fakeStream, said } from './fake.ts';
+
+const tf: InputFacts = { channels: 3, preprocess: { scale: [1, 1, 1], shift: [0, 0, 0], order: 'rgb' }, from: 'known' };
+
+function rendering(news: readonly RenderNews[] = []): { entries: Record<string, Entry>; asked: RenderRequest[] } {
+  const asked: RenderRequest[] = [];
+  const command = renderCommand(async () => async (request, tell) => {
+    asked.push(request);
+    for (const one of news) await tell(one);
+  });
+  return { asked, entries: { render: { summary: 'Renders', load: async () => command } } };
+}
+
+async function askedBy(...words: string[]): Promise<RenderRequest> {
+  const { asked, entries } = rendering();
+  expect(await said(['render', ...words], entries)).toEqual({ code: 0, stdout: '', stderr: '' });
+  return asked[0]!;
+}
+
+describe('render asks the core', () => {
+  it('for the built-in model and nothing else, unless more is said', async () => {
+    expect(await askedBy()).toEqual({
+      model: 'resnet50v2-mini',
+      weights: undefined,
+      cache: undefined,
+      preprocess: undefined,
+      layer: undefined,
+      filters: undefined,
+      size: undefined,
+      preset: 'keras',
+      settings: {},
+      out: 'out',
+      columns: undefined,
+      margin: 5,
+      workers: undefined,
+      signal: expect.any(AbortSignal) as AbortSignal,
+    });
+  });
+
+  it.each([
+    [['m.onnx'], { model: 'm.onnx' }],
+    [['--weights', 'w.h5'], { weights: 'w.h5' }],
+    [['--cache', 'c'], { cache: 'c' }],
+    [['--layer', 'conv1'], { layer: 'conv1' }],
+    [['-l', 'conv1'], { layer: 'conv1' }],
+    [
+      ['--filters', '0-3,7'],
+      {
+        filters: [
+          [0, 3],
+          [7, 7],
+        ],
+      },
+    ],
+    [['-f', 'all'], { filters: 'all' }],
+    [['--size', '180x240'], { size: { height: 180, width: 240 } }],
+    [['--preset', 'other'], { preset: 'other' }],
+    [['-o', 'there'], { out: 'there' }],
+    [['--columns', '3', '--margin', '0', '-w', '2'], { columns: 3, margin: 0, workers: 2 }],
+    [['--seed', '-1'], { settings: { seed: -1 } }],
+    [['--steps', '0', '--rate', '2.5', '--noise', '0'], { settings: { steps: 0, rate: 2.5, noise: 0 } }],
+    [
+      ['--border', '1', '--crop', '0', '--contrast', '1', '--stretch'],
+      { settings: { border: 1, crop: 0, contrast: 1, stretch: true } },
+    ],
+    [['--preprocess', 'torch'], { preprocess: 'torch' }],
+    [['--range', '0,1', '--mean', '0.5'], { preprocess: { range: [0, 1], mean: 0.5 } }],
+    [['--mean', '1,2,3', '--std', '4,5,6', '--bgr'], { preprocess: { mean: [1, 2, 3], std: [4, 5, 6], bgr: true } }],
+    [['--bgr'], { preprocess: { bgr: true } }],
+  ] as [string[], object][])('%j', async (words, part) => {
+    expect(await askedBy(...words)).toMatchObject(part);
+  });
+
+  it.each([
+    '--contrast=99',
+    '--contrast=0',
+    '--rate=0',
+    '--noise=-1',
+    '--steps=1.5',
+    '--crop=-1',
+    '--margin=-1',
+    '--columns=0',
+    '--preprocess=imagenet',
+    '--range=1',
+  ])('nothing for %s', async (word) => {
+    const { asked, entries } = rendering();
+    const { code, stderr } = await said(['render', word], entries);
+    expect([code, asked]).toEqual([2, []]);
+    expect(stderr.startsWith(`phosphene: ${word.split('=')[0]}: `)).toBe(true);
+  });
+});
+
+describe('the help of render', () => {
+  it('has every setting of a picture with its default', async () => {
+    const { stdout } = await said(['render', '--help']);
+    const flat = stdout.replaceAll(/\s+/g, ' ');
+    for (const [name, setting] of Object.entries(pictureSettings)) {
+      expect(flat).toContain(`--${name} ${setting.alone ? '' : 'N '}${setting.help}`);
+      expect(flat).toMatch(new RegExp(`--${name} (?:(?! --).)*; default: ${String(setting.default)}(?: |$)`));
+    }
+    const { steps, border, param, optimiser, finish } = presets.keras;
+    for (const [name, value] of Object.entries({ steps, border, ...param, ...optimiser, ...finish }))
+      if (name !== 'kind') expect(pictureSettings[name]!.default, name).toBe(value);
+    for (const other of [
+      '--layer, -l',
+      '--filters, -f',
+      '--size',
+      '--out, -o',
+      '--workers, -w',
+      '--columns',
+      '--json',
+      '--quiet, -q',
+      '--range',
+      '--mean',
+      '--std',
+      '--bgr',
+      '--preprocess',
+      '--weights',
+      '--cache',
+      '--preset',
+      '--margin',
+    ])
+      expect(flat).toContain(`${other} `);
+  });
+});
+
+const run: readonly RenderNews[] = [
+  { type: 'begin', layer: 'conv\u202e1', filters: 3, steps: 10, input: tf },
+  { type: 'resumed', filters: [4] },
+  { type: 'ready', workers: 2 },
+  { type: 'step', filter: 0, done: 5 },
+  { type: 'picture', filter: 0, activation: 1.5 },
+  { type: 'picture', filter: 9, activation: undefined, diagnosis: 'no-ascent', hint: 'it did not rise' },
+  { type: 'grid', file: '/o/g.png', width: 7, height: 5, manifest: '/o/m.json' },
+];
+
+describe('render tells', () => {
+  it('people where the grid is, and what went wrong with a filter', async () => {
+    const { code, stdout, stderr } = await said(['render'], rendering(run).entries);
+    expect([code, stderr]).toEqual([0, 'filter 9: it did not rise\n']);
+    expect(stdout).toBe('/o/g.png (7×5, 3 filters of conv\\u202e1, 0 s)\n');
+    expect(await said(['render', '--quiet'], rendering(run).entries)).toEqual({ code: 0, stdout: '', stderr: '' });
+    const one = run.map((n) => (n.type === 'begin' ? { ...n, filters: 1 } : n));
+    expect((await said(['render'], rendering(one).entries)).stdout).toContain('1 filter of');
+  });
+
+  it('programs everything, a line of JSON each', async () => {
+    const { stdout, stderr } = await said(['render', '--json'], rendering(run).entries);
+    expect(stderr).toBe('');
+    const seconds = expect.any(Number) as number;
+    expect(
+      stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual([
+      { event: 'resumed', filters: [4] },
+      { event: 'ready', workers: 2, seconds },
+      { event: 'picture', filter: 0, activation: 1.5, seconds },
+      { event: 'picture', filter: 9, seconds, diagnosis: 'no-ascent' },
+      { event: 'grid', file: '/o/g.png', width: 7, height: 5, manifest: '/o/m.json', seconds },
+    ]);
+  });
+
+  it('that a preprocessing is assumed, in one line that says what to do', async () => {
+    const begin: RenderNews = { type: 'begin', layer: 'l', filters: 1, steps: 1, input: { ...tf, from: 'assumed' } };
+    expect((await said(['render'], rendering([begin]).entries)).stderr).toBe(
+      'phosphene: nothing says how the model wants its pictures; RGB in [-1, 1] is assumed; if the model was trained otherwise, give --preprocess torch, caffe or raw, or --range, --mean, --std and --bgr\n',
+    );
+    for (const quiet of ['--quiet', '--json'])
+      expect((await said(['render', quiet], rendering([begin]).entries)).stderr).toBe('');
+  });
+
+  it('how far it is: reading, downloading, compiling, rendering', async () => {
+    const pause = 450;
+    const command = renderCommand(async () => async (_, tell) => {
+      const slowly = async (news: RenderNews): Promise<void> => {
+        await new Promise((resolve) => setTimeout(resolve, pause));
+        await tell(news);
+      };
+      await slowly({ type: 'download', what: 'weights', received: 5e6, total: 1e7 });
+      await slowly({ type: 'download', what: 'weights', received: 6e6, total: undefined });
+      for (const news of run) await slowly(news);
+    });
+    const stderr = fakeStream({ isTTY: true, columns: 100 });
+    await said(['render'], { render: { summary: '', load: async () => command } }, fakeIo(fakeStream(), stderr));
+    const lines = stderr.writes.map((w) => w.replace('\r\u001b[2K', '').replaceAll(/ {2}\d+ s( left)?$/g, ''));
+    // A line that is only painted again, since a second has gone by, counts once.
+    const different = lines.map((l) => l.replaceAll(/[█░]+/g, '#')).filter((l, i, all) => l !== '' && l !== all[i - 1]);
+    expect(different).toEqual([
+      'Downloading weights  #  50 %  5.0 MB of 10.0 MB',
+      'Downloading weights  6.0 MB',
+      'Compiling the network up to conv\\u202e1',
+      'conv\\u202e1  #  33 %  1 of 3 filters',
+      'conv\\u202e1  #  50 %  1 of 3 filters',
+      'conv\\u202e1  #  66 %  2 of 3 filters',
+      'filter 9: it did not rise\n',
+      'conv\\u202e1  #  100 %  3 of 3 filters',
+    ]);
+    expect(lines.at(-1)).toBe('');
+  });
+});
+
+const list: LayerList = {
+  model: 'm.onnx',
+  input: { ...tf, from: 'file', size: { height: 32, width: 48 } },
+  size: { height: 32, width: 48 },
+  layers: [
+    { name: 'getitem_3', path: 'features.0', type: 'Conv', dims: [4, 30, 46], parameters: 1234, channels: 4 },
+    { name: 'x\u202e\n', type: 'Relu', dims: [10], parameters: 0, channels: undefined, obstacle: 'it has no channels' },
+    { name: `${'a'.repeat(80)}${'z'.repeat(80)}`, type: 'T'.repeat(40), dims: [4, 1, 1], parameters: 0, channels: 4 },
+  ],
+};
+
+function listing(result: LayerList): { entries: Record<string, Entry>; asked: LayersRequest[] } {
+  const asked: LayersRequest[] = [];
+  const command = layersCommand(async () => async (request) => {
+    asked.push(request);
+    return result;
+  });
+  return { asked, entries: { layers: { summary: 'Lists', load: async () => command } } };
+}
+
+describe('layers', () => {
+  it('asks the core for a model at a size', async () => {
+    const { asked, entries } = listing(list);
+    await said(['layers'], entries);
+    await said(['layers', 'm', '--size', '8x9', '--preprocess', 'raw'], entries);
+    expect(asked).toMatchObject([
+      { model: 'resnet50v2-mini', size: undefined, preprocess: undefined },
+      { model: 'm', size: { height: 8, width: 9 }, preprocess: 'raw' },
+    ]);
+  });
+
+  it('is a table with the input above it', async () => {
+    const { code, stdout, stderr } = await said(['layers'], listing(list).entries);
+    expect([code, stderr]).toEqual([0, '']);
+    const lines = stdout.split('\n');
+    expect(lines.slice(0, 3)).toEqual([
+      'm.onnx: input of 3 channels, 32×48 px; RGB in [-1, 1] (the file says so)',
+      'Layers at 32×48:',
+      '',
+    ]);
+    expect(lines.slice(3).map((line) => line.split(/ {2,}/))).toEqual([
+      ['layer', 'type', 'output', 'parameters', 'target'],
+      ['features.0', 'Conv', '4×30×46', '1,234', 'yes'],
+      ['x\\u202e\\u000a', 'Relu', '10', 'no: it has no channels'],
+      [`${'a'.repeat(50)}…${'z'.repeat(49)}`, `${'T'.repeat(16)}…${'T'.repeat(15)}`, '4×1×1', 'yes'],
+      [''],
+    ]);
+  });
+
+  it('says other inputs, and what to do if one is assumed', async () => {
+    const torch = { scale: [2.183, 2.232, 2.222], shift: [0.06551, 0.1964, 0.4178], order: 'rgb' } as const;
+    const of = async (input: InputFacts): Promise<string> =>
+      (await said(['layers'], listing({ ...list, input }).entries)).stdout
+        .split('\n')[0]!
+        .replace('m.onnx: input of ', '');
+    expect(await of({ channels: 3, preprocess: torch, from: 'given' })).toBe(
+      '3 channels, any size; RGB in [-2.117, 2.249], [-2.036, 2.428], [-1.804, 2.64] (as you say)',
+    );
+    expect(
+      await of({
+        channels: 1,
+        preprocess: { scale: [0.5], shift: [0.5], order: 'rgb' },
+        from: 'inferred',
+        size: { height: 28 },
+      }),
+    ).toBe('1 channel, 28×any px; grey in [0, 1] (inferred from the weights)');
+    expect(await of({ ...tf, preprocess: { ...tf.preprocess, order: 'bgr' } })).toBe(
+      '3 channels, any size; BGR in [-1, 1] (as the model was published)',
+    );
+    expect(await of({ ...tf, channels: 4, size: { width: 9 }, from: 'assumed' })).toMatch(
+      /^4 channels, any×9 px; values in \[-1, 1\] \(assumed\); if the model was trained otherwise, give --preprocess torch/,
+    );
+  });
+
+  it('as JSON has all names whole', async () => {
+    const { stdout } = await said(['layers', '--json'], listing(list).entries);
+    const { layers, ...rest } = JSON.parse(stdout) as { layers: readonly object[] };
+    expect(rest).toEqual({ model: 'm.onnx', input: list.input, size: list.size });
+    expect(layers).toEqual([
+      { ...list.layers[0], target: true },
+      { name: 'x\u202e\n', type: 'Relu', dims: [10], parameters: 0, target: false, obstacle: 'it has no channels' },
+      { ...list.layers[2], target: true },
+    ]);
+  });
+
+  it('says where it ends and why', async () => {
+    const barrier = (code: 'shape' | 'unsupported-op'): LayerList => ({
+      ...list,
+      barrier: new PhospheneError(code, 'it does\u001b not fit', { op: 'MaxPool' }),
+    });
+    expect((await said(['layers'], listing(barrier('shape')).entries)).stderr).toBe(
+      'The list ends here at 32×48: it does\\u001b not fit; another --size may fit\n',
+    );
+    expect((await said(['layers'], listing(barrier('unsupported-op')).entries)).stderr).toBe(
+      'The list ends here at 32×48: it does\\u001b not fit\n',
+    );
+    const { stdout, stderr } = await said(['layers', '--json'], listing(barrier('shape')).entries);
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toMatchObject({
+      barrier: { code: 'shape', message: 'it does\u001b not fit', op: 'MaxPool' },
+    });
+  });
+});

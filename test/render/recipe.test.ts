@@ -1,0 +1,248 @@
+/** @file Recipes: how options expand, what is refused, and what the digest tells apart. */
+import { describe, expect, it } from 'vitest';
+import { presets } from '../../src/render/presets.ts';
+import {
+  canonical,
+  channelRecipe,
+  digestOf,
+  fitted,
+  flatSettings,
+  keyOf,
+  presetOf,
+  type Recipe,
+  setDigestOf,
+  type RecipeOptions,
+  settle,
+  type TargetFacts,
+} from '../../src/render/recipe.ts';
+import { thrown } from '../thrown.ts';
+
+const facts: TargetFacts = {
+  model: { name: 'model', digest: 'abc' },
+  preprocess: { scale: [1, 1, 1], shift: [0, 0, 0], order: 'rgb' },
+};
+const recipe = channelRecipe(settle(), facts, 'conv', 7);
+
+describe('settle', () => {
+  it('expands the preset of the Keras example', () => {
+    // The numbers of https://keras.io/examples/vision/visualizing_what_convnets_learn/.
+    expect(settle()).toEqual({
+      preset: 'keras',
+      size: { height: 180, width: 180 },
+      border: 2,
+      steps: 30,
+      seed: 0,
+      param: { kind: 'pixel', noise: 0.125 },
+      transforms: [],
+      optimiser: { kind: 'normalised', rate: 10 },
+      finish: { kind: 'contrast', crop: 25, contrast: 0.15, stretch: false },
+    });
+    expect(settle({ preset: 'keras' })).toEqual(settle({}));
+  });
+  it('puts what is given in its place and keeps the rest', () => {
+    const changed = settle({
+      size: { height: 96, width: 128 },
+      steps: 0,
+      seed: -3,
+      objective: { border: 0 },
+      param: { noise: 0 },
+      transforms: [{ kind: 'roll', by: 4 }],
+      optimiser: { rate: 2 },
+      finish: { crop: 3, stretch: true },
+    });
+    expect(changed).toEqual({
+      preset: 'keras',
+      size: { height: 96, width: 128 },
+      border: 0,
+      steps: 0,
+      seed: -3,
+      param: { kind: 'pixel', noise: 0 },
+      transforms: [{ kind: 'roll', by: 4 }],
+      optimiser: { kind: 'normalised', rate: 2 },
+      finish: { kind: 'contrast', crop: 3, contrast: 0.15, stretch: true },
+    });
+  });
+  it('takes undefined as not given', () => {
+    expect(
+      settle({ size: undefined, steps: undefined, seed: undefined, optimiser: { rate: undefined } as object }),
+    ).toEqual(settle());
+  });
+  it("gives another kind that kind's defaults", () => {
+    expect(settle({ optimiser: { kind: 'adam' } }).optimiser).toEqual({
+      kind: 'adam',
+      rate: 0.05,
+      beta1: 0.9,
+      beta2: 0.999,
+      epsilon: 1e-8,
+    });
+  });
+  it('uses the size that the model fixes', () => {
+    expect(settle({}, { height: 224, width: 200 }).size).toEqual({ height: 224, width: 200 });
+    expect(settle({}, { width: 96 }).size).toEqual({ height: 180, width: 96 });
+    expect(settle({ size: 64, finish: { crop: 0 } }, { height: 224 }).size).toEqual({ height: 64, width: 64 });
+  });
+  it.each([
+    [{ preset: 'kears' }, 'unknown-preset', 'preset `kears` is not known; did you mean `keras`?', 'preset'],
+    [{ preset: 'toString' }, 'unknown-preset', 'preset `toString` is not known; there is keras', 'preset'],
+    [{ size: 0 }, 'bad-option', 'size: a whole number from 1 to 65536 is needed, not 0', 'size'],
+    [{ size: { height: 5, width: 1.5 } }, 'bad-option', 'size: a whole number from 1', 'size'],
+    [{ size: 65537 }, 'bad-option', 'not 65537', 'size'],
+    [{ steps: -1 }, 'bad-option', 'steps: a whole number from 0 to 1000000', 'steps'],
+    [{ steps: 1e6 + 1 }, 'bad-option', 'steps: ', 'steps'],
+    [{ seed: Number.NaN }, 'bad-option', 'seed: ', 'seed'],
+    [{ seed: 0.5 }, 'bad-option', 'seed: ', 'seed'],
+    [{ objective: { border: -1 } }, 'bad-option', 'border: ', 'border'],
+    [{ param: { noise: -0.1 } }, 'bad-option', 'noise: a number from 0', 'noise'],
+    [{ optimiser: { rate: 0 } }, 'bad-option', 'rate: a number above 0', 'rate'],
+    [
+      { optimiser: { kind: 'sgd' } },
+      'bad-option',
+      'optimiser `sgd` is not known; there are normalised, adam',
+      'optimiser',
+    ],
+    [{ optimiser: { beta1: 0.5 } }, 'bad-option', 'optimiser `normalised`: there is no setting `beta1`', 'beta1'],
+    [{ finish: { contrast: 99 } }, 'bad-option', 'contrast: a number above 0 to 1 is needed, not 99', 'contrast'],
+    [{ finish: { contrast: 0 } }, 'bad-option', 'contrast: ', 'contrast'],
+    [{ finish: { crop: 90 } }, 'bad-option', 'nothing of 180×180; at most 89 leave something', 'crop'],
+    [{ size: 32, finish: { crop: 16 } }, 'bad-option', 'nothing of 32×32; at most 15 leave something', 'crop'],
+    [{ transforms: [{ kind: 'roll', by: -1 }] }, 'bad-option', 'by: ', 'by'],
+    [{ iterations: 5 }, 'bad-option', 'options: there is no setting `iterations`', 'iterations'],
+  ])('refuses %j', (options, code, message, option) => {
+    const error = thrown(() => settle(options as object));
+    expect(error.code).toBe(code);
+    expect(error.message).toContain(message);
+    expect(error.details).toMatchObject({ option });
+  });
+  it('takes the largest crop that leaves something', () => {
+    expect(settle({ finish: { crop: 89 } }).finish.crop).toBe(89);
+    expect(settle({ size: { height: 51, width: 400 }, finish: { crop: 25 } }).finish.crop).toBe(25);
+    expect(() => settle({ size: { height: 50, width: 400 }, finish: { crop: 25 } })).toThrow('crop');
+  });
+  it('crops small pictures by as much less as they are smaller', () => {
+    const cropOf = (size: RecipeOptions['size']): number => settle({ size }).finish.crop;
+    expect([512, 180, 128, 100].map(cropOf)).toEqual([25, 25, 25, 25]);
+    // 25 of 180 pixels, rounded down.
+    expect([99, 64, 32, 8, 1].map(cropOf)).toEqual([13, 8, 4, 1, 0]);
+    expect(cropOf({ height: 32, width: 400 })).toBe(4);
+    expect(settle({}, { height: 32, width: 32 }).finish.crop).toBe(4);
+  });
+});
+
+describe('fitted', () => {
+  const target = (...dims: number[]) => ({ dims, channels: { axis: 1 } });
+  const borderOf = (options: RecipeOptions, ...dims: number[]): number =>
+    fitted(settle(options), options, target(...dims)).border;
+  it('narrows a border that nobody asked for until it leaves something', () => {
+    expect(borderOf({}, 1, 8, 12, 12)).toBe(2);
+    expect(borderOf({}, 1, 8, 5, 5)).toBe(2);
+    expect(borderOf({}, 1, 8, 12, 4)).toBe(1);
+    expect(borderOf({}, 1, 8, 3, 3)).toBe(1);
+    expect(borderOf({}, 1, 8, 2, 9)).toBe(0);
+    expect(borderOf({}, 1, 8, 1, 1)).toBe(0);
+    expect(borderOf({}, 1, 1000)).toBe(2);
+  });
+  it('leaves one that was asked for', () => expect(borderOf({ objective: { border: 2 } }, 1, 8, 3, 3)).toBe(2));
+  it('reads the map beside the channels, wherever these are', () => {
+    const nhwc = { dims: [1, 3, 3, 64], channels: { axis: 3 } };
+    expect(fitted(settle(), {}, nhwc).border).toBe(1);
+  });
+});
+
+describe('the digest', () => {
+  it('is a SHA-256 in hex, equal for equal recipes whatever the order of their keys', () => {
+    expect(digestOf(recipe)).toMatch(/^[0-9a-f]{64}$/);
+    const turned = Object.fromEntries(Object.entries(recipe).reverse()) as unknown as Recipe;
+    expect(digestOf(turned)).toBe(digestOf(recipe));
+    expect(digestOf(JSON.parse(JSON.stringify(recipe)) as Recipe)).toBe(digestOf(recipe));
+  });
+  it("does not count the model's name", () => {
+    expect(digestOf({ ...recipe, model: { ...recipe.model, name: 'other' } })).toBe(digestOf(recipe));
+  });
+  const changes: Record<string, Recipe> = {
+    weights: { ...recipe, model: { ...recipe.model, digest: 'abd' } },
+    seed: { ...recipe, seed: 1 },
+    steps: { ...recipe, steps: 31 },
+    height: { ...recipe, size: { height: 181, width: 180 } },
+    width: { ...recipe, size: { height: 180, width: 181 } },
+    'scale of preprocessing': { ...recipe, preprocess: { ...recipe.preprocess, scale: [1, 1, 2] } },
+    'shift of preprocessing': { ...recipe, preprocess: { ...recipe.preprocess, shift: [0, 0, 1] } },
+    'order of preprocessing': { ...recipe, preprocess: { ...recipe.preprocess, order: 'bgr' } },
+    layer: channelRecipe(settle(), facts, 'conv2', 7),
+    channel: channelRecipe(settle(), facts, 'conv', 8),
+    border: channelRecipe(settle({ objective: { border: 1 } }), facts, 'conv', 7),
+    noise: channelRecipe(settle({ param: { noise: 0.1 } }), facts, 'conv', 7),
+    rate: channelRecipe(settle({ optimiser: { rate: 9 } }), facts, 'conv', 7),
+    transforms: channelRecipe(settle({ transforms: [{ kind: 'roll', by: 1 }] }), facts, 'conv', 7),
+    crop: channelRecipe(settle({ finish: { crop: 24 } }), facts, 'conv', 7),
+    contrast: channelRecipe(settle({ finish: { contrast: 0.2 } }), facts, 'conv', 7),
+    stretch: channelRecipe(settle({ finish: { stretch: true } }), facts, 'conv', 7),
+  };
+  it.each(Object.entries(changes))('changes with the %s', (_, other) => {
+    expect(digestOf(other)).not.toBe(digestOf(recipe));
+  });
+  it('is all different for all of these', () => {
+    expect(new Set(Object.values(changes).map(digestOf)).size).toBe(Object.keys(changes).length);
+  });
+  it('of a set leaves out the channel and nothing else', () => {
+    for (const [what, other] of Object.entries(changes))
+      if (what === 'channel') expect(setDigestOf(other)).toBe(setDigestOf(recipe));
+      else expect(setDigestOf(other), what).not.toBe(setDigestOf(recipe));
+  });
+});
+
+describe('canonical', () => {
+  it('orders keys at every depth, and drops what is undefined', () => {
+    expect(canonical({ b: [1, { d: 'x', c: null }], a: true, z: undefined })).toBe(
+      '{"a":true,"b":[1,{"c":null,"d":"x"}]}',
+    );
+  });
+  it('makes one zero of two, and refuses what JSON cannot hold', () => {
+    expect(canonical(-0)).toBe('0');
+    expect(() => canonical({ a: Number.NaN })).toThrow('internal: NaN in a recipe');
+  });
+});
+
+describe('keyOf', () => {
+  it('is seed, layer and channel', () => expect(keyOf(recipe)).toBe('0/conv/7'));
+  it('is seed and objective for anything else', () => {
+    const objective = { kind: 'sum', terms: [{ weight: -1, objective: recipe.objective }] } as const;
+    expect(keyOf({ seed: 4, objective })).toMatch(/^4\/\{"kind":"sum",/);
+  });
+});
+
+describe('flatSettings', () => {
+  const flat = flatSettings();
+  it('holds every setting of every noun once', () => {
+    expect(flat.map((s) => s.name)).toEqual([
+      'steps',
+      'seed',
+      'border',
+      'noise',
+      'rate',
+      'beta1',
+      'beta2',
+      'epsilon',
+      'crop',
+      'contrast',
+      'stretch',
+    ]);
+    expect(flat.find((s) => s.name === 'rate')).toMatchObject({ of: 'optimiser', kinds: ['normalised', 'adam'] });
+    expect(flat.find((s) => s.name === 'steps')?.of).toBeUndefined();
+  });
+  it('has the defaults of the default preset', () => {
+    const defaults = Object.fromEntries(flat.map((s) => [s.name, s.setting.default]));
+    expect(defaults).toMatchObject({ steps: 30, seed: 0, border: 2, noise: 0.125, rate: 10, crop: 25, contrast: 0.15 });
+  });
+  it('has a help for each', () => {
+    for (const { name, setting } of flat) expect(setting.help.length, name).toBeGreaterThan(8);
+  });
+});
+
+describe('presets', () => {
+  it('are complete and pass their own checks', () => {
+    for (const name of Object.keys(presets) as (keyof typeof presets)[]) {
+      expect(settle({ preset: name }).preset).toBe(name);
+      expect(presetOf(name)).toBe(presets[name]);
+    }
+  });
+});

@@ -1,0 +1,87 @@
+/** @file Draws: the streams of random numbers, and what is drawn from them. */
+import { describe, expect, it } from 'vitest';
+import { Random } from '../../src/random.ts';
+import { type Draw, drawn } from '../../src/step/draw.ts';
+import { thrown } from '../thrown.ts';
+
+const draw = (what: Draw, count = 1000, key = 'key'): number[] =>
+  Array.from(drawn(what, 'float32', [count], new Random(key)).data as Float32Array);
+
+describe('Random', () => {
+  it('gives the published stream of sfc32 for its key', () => {
+    // The state after FNV-like mixing is ours; from there on it is sfc32 of PractRand, written out here a second time.
+    const again = (key: string, count: number): number[] => {
+      const s = [0x9e3779b9, 0x243f6a88, 0xb7e15162];
+      for (const character of key)
+        for (let lane = 0; lane < 3; lane++) {
+          s[lane] = Math.imul(s[lane]! ^ (character.charCodeAt(0) + lane * 0x51ed27), 0x01000193 + 2 * lane);
+          s[lane] = s[lane]! ^ (s[lane]! >>> 15);
+        }
+      let [a, b, c, counter] = [s[0]! | 0, s[1]! | 0, s[2]! | 0, 1];
+      const next = (): number => {
+        const sum = (a + b + counter) | 0;
+        counter = (counter + 1) | 0;
+        a = b ^ (b >>> 9);
+        b = (c + (c << 3)) | 0;
+        c = ((c << 21) | (c >>> 11)) + sum;
+        c |= 0;
+        return sum >>> 0;
+      };
+      for (let i = 0; i < 15; i++) next();
+      return Array.from({ length: count }, next);
+    };
+    for (const key of ['', '0/conv3_block4_out/7', 'é']) {
+      const random = new Random(key);
+      expect(Array.from({ length: 20 }, () => random.next32())).toEqual(again(key, 20));
+    }
+  });
+  it('gives other numbers for another key', () => {
+    const [a, b] = ['0/a/1', '0/a/2'].map((key) => new Random(key));
+    expect(Array.from({ length: 8 }, () => a!.next32())).not.toEqual(Array.from({ length: 8 }, () => b!.next32()));
+  });
+});
+
+describe('drawn', () => {
+  it('fills', () => expect(draw({ kind: 'fill', value: 0.5 }, 3)).toEqual([0.5, 0.5, 0.5]));
+  it('draws uniformly', () => {
+    const values = draw({ kind: 'uniform', low: -2, high: 4 }, 20_000);
+    expect(Math.min(...values)).toBeGreaterThanOrEqual(-2);
+    expect(Math.max(...values)).toBeLessThan(4);
+    expect(values.reduce((a, b) => a + b) / values.length).toBeCloseTo(1, 1);
+    for (let bin = 0; bin < 6; bin++) {
+      const share = values.filter((v) => Math.floor(v + 2) === bin).length / values.length;
+      expect(share).toBeCloseTo(1 / 6, 1);
+    }
+  });
+  it('draws normally', () => {
+    const values = draw({ kind: 'normal', mean: 3, deviation: 2 }, 20_000);
+    const mean = values.reduce((a, b) => a + b) / values.length;
+    expect(mean).toBeCloseTo(3, 1);
+    expect(Math.sqrt(values.reduce((s, v) => s + (v - mean) ** 2, 0) / values.length)).toBeCloseTo(2, 1);
+    expect(values.filter((v) => Math.abs(v - 3) < 2).length / values.length).toBeCloseTo(0.683, 1);
+  });
+  it('draws whole numbers, both ends included', () => {
+    const { data } = drawn({ kind: 'whole', low: -1, high: 2 }, 'int64', [200], new Random('w'));
+    expect([...new Set(Array.from(data as BigInt64Array, Number))].sort((a, b) => a - b)).toEqual([-1, 0, 1, 2]);
+  });
+  it('draws rolls: all indices once, moved by at most `by` either way', () => {
+    const moves = new Set<number>();
+    for (let key = 0; key < 100; key++) {
+      const t = drawn({ kind: 'roll', length: 10, by: 2 }, 'int64', [10], new Random(String(key)));
+      const indices = Array.from(t.data as BigInt64Array, Number);
+      const by = indices.indexOf(0);
+      expect(indices).toEqual(Array.from({ length: 10 }, (_, i) => (i - by + 10) % 10));
+      moves.add(by > 5 ? by - 10 : by);
+    }
+    expect([...moves].sort((a, b) => a - b)).toEqual([-2, -1, 0, 1, 2]);
+  });
+  it('rolls by more than the length', () => {
+    const t = drawn({ kind: 'roll', length: 3, by: 50 }, 'int64', [3], new Random('x'));
+    expect(Array.from(t.data as BigInt64Array, Number).sort()).toEqual([0, 1, 2]);
+  });
+  it('draws int32, and says what it cannot draw', () => {
+    expect(drawn({ kind: 'fill', value: 2 }, 'int32', [2], new Random('')).data).toEqual(Int32Array.of(2, 2));
+    const error = thrown(() => drawn({ kind: 'fill', value: 2 }, 'bool', [2], new Random('')));
+    expect(error.message).toMatch(/a tensor of bool cannot be drawn/);
+  });
+});
