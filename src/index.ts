@@ -16,9 +16,9 @@ export {
 } from './settings.ts';
 
 // The language and its calculus.
-export { Builder, type Operand, type Value, type WindowAttributes } from './ir/builder.ts';
-export type { Attribute, Attributes, Graph, Node, ValueInfo } from './ir/graph.ts';
-export { load } from './ir/graph.ts';
+export { Builder, type Scalar, type Value, type WindowAttributes } from './ir/builder.ts';
+export { Budget, type BudgetOptions } from './ir/budget.ts';
+export { type Attribute, type Attributes, type Graph, load, type Node, type ValueInfo } from './ir/graph.ts';
 export { decodeOnnx, encodeOnnx, graphOf, type OnnxModel } from './ir/onnx.ts';
 export {
   type Constant,

@@ -2,6 +2,7 @@
 import { PhospheneError } from '../../errors.ts';
 import type { Builder, Value } from '../../ir/builder.ts';
 import type { Node } from '../../ir/graph.ts';
+import { upgraded } from '../../ir/infer.ts';
 import { decodeOnnx, nodesOf, openInfo } from '../../ir/onnx.ts';
 import type { GraphProto, TensorProto } from '../../ir/onnx_pb.ts';
 import { type Constant, sizeOf } from '../../ir/tensor.ts';
@@ -20,7 +21,6 @@ import { labelsOf } from './labels.ts';
 import { modulePaths } from './modules.ts';
 import { inOrder } from './order.ts';
 import { outlineOf } from './outline.ts';
-import { replay } from './replay.ts';
 import { weightsOf } from './weights.ts';
 
 /**
@@ -63,7 +63,7 @@ export async function openOnnx(source: Source, options: OpenOptions = {}): Promi
       let out: Value[];
       const inputs = node.inputs.map(resolve);
       try {
-        out = wellFormed(`${name}: ${node.op} ${node.name}`, () => replay(b, node, opset, inputs));
+        out = upgraded(b, node, opset, inputs);
       } catch (error) {
         // What stands before a node that cannot be built can still be seen: the list ends here.
         if (!(error instanceof PhospheneError) || error.code === 'bad-file') throw error;
