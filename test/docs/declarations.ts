@@ -77,7 +77,9 @@ export function moduleOf(file: string): Module {
       if (code.startsWith('export ')) exports.set(name, { file, name });
     }
   }
-  const head = /^(?:import [^\n]*\n)*\/\*\*((?:(?!\*\/)[^])*)\*\//.exec(text)?.[1] ?? '';
+  // The compiler keeps a file's docstring only if a statement follows it that it keeps.
+  const source = file.replace(/([\\/])dist([\\/])/, '$1src$2').replace(/\.d\.ts$/, '.ts');
+  const head = /^\/\*\*((?:(?!\*\/)[^])*)\*\//.exec(readFileSync(source, 'utf8'))?.[1] ?? '';
   const found = { declarations, imports, exports, doc: unstarred(head) };
   modules.set(file, found);
   return found;

@@ -27,7 +27,7 @@ export function page(): string {
       seen.add(key(d));
       if (d.file !== file) {
         file = d.file;
-        if (file !== files.get(entry)) parts.push(`### ${sentence(file)}\n`);
+        if (file !== files.get(entry)) parts.push(heading(file));
       }
       parts.push(section(d));
     }
@@ -49,14 +49,12 @@ function introduction(file: string): string {
   return prose(moduleOf(file).doc);
 }
 
-/** The first sentence of a file's docstring, as a heading. */
-function sentence(file: string): string {
-  const { doc } = moduleOf(file);
+/** The heading of a file's exports: its path in src and what it is. */
+function heading(file: string): string {
   const path = relative(dist, file)
     .replaceAll('\\', '/')
-    .replace(/\.d\.ts$/, '.ts');
-  const first = /^@file ([^]*?)(?:[.:;](?:\s|$)|$)/.exec(doc)?.[1]?.replace(/\s+/g, ' ');
-  return first ? `${first} (\`src/${path}\`)` : `\`src/${path}\``;
+    .replace(/\.d\.ts$/, '');
+  return `### ${path}\n\n${prose(moduleOf(file).doc)}\n`;
 }
 
 function section(d: Declaration): string {
