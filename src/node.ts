@@ -18,7 +18,7 @@ import type { PreprocessSpec } from './import/preprocess.ts';
 import { nodeHost } from './jobs/node-host.ts';
 import { createPool, type Pool } from './jobs/pool.ts';
 import { checkChannel, factsOf, memoryOf, renderChannels, type RenderEvent, targetOf } from './jobs/render.ts';
-import { type RecipeOptions, settle } from './render/recipe.ts';
+import { fitted, type RecipeOptions, settle } from './render/recipe.ts';
 import { checkMemory } from './render/step.ts';
 import type { Target } from './render/targets.ts';
 import { readResults as read, type Results, run, type RunEvent, seriesOf } from './runs/index.ts';
@@ -112,7 +112,7 @@ async function prepared(
   const target = await targetOf(network, layer, settled);
   const wanted = [...new Set(channels as readonly number[])];
   for (const channel of wanted) checkChannel(target, channel);
-  return { settled, target, channels: wanted };
+  return { settled: fitted(settled, options, target), target, channels: wanted };
 }
 
 /** A pool for so many channels, and how it is left. Throws `too-large` if this machine has not the memory for it. */

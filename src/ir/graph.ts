@@ -1,7 +1,7 @@
 /** @file A graph is plain data: nodes in order, constants, and the dtype and dims of every value. Everything is static. */
 import { type Constant, type Dims, type DType, isLazy, type Lazy, type Tensor } from './tensor.ts';
 
-/** An ONNX attribute. Whether a number is INT or FLOAT is decided by the attribute's name when the graph is written. */
+/** An ONNX attribute. Whether a number is INT or FLOAT is what the operator's record declares. */
 export type Attribute = number | string | readonly number[] | Tensor;
 /** A node's attributes by name. */
 export type Attributes = Readonly<Record<string, Attribute>>;

@@ -1,5 +1,6 @@
 /** @file The language: graphs as plain data, the Builder that writes them, and ONNX bytes in and out. */
-export { Builder, type Operand, type Value, type WindowAttributes } from './builder.ts';
+export { Budget, type BudgetOptions } from './budget.ts';
+export { Builder, type Scalar, type Value, type WindowAttributes } from './builder.ts';
 export { type Attribute, type Attributes, type Graph, load, type Node, OPSET, prune, type ValueInfo } from './graph.ts';
 export { encodeOnnx } from './onnx.ts';
 export {

@@ -27,6 +27,9 @@ export interface Tensor<T extends DType = DType> {
   readonly data: DataArrays[T];
 }
 
+/** Tensors by name. */
+export type Tensors = Readonly<Record<string, Tensor>>;
+
 /** A big constant that was not read yet: a weight of a file. Its dtype and dims are known, so that shapes can be inferred. */
 export interface Lazy<T extends DType = DType> {
   readonly dtype: T;
@@ -47,9 +50,6 @@ export type Constant = Tensor | Lazy;
 export function isLazy(constant: Constant): constant is Lazy {
   return 'load' in constant;
 }
-
-/** Tensors by name. */
-export type Tensors = Readonly<Record<string, Tensor>>;
 
 export const arrayTypes: {
   readonly [T in DType]: {
@@ -78,6 +78,10 @@ export function isDType(word: string): word is DType {
 /** Number of elements in `dims`. */
 export function sizeOf(dims: Dims): number {
   return dims.reduce((product, d) => product * d, 1);
+}
+
+export function sameDims(a: Dims, b: Dims): boolean {
+  return a.length === b.length && a.every((d, i) => d === b[i]);
 }
 
 /** Distance in elements between neighbours on each axis of a row-major tensor. */

@@ -36,7 +36,8 @@ export function nodeHost({
 function thread(script: URL): WorkerHandle {
   // Not zero once the thread shall leave: it may be too busy to read a message.
   const stop = new Int32Array(new SharedArrayBuffer(4));
-  const worker = new Worker(script, { workerData: stop });
+  // It needs none of the process's own options, and some keep it from starting, such as those of `node -e`.
+  const worker = new Worker(script, { workerData: stop, execArgv: [] });
   worker.unref();
   let gone = false;
   let asked = false;
@@ -64,7 +65,8 @@ function thread(script: URL): WorkerHandle {
     },
     onMessage(listener) {
       worker.on('message', (message: FromWorker) => {
-        if (message.type === 'done' || message.type === 'failed') worker.unref();
+        // Whoever asked it to leave waits for that.
+        if (!asked && (message.type === 'done' || message.type === 'failed')) worker.unref();
         listener(message);
       });
       worker.on('messageerror', (error) => {

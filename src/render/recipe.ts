@@ -110,13 +110,18 @@ export function settle(options: RecipeOptions = {}, fixed: TargetFacts['fixed'] 
     { kind: 'channel', layer: 'any', channel: 0, border: preset.border },
     options.objective,
   );
-  const finish = changed(finishes, preset.finish, options.finish);
+  const finish = changed(finishes, { ...preset.finish, crop: cropFor(preset, size) }, options.finish);
   if (2 * finish.crop >= Math.min(size.height, size.width)) {
     const most = Math.ceil(Math.min(size.height, size.width) / 2) - 1;
     throw new PhospheneError(
       'bad-option',
-      `crop: ${finish.crop} pixels from each side leave nothing of ${size.height}×${size.width}; choose a crop of at most ${most}`,
-      { option: 'crop', crop: finish.crop, size, most },
+      `crop: ${finish.crop} pixels from each side leave nothing of ${size.height}×${size.width}; at most ${most} leave something`,
+      {
+        option: 'crop',
+        crop: finish.crop,
+        size,
+        most,
+      },
     );
   }
   return {
@@ -153,6 +158,27 @@ export function presetOf(name: string): Preset {
     `preset \`${name}\` is not known${didYouMean(name, known) || `; there is ${known.join(', ')}`}`,
     { option: 'preset', preset: name, known },
   );
+}
+
+/** The preset's crop; if that were more than half of a side, as much of it as the size is of the preset's. */
+function cropFor({ finish: { crop }, size }: Preset, { height, width }: Size): number {
+  const side = Math.min(height, width);
+  return 4 * crop <= side ? crop : Math.min(crop, Math.floor((crop * side) / size));
+}
+
+/**
+ * Settings for a target: a border that nobody asked for is narrowed until it leaves a position of a small map. `dims` are those of
+ * the layer's output.
+ */
+export function fitted(
+  settled: Settled,
+  options: RecipeOptions,
+  { dims, channels }: { readonly dims: readonly number[]; readonly channels: { readonly axis: number } },
+): Settled {
+  if (options.objective?.border !== undefined) return settled;
+  const map = dims.filter((_, axis) => axis !== 0 && axis !== channels.axis);
+  const most = Math.max(0, Math.ceil(Math.min(...map) / 2) - 1);
+  return map.length === 0 ? settled : { ...settled, border: Math.min(settled.border, most) };
 }
 
 /**
