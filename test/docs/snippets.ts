@@ -185,7 +185,7 @@ function asserted(line: string): string {
   const message = /^throws: (.+)$/.exec(said)?.[1];
   if (message) return `throws(() => ${expression}, (error: Error) => error.message === ${JSON.stringify(message)});`;
   try {
-    // oxlint-disable-next-line no-new-func -- Whether what the comment says is a value.
+    // oxlint-disable-next-line typescript/no-implied-eval, no-new-func -- Whether what the comment says is a value.
     new Function(`return (${said})`)();
   } catch {
     return line;
