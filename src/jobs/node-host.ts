@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { FromWorker, Host, ToWorker, WorkerHandle } from './protocol.ts';
 
+/** How many threads there are, and what they run. */
 export interface NodeHostOptions {
   /** Most threads at a time; as many as there are cores unless told otherwise. */
   readonly parallelism?: number | undefined;
@@ -64,7 +65,8 @@ function thread(script: URL): WorkerHandle {
     },
     onMessage(listener) {
       worker.on('message', (message: FromWorker) => {
-        if (message.type === 'done' || message.type === 'failed') worker.unref();
+        // Whoever asked it to leave waits for that.
+        if (!asked && (message.type === 'done' || message.type === 'failed')) worker.unref();
         listener(message);
       });
       worker.on('messageerror', (error) => {

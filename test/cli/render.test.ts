@@ -175,11 +175,15 @@ describe('phosphene render', () => {
     ['a size of zero', ['render', '--size', '0'], '--size'],
     ['a negative size', ['render', '--size', '-5'], '--size'],
     ['an absurd size', ['render', '--size', '60000'], 'GiB'],
-    ['a size too small for the border', ['render', '--size', '60'], 'border of 2'],
+    [
+      'a border that leaves nothing',
+      ['render', '--size', '60', '--border', '2'],
+      '`--border` of at most 1 or a larger `--size`',
+    ],
     [
       'a crop that leaves nothing',
-      ['render', '--size', '32'],
-      'leave nothing of 32×32; at most 15 leave something; try --crop 4',
+      ['render', '--size', '32', '--crop', '16'],
+      '--crop: 16 pixels from each side leave nothing of 32×32; at most 15',
     ],
     ['no workers', ['render', '--workers', '0'], '--workers: a whole number from 1 to 1024 is needed, not `0`'],
     ['one dash for two', ['render', '-layer', 'x'], 'option `-layer`: write `--layer`'],
@@ -271,7 +275,7 @@ describe('phosphene layers', () => {
     expect(short.code).toBe(0);
     expect(short.stdout).not.toContain('\npooled');
     expect(short.stderr).toBe(
-      'The list ends here at 2×2: MaxPool pooled: a window of 3 does not fit an axis of 2: the input is too small; another --size may fit\n',
+      'The list ends here at 2×2: MaxPool pooled: a window of 3 does not fit an axis of 2: the input is too small; the file is for pictures of 8×8, not 2×2\n',
     );
     const { stdout, stderr } = await phosphene(['layers', file, '--size', '2', '--json']);
     expect(stderr).toBe('');
