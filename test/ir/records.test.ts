@@ -87,7 +87,7 @@ describe('attributes', () => {
     const x = b.input('x', 'float32', [1, 2, 4, 4]);
     const y = b.one('LRN', [b.one('LeakyRelu', [x], { alpha: 1 })], { size: 3, alpha: 1, beta: 0.5, bias: 2 });
     const nodes = decodeOnnx(encodeOnnx(b.graph({ y }))).proto.graph!.node;
-    const kinds = nodes.flatMap((n) => n.attribute.map((a) => `${n.opType}.${a.name} ${Kind[a.type!]}`));
+    const kinds = nodes.flatMap((n) => n.attribute.map((a) => `${n.opType}.${a.name} ${Kind[a.type]}`));
     expect(kinds).toEqual([
       'LeakyRelu.alpha FLOAT',
       'LRN.size INT',
@@ -108,7 +108,7 @@ describe('attributes', () => {
     const info = { name: 'y', dtype: 'float32', dims: [] } as const;
     const bytes = encodeOnnx({ inputs: [], outputs: [info], nodes: [node], constants: new Map() });
     const stated = decodeOnnx(bytes).proto.graph!.node[0]!.attribute;
-    expect(stated.map((a) => [a.name, Kind[a.type!]])).toEqual([
+    expect(stated.map((a) => [a.name, Kind[a.type]])).toEqual([
       ['a', 'FLOAT'],
       ['b', 'INT'],
       ['c', 'FLOATS'],
