@@ -17,6 +17,7 @@ export const lowerings: Readonly<Record<'cpu' | 'wasm' | 'webgpu', Lowering>> = 
   webgpu: cpuLowering,
 };
 
+export type { Window } from '../ir/window.ts';
 export { differentiable } from './reach.ts';
 export { type Rule, type RuleContext, unbroadcast } from './rule.ts';
 export { type GradientOptions, rules } from './rules.ts';

@@ -22,6 +22,7 @@ import {
   weave,
 } from './spread.ts';
 
+/** How the expensive parts of gradients are spelled, so that one engine computes them fast. */
 export interface Lowering {
   /** g where y > 0, else 0. */
   gate(b: Builder, g: Value, y: Value): Value;

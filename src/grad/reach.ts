@@ -7,6 +7,12 @@ import { differentiate, type GradientOptions, pathFrom } from './rules.ts';
 /**
  * Names of the values of `graph` that have a gradient for its input `x`: those that depend on it, and by operators with rules
  * only. Each rule is tried once, which costs far less than a gradient does.
+ *
+ * @example
+ * const b = new Builder();
+ * const x = b.input('x', 'float32', [1, 8]);
+ * const graph = b.graph({ smooth: b.sigmoid(x), steps: b.one('Floor', [x]) });
+ * [...differentiable(graph, 'x')].filter((name) => graph.outputs.some((o) => o.name === name)); // ['smooth']
  */
 export function differentiable(graph: Graph, x: string, options: GradientOptions = {}): Set<string> {
   const b = new Builder();

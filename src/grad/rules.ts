@@ -12,6 +12,7 @@ import { type Rule, unsupported } from './rule.ts';
 /** One rule an operator, one file a family. */
 export const rules: Readonly<Record<string, Rule>> = { ...elementwise, ...linear, ...pool, ...movement };
 
+/** How a graph is differentiated. */
 export interface GradientOptions {
   /** Alternative rules by operator (redirected ReLU, guided back-propagation …); they come before the table. */
   readonly overrides?: Readonly<Record<string, Rule>>;

@@ -58,7 +58,13 @@ export interface OnnxModel {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Serialises a graph whose constants are all read (see `load`). Deterministic: the same graph gives the same bytes. */
+/**
+ * Serialises a graph whose constants are all read (see `load`). Deterministic: the same graph gives the same bytes.
+ *
+ * @example
+ * const b = new Builder();
+ * const bytes = encodeOnnx(b.graph({ y: b.relu(b.input('x', 'float32', [1, 8])) }));
+ */
 export function encodeOnnx(graph: Graph, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
   const model = create(ModelProtoSchema, {
     irVersion: 8n,

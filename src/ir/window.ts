@@ -2,6 +2,7 @@
 import { PhospheneError } from '../errors.ts';
 import type { Dims } from './tensor.ts';
 
+/** A window that slides over axes: kernels, strides, dilations one for each; pads two, all begins before all ends. */
 export interface Window {
   readonly kernel: readonly number[];
   readonly strides: readonly number[];

@@ -83,7 +83,14 @@ export function stepOf(parts: StepParts): Step {
   };
 }
 
-/** What a job gives a step of these parts: the values of the objective and of the optimiser. */
+/**
+ * What a job gives a step of these parts: the values of the objective and of the optimiser.
+ *
+ * @example
+ * const objective = objectives.make({ kind: 'channel', layer: 'mixed4a', channel: 3 });
+ * const optimiser = optimisers.make({ kind: 'normalised' });
+ * Object.keys(valuesOf({ objective, optimiser })); // ['channel', 'rate']
+ */
 export function valuesOf({ objective, optimiser }: Pick<StepParts, 'objective' | 'optimiser'>): Tensors {
   return { ...objective.values, ...optimiser.values } satisfies Record<string, Tensor>;
 }

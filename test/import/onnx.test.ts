@@ -242,7 +242,7 @@ describe('an ONNX file', () => {
       of((b, x) => b.one('MaxPool', [x], { kernel_shape: [3, 3], ceil_mode: 1 }, 'pool'), [1, 3, 8, 8]),
     );
     expect(net.layers({ height: 2, width: 8 }).barrier?.message).toMatch(
-      /^MaxPool pool: a window of 3 does not fit an axis of 2; the file is for pictures of 8×8, not 2×8$/,
+      /^MaxPool pool: a window of 3 does not fit an axis of 2.*; the file is for pictures of 8×8, not 2×8$/,
     );
   });
 

@@ -159,7 +159,8 @@ function imageInput(
   if (dtype !== 'float32') throw refused(`${dtype}; float32 is needed`);
   const fits = (d: number): boolean => d >= 1 && d <= MOST_CHANNELS;
   const [, second, third, fourth] = dims as [number, number, number, number];
-  const axis = fits(second) || !fits(fourth) ? 1 : 3;
+  // If both could be channels, the fewer are.
+  const axis = fits(fourth) && !(fits(second) && second <= fourth) ? 3 : 1;
   const channels = axis === 1 ? second : fourth;
   const size = axis === 1 ? [third, fourth] : [second, third];
   // What nearly every network takes, if the file does not say it.
@@ -220,7 +221,7 @@ function wellFormed<T>(what: string, read: () => T): T {
     if (error instanceof PhospheneError) throw error;
     throw new PhospheneError(
       'bad-file',
-      `${what}: its inputs or attributes are not what ONNX asks for (${error instanceof Error ? error.message : String(error)})`,
+      `${what}: an input or attribute that ONNX asks for is missing, or of another type; export the file again`,
       {},
       error,
     );
