@@ -7,7 +7,7 @@ export default defineConfig({
     exclude: [
       // They run the built package in a child process, which holds no mutants.
       'test/cli/**',
-      'test/fuzz/**',
+      'test/fuzz/fuzz.test.ts',
       // They look at documents, or need a Python, or compare pictures that the command has made.
       'test/docs.test.ts',
       'test/oracles/**',

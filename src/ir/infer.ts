@@ -106,7 +106,7 @@ export function upgraded(b: Builder, node: Node, opset: number, inputs: readonly
     b.op(op, values, others, { name, outputs });
   const stated = <T>(attribute: string, fits: (value: unknown) => value is T, wanted: string): T | undefined => {
     const value = attributes[attribute];
-    if (value === undefined || fits(value)) return value as T | undefined;
+    if (value === undefined || fits(value)) return value;
     throw new PhospheneError('bad-file', `attribute \`${attribute}\` must be ${wanted}`);
   };
   return about(op, name, () => {

@@ -12,6 +12,7 @@ import { cases as folderCases, ways } from './folders.ts';
 import { cases as hdf5Cases } from './hdf5.ts';
 import type { Kind } from './kind.ts';
 import { onnx } from './onnx.ts';
+import { self } from './self.ts';
 import { cases as serverCases, check as checkServer } from './servers.ts';
 import { throughHdf5 } from './through.ts';
 
@@ -124,4 +125,4 @@ const folders: Kind = {
   },
 };
 
-export const kinds: Readonly<Record<string, Kind>> = { onnx, hdf5, folders, servers };
+export const kinds: Readonly<Record<string, Kind>> = { onnx, hdf5, folders, servers, self };

@@ -32,7 +32,7 @@ const compared = (f: (a: number, b: number) => boolean) =>
     of: 'number',
     attributes: {},
     infer: truth,
-    fold: folding((a, b) => Number(f(a!, b!))),
+    fold: folding((a, b) => Number(f(a, b))),
   });
 const logical = (f: Function) =>
   operator({ inputs: ['T', 'T'], of: 'bool', attributes: {}, infer: truth, fold: folding(f) });
@@ -64,7 +64,7 @@ export const elementwise = {
   Floor: jumping(Math.floor),
   Round: jumping(roundEven),
   Sign: { ...unaryNumber(Math.sign), jumps: true },
-  Not: operator({ inputs: ['T'], of: 'bool', attributes: {}, infer: same, fold: folding((x) => 1 - x!) }),
+  Not: operator({ inputs: ['T'], of: 'bool', attributes: {}, infer: same, fold: folding((x) => 1 - x) }),
   ...each(
     ['Celu', 'Elu', 'ThresholdedRelu'],
     operator({ inputs: ['T'], attributes: { alpha: float(1) }, infer: same }),
@@ -97,7 +97,7 @@ export const elementwise = {
     },
     fold({ inputs: [x, low, high], out }) {
       const [least, most] = [low ? toNumbers(low)[0]! : -Infinity, high ? toNumbers(high)[0]! : Infinity];
-      return pointwise((v) => Math.min(Math.max(v!, least), most), [x], out);
+      return pointwise((v) => Math.min(Math.max(v, least), most), [x], out);
     },
     upgrade: ({ opset, inputs, number, as }) =>
       opset < 11 ? as([inputs[0], number('min'), number('max')], {}) : undefined,
@@ -125,9 +125,9 @@ export const elementwise = {
     },
   }),
 
-  Add: binary((a, b) => a! + b!),
-  Sub: binary((a, b) => a! - b!),
-  Mul: binary((a, b) => a! * b!),
+  Add: binary((a, b) => a + b),
+  Sub: binary((a, b) => a - b),
+  Mul: binary((a, b) => a * b),
   Div: operator({
     inputs: ['T', 'T'],
     of: 'number',
@@ -136,7 +136,7 @@ export const elementwise = {
     fold(call) {
       divisible(call);
       const whole = isInteger(call.out.dtype);
-      return pointwise(whole ? (a, b) => Math.trunc(a! / b!) : (a, b) => a! / b!, call.inputs, call.out);
+      return pointwise(whole ? (a, b) => Math.trunc(a / b) : (a, b) => a / b, call.inputs, call.out);
     },
   }),
   Mod: operator({
@@ -151,11 +151,7 @@ export const elementwise = {
     },
     fold(call) {
       divisible(call);
-      return pointwise(
-        call.attributes.fmod === 1 ? (a, b) => a! % b! : (a, b) => modulo(a!, b!),
-        call.inputs,
-        call.out,
-      );
+      return pointwise(call.attributes.fmod === 1 ? (a, b) => a % b : (a, b) => modulo(a, b), call.inputs, call.out);
     },
   }),
   Pow: operator({
@@ -163,7 +159,7 @@ export const elementwise = {
     of: 'number',
     attributes: {},
     infer: spread,
-    fold: folding((a, b) => a! ** b!),
+    fold: folding((a, b) => a ** b),
   }),
   Max: several(Math.max),
   Min: several(Math.min),
@@ -174,14 +170,14 @@ export const elementwise = {
   GreaterOrEqual: compared((a, b) => a >= b),
   Less: compared((a, b) => a < b),
   LessOrEqual: compared((a, b) => a <= b),
-  And: logical((a, b) => a! & b!),
-  Or: logical((a, b) => a! | b!),
+  And: logical((a, b) => a & b),
+  Or: logical((a, b) => a | b),
   Where: operator({
     inputs: ['bool', 'T', 'T'],
     of: 'any',
     attributes: {},
     infer: ({ inputs: [condition, a, b] }) => [{ dtype: a!.dtype, dims: broadcast(condition!.dims, a!.dims, b!.dims) }],
-    fold: folding((condition, a, b) => (condition ? a! : b!)),
+    fold: folding((condition, a, b) => (condition ? a : b)),
   }),
   Cast: operator({
     inputs: ['any'],
