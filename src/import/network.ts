@@ -89,8 +89,8 @@ export interface NetworkOptions extends Pick<Network, 'name' | 'input' | 'labels
   /** Whether a layer of this name stands behind a barrier. */
   knows?(layer: string): boolean;
   defaultLayer(network: Network): string;
-  digest(): Promise<string>;
-  close(): Promise<void>;
+  readonly digest: () => Promise<string>;
+  readonly close: () => Promise<void>;
 }
 
 /** A network from what its format knows of it. */

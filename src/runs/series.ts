@@ -1,5 +1,4 @@
 /** @file A series: the pictures of a layer's channels that are made in the same way, which share a folder. */
-import { PhospheneError } from '../errors.ts';
 import type { Expected } from './record.ts';
 import { folderName } from './names.ts';
 import {
@@ -54,7 +53,7 @@ export function seriesOf(settled: Settled, facts: TargetFacts, layer: string): S
     width: size.width - 2 * finish.crop,
     height: size.height - 2 * finish.crop,
   };
-  const own = isOwn(settled, facts);
+  const own = canonical(settled) === canonical(settle({ preset }, facts.fixed));
   const base = folderName(preset);
   return {
     ...common,
@@ -68,15 +67,4 @@ export function seriesOf(settled: Settled, facts: TargetFacts, layer: string): S
       return { ...common, recipe: its, digest: digestOf(its) };
     },
   };
-}
-
-/** Whether settings are those of their preset at the size that the model fixes, or else the preset's. */
-function isOwn(settled: Settled, { fixed }: TargetFacts): boolean {
-  try {
-    return canonical(settled) === canonical(settle({ preset: settled.preset }, fixed));
-  } catch (error) {
-    // The preset's own crop leaves nothing of a small picture, for example.
-    if (error instanceof PhospheneError) return false;
-    throw error;
-  }
 }

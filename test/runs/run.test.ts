@@ -384,7 +384,7 @@ describe('folders of sets', () => {
 
   it('go to the next name if another model has the first', async () => {
     const out = temporary();
-    const plain: RecipeOptions = { size: 60, steps: 30, finish: { crop: 25 } };
+    const plain: RecipeOptions = { size: 60, steps: 30, finish: {} };
     const fixed = { height: 60, width: 60 };
     const [a, b] = ['aa', 'bb'].map((byte) => series(plain, { fixed, model: { name: byte, digest: byte.repeat(32) } }));
     await ran(out, a!, [0, 1]);
@@ -478,7 +478,7 @@ describe('two runs at once', () => {
     const out = temporary();
     const fixed = { height: 60, width: 60 };
     const all = ['aa', 'bb', 'cc'].map((byte) =>
-      series({ size: 60, steps: 30, finish: { crop: 25 } }, { fixed, model: { name: byte, digest: byte.repeat(32) } }),
+      series({ size: 60, steps: 30, finish: {} }, { fixed, model: { name: byte, digest: byte.repeat(32) } }),
     );
     await Promise.all(all.map((of) => ran(out, of, [0, 1])));
     const folders = readdirSync(join(out, 'conv1'));
@@ -491,7 +491,7 @@ describe('two runs at once', () => {
     const out = temporary();
     const fixed = { height: 60, width: 60 };
     const [a, b] = ['aa', 'bb'].map((byte) =>
-      series({ size: 60, steps: 30, finish: { crop: 25 } }, { fixed, model: { name: byte, digest: byte.repeat(32) } }),
+      series({ size: 60, steps: 30, finish: {} }, { fixed, model: { name: byte, digest: byte.repeat(32) } }),
     );
     await ran(out, a!, [0]);
     rmSync(join(out, 'conv1/keras/manifest.json'));
