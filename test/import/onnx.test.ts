@@ -242,7 +242,7 @@ describe('an ONNX file', () => {
       of((b, x) => b.one('MaxPool', [x], { kernel_shape: [3, 3], ceil_mode: 1 }, 'pool'), [1, 3, 8, 8]),
     );
     expect(net.layers({ height: 2, width: 8 }).barrier?.message).toMatch(
-      /^MaxPool pool: a window of 3 does not fit an axis of 2; the file is for pictures of 8×8, not 2×8$/,
+      /^MaxPool pool: a window of 3 does not fit an axis of 2: the input is too small; the file is for pictures of 8×8, not 2×8$/,
     );
   });
 
@@ -263,9 +263,6 @@ describe('an ONNX file', () => {
   });
 
   it('refuses elements that it would take for others', async () => {
-    const half = new Builder();
-    const halves = encodeOnnx(half.graph({ out: half.relu(half.input('data', 'float16', [1, 3, 8, 8])) }));
-    await expect(model(halves)).rejects.toThrow('net.onnx: its input `data` is float16; float32 is needed');
     const { proto } = decodeOnnx(of((b, x) => b.cast(b.cast(x, 'float64'), 'float32')));
     // bfloat16, which graphs do not have.
     proto.graph!.node[0]!.attribute[0]!.i = 16n;
