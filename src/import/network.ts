@@ -94,7 +94,8 @@ export interface NetworkOptions extends Pick<Network, 'name' | 'input' | 'labels
 
 /** A network from what its format knows of it. */
 export function network(options: NetworkOptions): Network {
-  const { name, input, labels, close } = options;
+  const { name, input, labels } = options;
+  const close = (): Promise<void> => options.close();
   const list = remembered((size) => {
     checkSize(size);
     const b = new Builder();

@@ -1,4 +1,4 @@
-/** @file Which pictures a network wants that standardises them itself: the range for which the result is centred on zero. */
+/** @file Which pictures a network wants that standardises them itself: its mean says what the range of pixels is. */
 import { type Preprocess, preprocessOf } from './preprocess.ts';
 
 /** What a network does with each channel of its input first: `scale[i] * x + shift[i]`. */
@@ -7,41 +7,35 @@ export interface Affine {
   readonly shift: readonly number[];
 }
 
-/** What pixels may be, from black to white. */
-const ranges = [
-  [0, 1],
-  [0, 255],
-  [-1, 1],
-] as const;
-
 /** ImageNet's mean of red, green and blue, for pixels in [0, 1]. */
 const IMAGENET = [0.485, 0.456, 0.406] as const;
 
-/** How far the middle of a standardised range may be from zero, as a part of its length. */
-const OFF_CENTRE = 0.15;
+/** Where the middle of a standardised picture may lie, for each range of pixels: means of data sets, and the range's own middle. */
+const middles = [
+  { white: 1, from: 0.02, to: 0.98 },
+  { white: 255, from: 5, to: 250 },
+] as const;
 
 /**
- * The preprocessing of a network that does the rest itself, or undefined if that does not tell. With a shift, it is the range whose
- * middle comes to lie nearest to zero; without one, 0..255 if the scale makes at most 2 of it, and 0..1 if it makes 255 of that.
+ * The preprocessing of a network that does the rest itself, or undefined if that does not tell. With a shift, the pixel that becomes
+ * zero tells whether pixels are in [0, 1] or in [0, 255]. Without one they are in [0, 255] if that becomes 0.5 to 2.5, and in
+ * [0, 1] if that becomes 255.
  *
  * @example
  * standardised({ scale: [1 / 127.5], shift: [-1] }); // { scale: [127.5], shift: [127.5], order: 'rgb' }: pixels in [0, 255]
  */
 export function standardised({ scale, shift }: Affine): Preprocess | undefined {
   const channels = scale.length;
-  if (!scale.every((s) => Number.isFinite(s) && s > 0) || !shift.every(Number.isFinite)) return undefined;
+  if (!scale.every((s) => Number.isFinite(s) && s > 0)) return undefined;
   if (shift.every((t) => t === 0)) {
     const most = 255 * Math.max(...scale);
     if (most >= 0.5 && most <= 2.5) return preprocessOf({ range: [0, 255] }, channels);
     return scale.every((s) => s === 255) ? preprocessOf({ range: [0, 1] }, channels) : undefined;
   }
-  const offCentre = ([black, white]: readonly [number, number]): number =>
-    Math.max(...scale.map((s, i) => Math.abs((black + white) / 2 + shift[i]! / s) / (white - black)));
-  const [best] = ranges.toSorted((a, b) => offCentre(a) - offCentre(b));
-  if (offCentre(best!) > OFF_CENTRE) return undefined;
-  const [black, white] = best!;
-  const means = scale.map((s, i) => (-shift[i]! / s - black) / (white - black));
+  const means = scale.map((s, i) => -shift[i]! / s);
+  const fit = middles.find(({ from, to }) => means.every((m) => m >= from && m <= to));
+  if (!fit) return undefined;
   // ImageNet's mean the other way round is that of a network which takes blue first.
-  const bgr = channels === 3 && means.every((m, i) => Math.abs(m - IMAGENET[2 - i]!) < 0.01);
-  return preprocessOf({ range: [black, white], ...(bgr ? { bgr } : {}) }, channels);
+  const bgr = channels === 3 && means.every((m, i) => Math.abs(m / fit.white - IMAGENET[2 - i]!) < 0.01);
+  return preprocessOf({ range: [0, fit.white], bgr }, channels);
 }

@@ -227,7 +227,7 @@ function pictureOf(
 function channelAxis(input: string, lengths: readonly [second: number, fourth: number], nodes: readonly Node[]): 1 | 3 {
   const node = nodes.find((n) => n.inputs[0] === input);
   if (node?.op === 'Conv') return 1;
-  if (node?.op === 'Transpose' && String(node.attributes['perm']) === '0,3,1,2') return 3;
+  if (node?.op === 'Transpose' && JSON.stringify(node.attributes['perm']) === '[0,3,1,2]') return 3;
   for (const likely of [(d: number) => [1, 3, 4].includes(d), (d: number) => d >= 1 && d <= MOST_CHANNELS]) {
     const [second, fourth] = lengths.map(likely);
     if (second) return 1;

@@ -49,7 +49,8 @@ export function leadingAffine(
       const perm = node.attributes['perm'] as readonly number[] | undefined;
       axis = perm ? perm.indexOf(axis) : 3 - axis;
     } else if (node.op === 'BatchNormalization') {
-      const [gamma, beta, mean, variance] = node.inputs.slice(1).map(each);
+      const vectors = node.inputs.slice(1).map((name) => numbers(name)?.values);
+      const [gamma, beta, mean, variance] = vectors.map((v) => (v?.length === channels ? v : undefined));
       if (!gamma || !beta || !mean || !variance || axis !== 1) break;
       const epsilon = (node.attributes['epsilon'] as number | undefined) ?? 1e-5;
       const s = gamma.map((g, i) => g / Math.sqrt(variance[i]! + epsilon));
