@@ -20,7 +20,7 @@ export function onnx(
     readonly dims?: Dims;
     readonly dtype?: DType;
     readonly metadata?: Record<string, string>;
-    readonly change?: (proto: ModelProto) => void;
+    readonly change?: (proto: ModelProto) => unknown;
   } = {},
 ): Uint8Array {
   const { dims = [1, 3, 8, 8], dtype = 'float32', metadata, change } = options;
