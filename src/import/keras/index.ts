@@ -38,7 +38,6 @@ export function kerasNetwork(options: KerasOptions): Network {
     digest,
     close,
     build: (b, picture) => build(b, picture, topology, weights),
-    knows: (layer) => topology.some((l) => l.name === layer),
     defaultLayer: () => defaultLayer,
   });
 }
@@ -46,11 +45,16 @@ export function kerasNetwork(options: KerasOptions): Network {
 function build(b: Builder, picture: Value, topology: Topology, source: () => Promise<WeightSource>): Built {
   const values = new Map<string, Value>([[PICTURE, picture]]);
   const layers: BuiltLayer[] = [];
+  const barred = new Map<string, PhospheneError>();
   for (const spec of topology) {
+    const inherited = barred.get(spec.inputs.find((i) => barred.has(i)) ?? '');
+    if (inherited) {
+      barred.set(spec.name, inherited);
+      continue;
+    }
     const weights: Value[] = [];
-    let value: Value;
     try {
-      value = layerOf(spec)({
+      const value = layerOf(spec)({
         b,
         name: spec.name,
         config: spec.config,
@@ -60,9 +64,7 @@ function build(b: Builder, picture: Value, topology: Topology, source: () => Pro
             throw new PhospheneError(
               'bad-file',
               `layer \`${spec.name}\`: its input \`${input}\` is no layer before it`,
-              {
-                layer: spec.name,
-              },
+              { layer: spec.name },
             );
           return found;
         }),
@@ -73,14 +75,14 @@ function build(b: Builder, picture: Value, topology: Topology, source: () => Pro
           return added;
         },
       });
+      values.set(spec.name, value);
+      layers.push({ name: spec.name, type: spec.type, value, weights });
     } catch (error) {
       if (!(error instanceof PhospheneError) || error.code === 'bad-file') throw error;
-      return { layers, barrier: error };
+      barred.set(spec.name, error);
     }
-    values.set(spec.name, value);
-    layers.push({ name: spec.name, type: spec.type, value, weights });
   }
-  return { layers };
+  return { layers, barred };
 }
 
 function layerOf({ type, name }: LayerSpec): (typeof kerasLayers)[string] {
