@@ -20,10 +20,15 @@ export type ErrorCode =
   | 'aborted';
 
 /**
- * An error with its cause explained: subject first, then what was found and what would do.
+ * An error with its cause explained: the thing first, then what was found, then what to do about it.
  *
  * @example
- * try { await open('model.h5'); } catch (e) { if (e instanceof PhospheneError && e.code === 'bad-file') … }
+ * try {
+ *   await open('model.h5');
+ * } catch (error) {
+ *   if (error instanceof PhospheneError && error.code === 'bad-file') console.error(error.message, error.details);
+ *   else throw error;
+ * }
  */
 export class PhospheneError extends Error {
   override readonly name: string = 'PhospheneError';

@@ -28,7 +28,14 @@ function loads(file: string, seen = new Set<string>()): Set<string> {
 describe('phosphene', () => {
   it('loads nothing of Node and no engine', () => {
     const packages = [...loads(join(root, 'src/index.ts'))].filter((name) => !name.startsWith('/'));
-    expect(packages.sort()).toEqual(['@bufbuild/protobuf', '@bufbuild/protobuf/codegenv2', 'fast-png', 'fflate']);
+    expect(packages.sort()).toEqual([
+      '@bufbuild/protobuf',
+      '@bufbuild/protobuf/codegenv2',
+      '@noble/hashes/sha2',
+      '@noble/hashes/utils',
+      'fast-png',
+      'fflate',
+    ]);
   });
 });
 
@@ -41,23 +48,24 @@ describe('phosphene/node', () => {
   it('renders into a folder with the settings, the grid and the stretching that it is given', async () => {
     const out = temporary();
     const model = await open();
-    const events: Node.RunEvent[] = [];
-    for await (const event of renderToFolder(model, {
+    const events: { readonly type: string }[] = [];
+    const what = {
       layer: 'conv2_block1_out',
       channels: [3, 1],
-      settings: { height: 64, width: 64, crop: 8, steps: 2 },
-      columns: 1,
-      margin: 2,
-      stretched: true,
-      out,
-    }))
-      events.push(event);
+      size: 64,
+      steps: 2,
+      finish: { crop: 8, stretch: true },
+    } as const;
+    for await (const event of renderToFolder(model, what, { columns: 1, margin: 2, out })) events.push(event);
     await model.close();
     expect(events.at(-1)).toMatchObject({ type: 'grid', width: 48, height: 48 + 2 + 48 });
-    const { raster, text } = decodePng(readFileSync(join(out, 'conv2_block1_out', '3.png')));
-    expect(JSON.parse(text['phosphene']!)).toMatchObject({ stretched: true, settings: { steps: 2, rate: 10 } });
+    const grid = events.at(-1) as Node.RunEvent & { readonly folder: string };
+    const { raster, text } = decodePng(readFileSync(join(grid.folder, '3.png')));
+    expect(JSON.parse(text['phosphene']!)).toMatchObject({
+      recipe: { finish: { stretch: true }, steps: 2, optimiser: { rate: 10 } },
+    });
     expect([Math.min(...raster.data), Math.max(...raster.data)]).toEqual([0, 255]);
-    expect(existsSync(join(out, 'manifest.json'))).toBe(true);
+    expect(existsSync(join(grid.folder, 'manifest.json'))).toBe(true);
   });
 });
 

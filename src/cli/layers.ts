@@ -75,7 +75,8 @@ export function layersCommand(load: () => Promise<LayersCore>): Command<typeof o
       await print(given.json ? asJson(list) : asTable(list));
       const { barrier, size } = list;
       if (barrier) {
-        const remedy = barrier.code === 'shape' ? '; another --size may fit' : '';
+        // The file may have said itself which size fits.
+        const remedy = barrier.code === 'shape' && !('size' in barrier.details) ? '; another --size may fit' : '';
         note(`The list ends here at ${size.height}×${size.width}: ${printable(spelled(barrier, options))}${remedy}`);
       }
     },

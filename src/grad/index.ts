@@ -2,7 +2,8 @@
  * @file Reverse-mode differentiation from ONNX to ONNX. Mark the path from the targets to y, walk it backwards, and let each
  * operator's rule spell the chain rule in standard operators, in the same Builder.
  */
-import { type Builder, sameDims, type Value } from '../ir/builder.ts';
+import type { Builder, Value } from '../ir/builder.ts';
+import { sameDims } from '../ir/tensor.ts';
 import { differentiate, type GradientOptions, pathFrom } from './rules.ts';
 
 import { cpuLowering, type Lowering } from './lowering.ts';
@@ -16,6 +17,7 @@ export const lowerings: Readonly<Record<'cpu' | 'wasm' | 'webgpu', Lowering>> = 
   webgpu: cpuLowering,
 };
 
+export type { Window } from '../ir/window.ts';
 export { differentiable } from './reach.ts';
 export { type Rule, type RuleContext, unbroadcast } from './rule.ts';
 export { type GradientOptions, rules } from './rules.ts';

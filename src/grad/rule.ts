@@ -32,7 +32,14 @@ export function unsupported({ op, name }: Node, why: string): PhospheneError {
   return new PhospheneError('unsupported-op', `${op} ${name}: ${why}`, { op, node: name });
 }
 
-/** Sums `g` over the axes along which a value of `dims` was broadcast: the one place where broadcasting is undone. */
+/**
+ * Sums `g` over the axes along which a value of `dims` was broadcast: the one place where broadcasting is undone.
+ *
+ * @example
+ * const b = new Builder();
+ * const g = b.input('g', 'float32', [4, 3]);
+ * unbroadcast(b, g, [1, 3]).dims; // [1, 3]
+ */
 export function unbroadcast(b: Builder, g: Value, dims: readonly number[]): Value {
   const extra = g.dims.length - dims.length;
   const axes = g.dims.flatMap((d, i) => (i < extra || (dims[i - extra] === 1 && d !== 1) ? [i] : []));

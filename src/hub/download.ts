@@ -11,6 +11,7 @@ import { createOurs, lengthOfOurs, openOurs, readTrusted, replaceWith } from './
 import { lock } from './lock.ts';
 import { md5Of, remember, verify } from './verified.ts';
 
+/** What is downloaded, how it is known to be right, and when to give up. */
 export interface DownloadOptions {
   readonly url: string;
   /** MD5 of the whole file, in hex. */

@@ -21,7 +21,7 @@ export interface PublishedModel {
   /** The layer shown when none is asked for. */
   readonly defaultLayer: string;
   /** Its layers without the classification top. */
-  topology(): Topology;
+  readonly topology: () => Topology;
 }
 
 const KERAS = 'https://storage.googleapis.com/tensorflow/keras-applications/resnet/';

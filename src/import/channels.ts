@@ -15,7 +15,7 @@ interface Context {
   readonly depends: readonly boolean[];
   readonly out: Dims;
   /** The numbers of a constant input. */
-  constant(index: number): readonly number[] | undefined;
+  readonly constant: (index: number) => readonly number[] | undefined;
 }
 
 /** The channel axis of a node's output, or undefined if it has none or it is not known. */

@@ -89,8 +89,8 @@ export interface NetworkOptions extends Pick<Network, 'name' | 'input' | 'labels
   /** Whether a layer of this name stands behind a barrier. */
   knows?(layer: string): boolean;
   defaultLayer(network: Network): string;
-  digest(): Promise<string>;
-  close(): Promise<void>;
+  readonly digest: () => Promise<string>;
+  readonly close: () => Promise<void>;
 }
 
 /** A network from what its format knows of it. */
@@ -122,7 +122,10 @@ export function network(options: NetworkOptions): Network {
         parameters: weights.reduce((sum, w) => sum + (axes.has(w.name) ? 0 : count(w)), 0),
       })),
       // The picture is there even if nothing depends on it.
-      graph: { ...b.graph(seen.map(({ value }) => value)), inputs: [{ name: IMAGE, dtype: image.dtype, dims: image.dims }] },
+      graph: {
+        ...b.graph(seen.map(({ value }) => value)),
+        inputs: [{ name: IMAGE, dtype: image.dtype, dims: image.dims }],
+      },
       ...(barrier ? { barrier: sized(barrier, input, size) } : {}),
     };
   });

@@ -11,7 +11,7 @@ export interface Source {
   /** Exactly `length` bytes from `offset` on. Throws `bad-file` if they do not lie inside the file, `filesystem`. */
   read(offset: number, length: number): Promise<Uint8Array>;
   /** The same at once, if the source can: formats that follow pointers through the file ask for it. */
-  readSync?(offset: number, length: number): Uint8Array;
+  readonly readSync?: (offset: number, length: number) => Uint8Array;
   /**
    * The file of that name beside this one, or in a folder beside it; undefined if there is none. Throws `bad-file` if the name
    * leads out of the folder.
@@ -27,7 +27,7 @@ export interface Source {
  * A source over bytes in memory, with what lies beside them.
  *
  * @example
- * const source = bytesSource('net.onnx', bytes, { 'net.onnx.data': weights });
+ * const source = bytesSource('net.onnx', bytes, { 'net.onnx.data': data });
  */
 export function bytesSource(
   name: string,

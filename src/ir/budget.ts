@@ -1,6 +1,7 @@
 /** @file What one build may allocate and how long it may take: tiny files can ask for all memory, a little at a time. */
 import { PhospheneError } from '../errors.ts';
 
+/** How much memory and time may be taken. */
 export interface BudgetOptions {
   /** Bytes of constants that are computed, all together. */
   readonly bytes?: number;

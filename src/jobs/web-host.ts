@@ -9,6 +9,7 @@ export interface WebWorker {
   addEventListener(type: 'error' | 'messageerror', listener: (event: { readonly message?: string }) => void): void;
 }
 
+/** How many web workers there are. */
 export interface WebHostOptions {
   /** Most workers at a time; as many as the browser says there are cores unless told otherwise. */
   readonly parallelism?: number | undefined;

@@ -75,7 +75,7 @@ function noneLeft(layer: string, size: readonly number[], border: number): Phosp
   const most = Math.max(0, Math.ceil(Math.min(...size) / 2) - 1);
   return new PhospheneError(
     'shape',
-    `layer \`${layer}\` is ${size.join('×')} at this size, and a border of ${border} on each side leaves nothing; choose a border of at most ${most} or a larger size`,
-    { option: 'border', layer, size, border, most },
+    `layer \`${layer}\` is ${size.join('×')} at this size, and a border of ${border} on each side leaves nothing; choose a \`border\` of at most ${most} or a larger \`size\``,
+    { option: ['border', 'size'], layer, size, border, most },
   );
 }

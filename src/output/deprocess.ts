@@ -3,6 +3,7 @@ import { PhospheneError } from '../errors.ts';
 import type { Raster } from './raster.ts';
 import { raster } from './raster.ts';
 
+/** The size of the image, and what is made of it. */
 export interface DeprocessOptions {
   /** Rows of the image, pixels. */
   readonly height: number;

@@ -3,6 +3,7 @@ import { PhospheneError } from '../errors.ts';
 import type { Raster } from './raster.ts';
 import { mostPixels, raster } from './raster.ts';
 
+/** How a grid is laid out. */
 export interface GridOptions {
   /** Tiles in a row, from 1. */
   readonly columns: number;
@@ -107,7 +108,12 @@ export function gridSize(
   return { width, height };
 }
 
-/** Columns for `count` tiles that make the grid about square: `ceil(sqrt(count))`, which is 8 for 64; at least 1. */
+/**
+ * Columns for `count` tiles that make the grid about square: `ceil(sqrt(count))`, which is 8 for 64; at least 1.
+ *
+ * @example
+ * defaultColumns(64); // 8
+ */
 export function defaultColumns(count: number): number {
   return Math.max(1, Math.ceil(Math.sqrt(count)));
 }

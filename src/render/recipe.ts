@@ -7,6 +7,7 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils';
 import { didYouMean, PhospheneError } from '../errors.ts';
 import type { Size } from '../import/network.ts';
 import type { Preprocess } from '../import/preprocess.ts';
+import type { Optional, PartialSpec } from '../noun.ts';
 import type { Schema, Setting } from '../settings.ts';
 import { checked, refuseUnknown, whole } from '../settings.ts';
 import { type ObjectiveSpec, objectives, type TermSpec } from '../objective/index.ts';
@@ -45,7 +46,7 @@ export interface Recipe {
 
 /** A spec of which some settings are changed; of another kind, the others have that kind's defaults. */
 export type Change<Spec extends { readonly kind: string }> = Spec extends unknown
-  ? { readonly kind?: Spec['kind'] } & Partial<Omit<Spec, 'kind'>>
+  ? { readonly kind?: Spec['kind'] | undefined } & Optional<Omit<Spec, 'kind'>>
   : never;
 
 /** What decides a picture besides its model and target. All may be left out. */
@@ -61,7 +62,7 @@ export interface RecipeOptions {
   readonly objective?: { readonly kind?: 'channel'; readonly border?: number | undefined } | undefined;
   readonly param?: Change<ParamSpec> | undefined;
   /** In place of the preset's. */
-  readonly transforms?: readonly TransformSpec[] | undefined;
+  readonly transforms?: readonly PartialSpec<TransformSpec>[] | undefined;
   readonly optimiser?: Change<OptimiserSpec> | undefined;
   readonly finish?: Change<FinishSpec> | undefined;
 }
@@ -108,14 +109,20 @@ export function settle(options: RecipeOptions = {}, fixed: TargetFacts['fixed'] 
     objectives,
     { kind: 'channel', layer: 'any', channel: 0, border: preset.border },
     options.objective,
-  );
-  const finish = changed(finishes, preset.finish, options.finish);
+    // Options speak of channels only, whatever other kinds of objectives there are.
+  ) as Extract<TermSpec, { kind: 'channel' }>;
+  const finish = changed(finishes, { ...preset.finish, crop: cropFor(preset, size) }, options.finish);
   if (2 * finish.crop >= Math.min(size.height, size.width)) {
     const most = Math.ceil(Math.min(size.height, size.width) / 2) - 1;
     throw new PhospheneError(
       'bad-option',
-      `crop: ${finish.crop} pixels from each side leave nothing of ${size.height}×${size.width}; choose a crop of at most ${most}`,
-      { option: 'crop', crop: finish.crop, size, most },
+      `crop: ${finish.crop} pixels from each side leave nothing of ${size.height}×${size.width}; at most ${most} leave something`,
+      {
+        option: 'crop',
+        crop: finish.crop,
+        size,
+        most,
+      },
     );
   }
   return {
@@ -154,7 +161,34 @@ export function presetOf(name: string): Preset {
   );
 }
 
-/** The recipe of one channel of a layer. */
+/** The preset's crop; if that were more than half of a side, as much of it as the size is of the preset's. */
+function cropFor({ finish: { crop }, size }: Preset, { height, width }: Size): number {
+  const side = Math.min(height, width);
+  return 4 * crop <= side ? crop : Math.min(crop, Math.floor((crop * side) / size));
+}
+
+/**
+ * Settings for a target: a border that nobody asked for is narrowed until it leaves a position of a small map. `dims` are those of
+ * the layer's output.
+ */
+export function fitted(
+  settled: Settled,
+  options: RecipeOptions,
+  { dims, channels }: { readonly dims: readonly number[]; readonly channels: { readonly axis: number } },
+): Settled {
+  if (options.objective?.border !== undefined) return settled;
+  const map = dims.filter((_, axis) => axis !== 0 && axis !== channels.axis);
+  const most = Math.max(0, Math.ceil(Math.min(...map) / 2) - 1);
+  return map.length === 0 ? settled : { ...settled, border: Math.min(settled.border, most) };
+}
+
+/**
+ * The recipe of one channel of a layer.
+ *
+ * @example
+ * const facts = { model: { name: network.name, digest: await network.digest() }, preprocess: network.input.preprocess };
+ * const recipe = channelRecipe(settle({ steps: 60 }), facts, 'conv3_block4_out', 7);
+ */
 export function channelRecipe(settled: Settled, facts: TargetFacts, layer: string, channel: number): Recipe {
   const { preset: _, border, ...rest } = settled;
   return {
@@ -168,6 +202,9 @@ export function channelRecipe(settled: Settled, facts: TargetFacts, layer: strin
 /**
  * The digest of a recipe, in hex: equal for recipes that give the same picture, different for all others. The name of the model and
  * the order of keys do not count; the revision of the algorithm does.
+ *
+ * @example
+ * digestOf(recipe) === digestOf({ ...recipe, seed: recipe.seed + 1 }); // false
  */
 export function digestOf(recipe: Recipe): string {
   const { model, ...rest } = recipe;
@@ -257,7 +294,7 @@ function withDefault(
 function changed<Spec extends { readonly kind: string }>(
   nouns: { complete(spec: never): Spec },
   from: Spec,
-  change: { readonly kind?: string } = {},
+  change: { readonly kind?: string | undefined } = {},
 ): Spec {
   const base = change.kind === undefined || change.kind === from.kind ? from : {};
   return nouns.complete({ ...base, ...defined(change) } as never);

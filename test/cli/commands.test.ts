@@ -107,8 +107,9 @@ describe('the help of render', () => {
       expect(flat).toContain(`--${name} ${setting.alone ? '' : 'N '}${setting.help}`);
       expect(flat).toMatch(new RegExp(`--${name} (?:(?! --).)*; default: ${String(setting.default)}(?: |$)`));
     }
-    for (const name of ['steps', 'rate', 'noise', 'border', 'crop', 'contrast'] as const)
-      expect(pictureSettings[name].default).toBe(presets.keras[name]);
+    const { steps, border, param, optimiser, finish } = presets.keras;
+    for (const [name, value] of Object.entries({ steps, border, ...param, ...optimiser, ...finish }))
+      if (name !== 'kind') expect(pictureSettings[name]!.default, name).toBe(value);
     for (const other of [
       '--layer, -l',
       '--filters, -f',

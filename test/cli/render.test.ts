@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { Builder } from '../../src/ir/builder.ts';
 import { encodeOnnx } from '../../src/ir/onnx.ts';
 import { decodePng } from '../../src/output/png.ts';
-import type { Manifest, PictureRecord } from '../../src/jobs/run.ts';
+import type { Manifest, PictureRecord } from '../../src/runs/index.ts';
 import { barredFile } from '../render/barred.ts';
 import { inShell, phosphene, temporary } from './command.ts';
 
@@ -25,6 +25,13 @@ const digest = (folder: string): Record<string, string> =>
       ]),
   );
 
+/** The folder of the one set of pictures of a layer. */
+function setIn(out: string, layer = 'conv2_block1_out'): string {
+  const sets = readdirSync(join(out, layer));
+  expect(sets).toHaveLength(1);
+  return join(out, layer, sets[0]!);
+}
+
 describe('phosphene render', () => {
   it('writes pictures, the grid and a manifest, each with its making', async () => {
     const out = temporary();
@@ -32,26 +39,27 @@ describe('phosphene render', () => {
     expect(stderr).toBe('');
     expect(code).toBe(0);
     expect(stdout).toContain('stitched_filters.png');
-    expect(files(out)).toEqual([
-      'conv2_block1_out',
-      ...[0, 1, 2, 7].map((c) => join('conv2_block1_out', `${c}.png`)),
-      'manifest.json',
-      'stitched_filters.png',
-    ]);
-    const { raster, text } = decodePng(readFileSync(join(out, 'conv2_block1_out', '7.png')));
+    const set = setIn(out);
+    expect(set).toMatch(/keras-[0-9a-f]{6}$/);
+    expect(files(set)).toEqual(['0.png', '1.png', '2.png', '7.png', 'manifest.json', 'stitched_filters.png']);
+    expect(readdirSync(out).sort()).toEqual(['conv2_block1_out', 'index.jsonl', 'stitched_filters.png']);
+    const { raster, text } = decodePng(readFileSync(join(set, '7.png')));
     expect([raster.width, raster.height]).toEqual([48, 48]);
     const record = JSON.parse(text['phosphene']!) as PictureRecord;
     expect(record).toMatchObject({
-      model: 'resnet50v2-mini',
-      layer: 'conv2_block1_out',
-      channel: 7,
       preset: 'keras',
-      seed: 5,
-      settings: { steps: 4, rate: 2, height: 64 },
+      recipe: {
+        model: { name: 'resnet50v2-mini' },
+        objective: { kind: 'channel', layer: 'conv2_block1_out', channel: 7, border: 2 },
+        seed: 5,
+        steps: 4,
+        optimiser: { kind: 'normalised', rate: 2 },
+        size: { height: 64, width: 64 },
+      },
     });
     expect(record.losses).toHaveLength(4);
     expect(record.losses[3]).toBeGreaterThan(record.losses[0]!);
-    const manifest = JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8')) as Manifest;
+    const manifest = JSON.parse(readFileSync(join(set, 'manifest.json'), 'utf8')) as Manifest;
     expect(manifest.filters.map((f) => [f.channel, f.status])).toEqual([0, 1, 2, 7].map((c) => [c, 'done']));
     const sheet = decodePng(readFileSync(join(out, 'stitched_filters.png'))).raster;
     expect([sheet.width, sheet.height]).toEqual([2 * 48 + 5, 2 * 48 + 5]);
@@ -62,8 +70,9 @@ describe('phosphene render', () => {
     await phosphene([...QUICK, '--filters', '0-5', '--out', a, '--workers', '1']);
     await phosphene([...QUICK, '--filters', '5,3,1,0,2,4', '--out', b, '--workers', '3']);
     const [first, second] = [digest(a), digest(b)];
-    for (let c = 0; c <= 5; c++)
-      expect(second[join('conv2_block1_out', `${c}.png`)]).toBe(first[join('conv2_block1_out', `${c}.png`)]);
+    const pictures = Object.keys(first).filter((f) => /\d\.png$/.test(f));
+    expect(pictures).toHaveLength(6);
+    for (const picture of pictures) expect(second[picture]).toBe(first[picture]);
   });
 
   it('killed with SIGKILL and started again, redoes only what is missing and ends with the same bytes', async () => {
@@ -76,10 +85,10 @@ describe('phosphene render', () => {
     );
     expect(dead.signal).toBe('SIGKILL');
     // As if the kill had come in the middle of a write.
+    const set = setIn(killed);
     const cut = join(
-      killed,
-      'conv2_block1_out',
-      readdirSync(join(killed, 'conv2_block1_out')).find((f) => f.endsWith('.png'))!,
+      set,
+      readdirSync(set).find((f) => /^\d+\.png$/.test(f))!,
     );
     writeFileSync(cut, readFileSync(cut).subarray(0, 2000));
     const again = await phosphene([...args, '--out', killed]);
@@ -130,7 +139,7 @@ describe('phosphene render', () => {
     const { code, stdout, stderr } = await inShell([...QUICK, '--filters', '0-7', '--json', '--out', out], '| head -1');
     expect([code, stderr]).toEqual([141, '']);
     expect(stdout).toMatch(/^[^\n]*"ready"[^\n]*\n$/);
-    expect(files(out)).toContain('manifest.json');
+    expect(files(setIn(out))).toContain('manifest.json');
     expect(files(out).filter((f) => f.includes('tmp') || f.includes('stitched'))).toEqual([]);
   });
 
@@ -166,8 +175,16 @@ describe('phosphene render', () => {
     ['a size of zero', ['render', '--size', '0'], '--size'],
     ['a negative size', ['render', '--size', '-5'], '--size'],
     ['an absurd size', ['render', '--size', '60000'], 'GiB'],
-    ['a size too small for the border', ['render', '--size', '60'], 'border of 2'],
-    ['a crop that leaves nothing', ['render', '--size', '32'], 'leave nothing of 32×32; try --crop 0'],
+    [
+      'a border that leaves nothing',
+      ['render', '--size', '60', '--border', '2'],
+      '`--border` of at most 1 or a larger `--size`',
+    ],
+    [
+      'a crop that leaves nothing',
+      ['render', '--size', '32', '--crop', '16'],
+      '--crop: 16 pixels from each side leave nothing of 32×32; at most 15',
+    ],
     ['no workers', ['render', '--workers', '0'], '--workers: a whole number from 1 to 1024 is needed, not `0`'],
     ['one dash for two', ['render', '-layer', 'x'], 'option `-layer`: write `--layer`'],
     ['two dashes for one', ['render', '--f', '3'], 'option `--f`: write `-f`'],
@@ -258,13 +275,13 @@ describe('phosphene layers', () => {
     expect(short.code).toBe(0);
     expect(short.stdout).not.toContain('\npooled');
     expect(short.stderr).toBe(
-      'The list ends here at 2×2: MaxPool pooled: a window of 3 does not fit an axis of 2: the input is too small; another --size may fit\n',
+      'The list ends here at 2×2: MaxPool pooled: a window of 3 does not fit an axis of 2; the file is for pictures of 8×8, not 2×2\n',
     );
     const { stdout, stderr } = await phosphene(['layers', file, '--size', '2', '--json']);
     expect(stderr).toBe('');
     expect(JSON.parse(stdout)).toMatchObject({
       layers: [{ name: 'first' }],
-      barrier: { code: 'shape', op: 'MaxPool', node: 'pooled', message: expect.stringContaining('too small') },
+      barrier: { code: 'shape', op: 'MaxPool', node: 'pooled', message: expect.stringContaining('does not fit') },
     });
   });
 
@@ -282,8 +299,8 @@ describe('phosphene layers', () => {
       ['layer', 'type', 'output', 'parameters', 'target'],
       ['first', 'Conv', '4×14×14', '108', 'yes'],
       ['first_relu', 'Relu', '4×14×14', 'yes'],
-      ['norm', 'LRN', '4×14×14', 'no: there is no gradient for it'],
-      ['last', 'Selu', '4×14×14', 'no: there is no gradient for it'],
+      ['norm', 'LRN', '4×14×14', 'no: no gradient'],
+      ['last', 'Selu', '4×14×14', 'no: no gradient'],
       [''],
     ]);
   });

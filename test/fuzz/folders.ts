@@ -89,10 +89,11 @@ const record =
   ({ file }) =>
     rewritten(file, change);
 
+/** The pictures of a set that are plain files: whoever reads a pipe waits for ever. */
 const pictures = (set: string): string[] =>
-  readdirSync(set)
-    .filter((name) => /^\d+\.png$/.test(name))
-    .map((name) => join(set, name));
+  readdirSync(set, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && /^\d+\.png$/.test(entry.name))
+    .map(({ name }) => join(set, name));
 
 const manifest =
   (change: (manifest: Json) => void): Spoil =>
@@ -269,26 +270,29 @@ export const ways: number = all.length;
  * for (const { name, spoil } of cases(1, 500)) spoil('out', 'conv1/keras', 'elsewhere');
  */
 export function* cases(seed: number, count: number): Generator<Case, void> {
-  for (let i = 0; i < count; i++) {
-    const random = new Random(`folders/${seed}/${i}`);
-    const alone = i < ways;
-    const parts = alone ? [all[i]!] : Array.from({ length: 2 + random.integer(3) }, () => all[random.integer(ways)]!);
-    yield {
-      name: `${i}: ${parts.map(([name]) => name).join(' + ')}`,
-      mayRefuse: parts.some(([, , mayRefuse]) => mayRefuse),
-      spoil(out, set, outside) {
-        for (const [, spoil] of parts) {
-          const folder = join(out, set);
-          try {
-            const files = pictures(folder);
-            const file = files[random.integer(files.length)] ?? join(folder, '0.png');
-            spoil({ out, set: folder, outside, file, random });
-          } catch (error) {
-            // Together, one may find nothing left to spoil.
-            if (alone) throw error;
-          }
+  for (let i = 0; i < count; i++) yield caseOf(seed, i);
+}
+
+/** Case `i` of {@link cases}. */
+export function caseOf(seed: number, i: number): Case {
+  const random = new Random(`folders/${seed}/${i}`);
+  const alone = i < ways;
+  const parts = alone ? [all[i]!] : Array.from({ length: 2 + random.integer(3) }, () => all[random.integer(ways)]!);
+  return {
+    name: `${i}: ${parts.map(([name]) => name).join(' + ')}`,
+    mayRefuse: parts.some(([, , mayRefuse]) => mayRefuse),
+    spoil(out, set, outside) {
+      for (const [, spoil] of parts) {
+        const folder = join(out, set);
+        try {
+          const files = pictures(folder);
+          const file = files[random.integer(files.length)] ?? join(folder, '0.png');
+          spoil({ out, set: folder, outside, file, random });
+        } catch (error) {
+          // Together, one may find nothing left to spoil.
+          if (alone) throw error;
         }
-      },
-    };
-  }
+      }
+    },
+  };
 }

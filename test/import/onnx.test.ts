@@ -11,10 +11,9 @@ import { inlineFused } from '../../src/ir/fuse.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { decodeOnnx, encodeOnnx } from '../../src/ir/onnx.ts';
 import { AttributeProto_AttributeType, AttributeProtoSchema, ModelProtoSchema } from '../../src/ir/onnx_pb.ts';
-import { float32, int64, sizeOf, type Tensor } from '../../src/ir/tensor.ts';
+import { float32, sizeOf, type Tensor } from '../../src/ir/tensor.ts';
 import { Random } from '../../src/random.ts';
-import { channelMean } from '../../src/objective/index.ts';
-import { CHANNEL, GRADIENT, LOSS, RATE, stepGraph } from '../../src/render/step.ts';
+import { compileSeed } from '../render/seed.ts';
 import { targets } from '../../src/render/targets.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import { combinations, noise, titled } from '../check.ts';
@@ -37,8 +36,7 @@ describe.skipIf(!squeezenet)('SqueezeNet 1.1 (needs shared/models/squeezenet1.1)
     for (let i = 0; i < 3; i++) {
       const { data } = readNpy(join(squeezenet!, `input_${i}.npy`));
       const expected = readNpy(join(squeezenet!, `output_${i}.npy`)).data;
-      const found = (await program.run({ [IMAGE]: float32(data, [1, 3, 224, 224]) }))[output]!
-        .data as Float32Array;
+      const found = (await program.run({ [IMAGE]: float32(data, [1, 3, 224, 224]) }))[output]!.data as Float32Array;
       const scale = expected.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
       const worst = expected.reduce((most, v, k) => Math.max(most, Math.abs(v - found[k]!)), 0);
       expect(found.length).toBe(expected.length);
@@ -222,7 +220,10 @@ describe('an ONNX file', () => {
     bytes.set(new TextEncoder().encode('Gelu'), at);
     expect((await model(bytes)).layers(size)).toMatchObject({
       layers: [],
-      barrier: expect.objectContaining({ code: 'unsupported-op', message: 'Gelu activation: this operator is not supported' }),
+      barrier: expect.objectContaining({
+        code: 'unsupported-op',
+        message: 'Gelu activation: this operator is not supported',
+      }),
     });
   });
 
@@ -241,12 +242,14 @@ describe('an ONNX file', () => {
       of((b, x) => b.one('MaxPool', [x], { kernel_shape: [3, 3], ceil_mode: 1 }, 'pool'), [1, 3, 8, 8]),
     );
     expect(net.layers({ height: 2, width: 8 }).barrier?.message).toMatch(
-      /^MaxPool pool: a window of 3 does not fit an axis of 2; the file is for pictures of 8×8, not 2×8$/,
+      /^MaxPool pool: a window of 3 does not fit an axis of 2.*; the file is for pictures of 8×8, not 2×8$/,
     );
   });
 
   it('takes a window of ceil mode that is larger than its input', async () => {
-    const net = await model(of((b, x) => b.one('MaxPool', [x], { kernel_shape: [3, 3], strides: [2, 2], ceil_mode: 1 })));
+    const net = await model(
+      of((b, x) => b.one('MaxPool', [x], { kernel_shape: [3, 3], strides: [2, 2], ceil_mode: 1 })),
+    );
     expect(net.layers({ height: 2, width: 8 }).layers[0]!.dims).toEqual([1, 3, 1, 4]);
   });
 
@@ -254,9 +257,9 @@ describe('an ONNX file', () => {
     await expect(model(of((b, x) => b.relu(x), [1, 7]))).rejects.toThrow(
       'net.onnx: its input `data` is [1, 7]; a picture is needed, [n, c, h, w] or [n, h, w, c]',
     );
-    await expect(model(of((b) => b.relu(b.add(b.input('a', 'float32', [2]), b.input('b', 'float32', [2])))))).rejects.toThrow(
-      'net.onnx: it has 2 inputs (a, b); a network with one image input is needed',
-    );
+    await expect(
+      model(of((b) => b.relu(b.add(b.input('a', 'float32', [2]), b.input('b', 'float32', [2]))))),
+    ).rejects.toThrow('net.onnx: it has 2 inputs (a, b); a network with one image input is needed');
   });
 
   it('refuses elements that it would take for others', async () => {
@@ -282,7 +285,9 @@ describe('an ONNX file', () => {
   it('normalises over all axes from its own on where a Softmax is older than opset 13', async () => {
     const { proto } = decodeOnnx(of((b, x) => b.one('Softmax', [x], { axis: 1 })));
     proto.opsetImport[0]!.version = 12n;
-    const program = await nodeRuntime.compile(await (await model(toBinary(ModelProtoSchema, proto))).cut(['out'], size));
+    const program = await nodeRuntime.compile(
+      await (await model(toBinary(ModelProtoSchema, proto))).cut(['out'], size),
+    );
     const out = (await program.run({ [IMAGE]: float32(new Float32Array(192), [1, 3, 8, 8]) }))['out']!;
     await program.dispose();
     expect(out.dims).toEqual([1, 3, 8, 8]);
@@ -351,18 +356,14 @@ describe('an ONNX file', () => {
       ['MaxPool', { kernel_shape: [2, 1], strides: [4, 3], dilations: [3, 1] }, [1, 3, 2, 3]],
     ] as const) {
       const net = await model(of((b, x) => b.one(op, [x], { ...attributes, ceil_mode: 1 })));
-      const step = stepGraph(await net.cut(['out'], size), { objective: channelMean(0), withGradient: true });
-      const program = await nodeRuntime.compile(step);
+      const seed = await compileSeed(await net.cut(['out'], size), 0);
       const image = float32(new Random('last').normal(sizeOf([1, 3, 8, 8])), [1, 3, 8, 8]);
-      const result = await program.run({ [IMAGE]: image, [CHANNEL]: int64(1), [RATE]: float32(1) });
-      await program.dispose();
+      const { loss, gradient } = await seed.step(image, 1);
+      await seed.dispose();
       expect(net.layers(size).layers[0]!.dims).toEqual(dims);
       // Both are homogeneous: the loss is its own derivative along the image.
-      const along = (result[GRADIENT]!.data as Float32Array).reduce(
-        (sum, g, i) => sum + g * (image.data[i] as number),
-        0,
-      );
-      expect(along).toBeCloseTo(result[LOSS]!.data[0] as number, 5);
+      const along = gradient.reduce((sum, g, i) => sum + g * (image.data[i] as number), 0);
+      expect(along).toBeCloseTo(loss, 5);
     }
   });
 
@@ -377,19 +378,37 @@ describe('an ONNX file', () => {
     expect((await model(toBinary(ModelProtoSchema, proto))).layers(size).layers[0]!.dims).toEqual([1, 3, 8, 7]);
   });
 
+  /** The file, its first node with an attribute that our operator set has not: whole numbers, or one. */
+  const stating = (bytes: Uint8Array, name: string, value: bigint | bigint[]): Uint8Array => {
+    const { proto } = decodeOnnx(bytes);
+    const stated = Array.isArray(value)
+      ? { name, type: AttributeProto_AttributeType.INTS, ints: value }
+      : { name, type: AttributeProto_AttributeType.INT, i: value };
+    proto.graph!.node[0]!.attribute.push(create(AttributeProtoSchema, stated));
+    return toBinary(ModelProtoSchema, proto);
+  };
+
   it('leaves off what newer operator sets say and ours cannot, where it says nothing', async () => {
-    const net = of((b, x) => b.one('AveragePool', [x], { kernel_shape: [2, 2], dilations: [1, 1] }));
-    const cast = of((b, x) => b.one('Cast', [x], { to: 'float32', saturate: 1 }));
-    for (const bytes of [net, cast]) await (await nodeRuntime.compile(await (await model(bytes)).cut(['out'], size))).dispose();
+    const net = of((b, x) => b.one('AveragePool', [x], { kernel_shape: [2, 2] }));
+    const cast = of((b, x) => b.one('Cast', [x], { to: 'float32' }));
+    for (const bytes of [stating(net, 'dilations', [1n, 1n]), stating(cast, 'saturate', 1n)])
+      await (await nodeRuntime.compile(await (await model(bytes)).cut(['out'], size))).dispose();
   });
 
-  it.each<[string, (b: Builder, x: Value) => Value]>([
-    [
+  it('refuses dilations of an average, which our operator set has not', async () => {
+    const bytes = of((b, x) => b.one('AveragePool', [x], { kernel_shape: [2, 2] }, 'odd'));
+    expect((await model(stating(bytes, 'dilations', [2n, 1n]))).layers(size).barrier?.message).toBe(
       'AveragePool odd: its dilations are not supported',
-      (b, x) => b.one('AveragePool', [x], { kernel_shape: [2, 2], dilations: [2, 1] }, 'odd'),
-    ],
-  ])('refuses what it cannot bring to its operator set: %s', async (message, build) => {
-    expect((await model(of(build))).layers(size).barrier?.message).toBe(message);
+    );
+  });
+
+  it('names the attribute that is not known', async () => {
+    const bytes = of((b, x) => b.relu(x, 'odd'));
+    expect((await model(stating(bytes, 'keepdims', 1n))).layers(size).barrier).toMatchObject({
+      code: 'unsupported-op',
+      message: 'Relu odd: attribute `keepdims` is not known; export the file again without it',
+      details: { op: 'Relu', node: 'odd' },
+    });
   });
 });
 

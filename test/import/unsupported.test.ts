@@ -15,7 +15,10 @@ it('lists and cuts the layers before an unsupported operator, and names it in th
   const model = await openBytes(encodeOnnx(odd), { name: 'odd.onnx' });
   const size = { height: 8, width: 8 };
   expect(model.layers(size).layers.map((l) => l.name)).toEqual(['first']);
-  expect(model.layers(size).barrier).toMatchObject({ code: 'unsupported-op', details: { op: 'Unheard', node: 'last' } });
+  expect(model.layers(size).barrier).toMatchObject({
+    code: 'unsupported-op',
+    details: { op: 'Unheard', node: 'last' },
+  });
   expect((await openBytes(encodeOnnx(graph))).layers(size).barrier).toBeUndefined();
   expect((await model.cut(['first'], size)).outputs[0]!.dims).toEqual([1, 4, 8, 6]);
   await expect(model.cut(['last'], size)).rejects.toThrow(/^Unheard last: this operator is not supported$/);
@@ -50,7 +53,9 @@ describe('a file that cannot be a network', () => {
 
   it('is refused where its weights are of half precision and pictures are not', async () => {
     const half: Tensor = { dtype: 'float16', dims: weights.dims, data: new Uint16Array(36).fill(0x3c00) };
-    await expect(opened(network(half))).rejects.toThrow('Conv first: inputs of float32 and float16; one type is needed');
+    await expect(opened(network(half))).rejects.toThrow(
+      'Conv first: inputs of float32 and float16; one type is needed',
+    );
   });
 
   it('is refused where a node gives nothing', async () => {

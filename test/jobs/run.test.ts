@@ -5,25 +5,27 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openModel } from '../../src/hub/open.ts';
 import type { Network } from '../../src/import/network.ts';
-import { run, type RunEvent, type RunOptions } from '../../src/jobs/run.ts';
-import { settingsOf } from '../../src/render/presets.ts';
+import { renderToFolder, type RenderOptions, type RunningToFolder } from '../../src/node.ts';
 import { phosphene, temporary } from '../cli/command.ts';
 
-const options = {
+const options: RenderOptions = {
   layer: 'conv2_block1_out',
   channels: [0, 1],
-  preset: 'keras',
-  settings: settingsOf('keras', { height: 64, width: 64, crop: 8, steps: 2 }),
-  seed: 0,
+  size: 64,
+  steps: 2,
+  finish: { crop: 8 },
 };
+type Changes = Partial<RenderOptions & RunningToFolder>;
 let model: Network;
 beforeAll(async () => {
   model = await openModel('resnet50v2-mini');
 });
 
-async function events(changes: Partial<RunOptions> & { readonly out: string }, of = model): Promise<RunEvent[]> {
-  const all: RunEvent[] = [];
-  for await (const event of run(of, { ...options, ...changes })) all.push(event);
+async function events(changes: Changes & { readonly out: string }, of = model): Promise<{ readonly type: string }[]> {
+  const all: { readonly type: string }[] = [];
+  const { out, columns, margin, workers, ...rest } = changes;
+  for await (const event of renderToFolder(of, { ...options, ...rest }, { out, columns, margin, workers }))
+    all.push(event);
   return all;
 }
 
@@ -46,7 +48,7 @@ describe('run', () => {
     await expect(events({ out, channels: [0, 10_000] }, uncut)).rejects.toThrow('filter 10000 is out of range');
   });
 
-  it.each<[string, Partial<RunOptions>, string]>([
+  it.each<[string, Changes, string]>([
     ['a layer', { layer: 'conv2_block1' }, 'unknown-layer'],
     ['a channel', { channels: [0, -1] }, 'bad-option'],
     ['no channels', { channels: [] }, 'bad-option'],
@@ -54,7 +56,7 @@ describe('run', () => {
     ['a margin', { margin: 0.5 }, 'bad-option'],
     ['a grid of too many pixels', { margin: 1e8 }, 'too-large'],
     ['workers', { workers: 0 }, 'bad-option'],
-    ['a border', { settings: { ...options.settings, border: 40 } }, 'shape'],
+    ['a border', { objective: { border: 40 } }, 'shape'],
   ])('leaves no trace of %s that cannot be', async (_, changes, code) => {
     const out = join(temporary(), 'out');
     await expect(events({ ...changes, out })).rejects.toMatchObject({ code });

@@ -1,11 +1,9 @@
 /** @file Gradients through whole networks, held against what other engines computed in float64. */
 import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
-import { IMAGE, type Network } from '../../src/import/network.ts';
-import { float32, int64 } from '../../src/ir/tensor.ts';
-import { channelMean } from '../../src/objective/index.ts';
-import { CHANNEL, GRADIENT, LOSS, RATE, stepGraph } from '../../src/render/step.ts';
-import { nodeRuntime } from '../../src/runtime/node.ts';
+import type { Network } from '../../src/import/network.ts';
+import { float32 } from '../../src/ir/tensor.ts';
+import { compileSeed } from '../render/seed.ts';
 
 /** A row of network-golden.json; its header explains the fields. */
 export interface OracleCase {
@@ -43,21 +41,12 @@ export async function expectOracleGradient(
   layer: string = c.target,
 ): Promise<void> {
   const [, height, width] = c.inputShape;
-  const graph = stepGraph(await model.cut([layer], { height, width }), {
-    objective: channelMean(c.border),
-    withGradient: true,
-  });
-  const program = await nodeRuntime.compile(graph);
-  const out = await program.run({
-    [IMAGE]: float32(image, [1, 3, height, width]),
-    [CHANNEL]: int64(c.channel),
-    [RATE]: float32(1),
-  });
-  await program.dispose();
-  const g = out[GRADIENT]!.data as Float32Array;
+  const seed = await compileSeed(await model.cut([layer], { height, width }), c.border);
+  const { loss, gradient: g } = await seed.step(float32(image, [1, 3, height, width]), c.channel);
+  await seed.dispose();
   // What float32 itself costs the oracle, with room for another order of summation.
   const tolerance = Math.max(1e-5, 5 * c.float32Error);
-  expect(Math.abs((out[LOSS]!.data as Float32Array)[0]! / c.loss - 1)).toBeLessThan(1e-4);
+  expect(Math.abs(loss / c.loss - 1)).toBeLessThan(1e-4);
   expect(Math.abs(Math.sqrt(g.reduce((sum, v) => sum + v * v, 0)) / c.l2 - 1)).toBeLessThan(tolerance);
   const root = c.l2 / Math.sqrt(g.length);
   const squares = c.samples.reduce((sum, [flat, value]) => sum + (g[nchw(flat, c.inputShape)]! - value) ** 2, 0);

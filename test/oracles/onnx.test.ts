@@ -17,8 +17,7 @@ import { openModel } from '../../src/hub/open.ts';
 import { Builder } from '../../src/ir/builder.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { encodeOnnx } from '../../src/ir/onnx.ts';
-import { channelMean } from '../../src/objective/index.ts';
-import { stepGraph } from '../../src/render/step.ts';
+import { seedStep } from '../render/seed.ts';
 import { build, cases } from '../ir/cases.ts';
 import { sharedPath } from '../shared.ts';
 
@@ -76,10 +75,10 @@ describe.skipIf(!python)('onnx accepts (needs PHOSPHENE_PYTHON, a Python with on
     const size = { height: 224, width: 224 };
     const cuts = await Promise.all(layers.map(async (layer) => [layer, await model.cut([layer], size)] as const));
     const graphs = cuts.flatMap(([layer, network]) => {
-      const step = stepGraph(network, { objective: channelMean(2), withGradient: true });
+      const step = seedStep(network, 2).graph;
       return [[`${layer}, forward`, network] as const, [`${layer}, step`, step] as const];
     });
-    model.close();
+    await model.close();
     check(model.name, graphs);
   };
 

@@ -5,12 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { IMAGE } from '../../src/import/network.ts';
-import { float32, int64, type Tensor } from '../../src/ir/tensor.ts';
-import { channelMean } from '../../src/objective/index.ts';
-import { CHANNEL, GRADIENT, LOSS, NEXT, RATE, stepGraph } from '../../src/render/step.ts';
+import { float32 } from '../../src/ir/tensor.ts';
+import { type CompiledSeed, compileSeed } from '../render/seed.ts';
 import { targets } from '../../src/render/targets.ts';
-import { nodeRuntime } from '../../src/runtime/node.ts';
 import { openBytes } from '../import/open.ts';
 
 const python = process.env['PHOSPHENE_PYTHON'];
@@ -48,24 +45,22 @@ describe.skipIf(!python)('random networks (needs PHOSPHENE_PYTHON, a Python with
       const size = { height, width };
       const model = await openBytes(readFileSync(join(folder, file)), { name: file });
       const image = float32(expected.image, [1, 3, height, width]);
-      const step = async (layer: string, of: number, without: number): Promise<Record<string, Tensor>> => {
-        const options = { objective: channelMean(without), withGradient: true };
-        const program = await nodeRuntime.compile(stepGraph(await model.cut([layer], size), options));
-        const out = await program.run({ [IMAGE]: image, [CHANNEL]: int64(of), [RATE]: float32(1) });
-        await program.dispose();
+      const step = async (layer: string, of: number, without: number): ReturnType<CompiledSeed['step']> => {
+        const seed = await compileSeed(await model.cut([layer], size), without);
+        const out = await seed.step(image, of);
+        await seed.dispose();
         return out;
       };
-      const out = await step(model.defaultLayer, channel, border);
+      const { loss, gradient: g } = await step(model.defaultLayer, channel, border);
       const scale = norm(expected.gradient);
-      const g = out[GRADIENT]!.data as Float32Array;
       const off = norm(expected.gradient.map((v, i) => v - g[i]!));
       expect(off, `${file}: gradient`).toBeLessThan(Math.max(1e-4, 10 * expected.float32Error) * scale + 1e-8);
-      expect(out[LOSS]!.data[0], `${file}: loss`).toBeCloseTo(expected.loss, 3);
+      expect(loss, `${file}: loss`).toBeCloseTo(expected.loss, 3);
 
       const layers = targets(model, size).map((l) => l.name);
       expect(layers, file).toContain(model.defaultLayer);
       for (const layer of layers) {
-        const next = (await step(layer, 0, 0))[NEXT]!.data as Float32Array;
+        const next = (await step(layer, 0, 0)).next.data as Float32Array;
         expect(next.every(Number.isFinite), `${file}: ${layer}`).toBe(true);
       }
     }

@@ -1,9 +1,8 @@
 /** @file The memory that a worker is said to need: against what was measured, and where a run is refused for it. */
-import { freemem } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { openModel } from '../../src/hub/open.ts';
-import { checkFits, targetOf } from '../../src/jobs/run.ts';
-import { settingsOf } from '../../src/render/presets.ts';
+import { memoryOf, targetOf } from '../../src/jobs/render.ts';
+import { checkMemory } from '../../src/render/step.ts';
 
 describe('the memory of a worker', () => {
   // Measured by bench/memory.js: MB that each worker adds to the peak of the command.
@@ -17,14 +16,17 @@ describe('the memory of a worker', () => {
     ['resnet50v2', 'conv4_block6_out', 180, 447],
   ])('of %s to %s at %i px is estimated within a factor of 1.6', async (name, layer, side, measured) => {
     const model = await openModel(name);
-    const { memory } = await targetOf(model, layer, settingsOf('keras', { height: side, width: side }));
+    const size = { size: { height: side, width: side } };
+    const memory = memoryOf(model, await targetOf(model, layer, size), size);
+    await model.close();
     expect(memory / 1e6 / measured).toBeGreaterThan(1 / 1.6);
     expect(memory / 1e6 / measured).toBeLessThan(1.6);
   });
 
-  it('counts the workers that a run will have, not those that it could', () => {
-    const target = { channels: 512, memory: freemem() / 4 };
-    expect(() => checkFits(target, 64, 64)).toThrow(/GiB in each worker.*fewer --workers/);
-    expect(() => checkFits(target, 1, 64)).not.toThrow();
+  it('is refused if it does not fit, and only then', () => {
+    expect(() => checkMemory(2 * 2 ** 30, 2 * 2 ** 30)).not.toThrow();
+    expect(() => checkMemory(2 * 2 ** 30 + 1, 2 ** 30)).toThrow(
+      'size: a picture of this size needs about 2.0 GiB in each worker, and there are 1.0 GiB; choose a smaller size, an earlier layer or fewer workers',
+    );
   });
 });

@@ -3,19 +3,16 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openModel } from '../../src/hub/open.ts';
-import { channelMean } from '../../src/objective/index.ts';
 import { deprocess } from '../../src/output/deprocess.ts';
 import { decodePng } from '../../src/output/png.ts';
 import type { Raster } from '../../src/output/raster.ts';
 import { Random } from '../../src/random.ts';
-import { ascend, startNoise } from '../../src/render/ascend.ts';
+import { float32 } from '../../src/ir/tensor.ts';
 import { presets } from '../../src/render/presets.ts';
-import { stepGraph } from '../../src/render/step.ts';
-import type { Program } from '../../src/runtime/index.ts';
-import { nodeRuntime } from '../../src/runtime/node.ts';
 import { phosphene, temporary } from '../cli/command.ts';
 import { differences } from '../difference.ts';
 import { expectPicture, referencePicture } from '../pictures.ts';
+import { type CompiledSeed, compileSeed } from './seed.ts';
 
 const LAYER = 'conv3_block4_out';
 
@@ -29,12 +26,13 @@ describe('the command shows', { timeout: 60_000 }, () => {
 
   it('four filters of conv3_block4_out', async () => {
     await render('--filters', '0,10,38,51');
-    for (const channel of [0, 10, 38, 51]) expectPicture(picture(`${LAYER}/${channel}.png`), `${LAYER}-${channel}`);
+    for (const channel of [0, 10, 38, 51])
+      expectPicture(picture(`${LAYER}/keras/${channel}.png`), `${LAYER}-${channel}`);
   });
 
   it('a filter of conv2_block3_out', async () => {
     await render('--layer', 'conv2_block3_out', '--filters', '6');
-    expectPicture(picture('conv2_block3_out/6.png'), 'conv2_block3_out-6');
+    expectPicture(picture('conv2_block3_out/keras/6.png'), 'conv2_block3_out-6');
   });
 
   it('a grid of eight, its last row not full', async () => {
@@ -45,20 +43,20 @@ describe('the command shows', { timeout: 60_000 }, () => {
 
 describe('beside the reference of filter 10,', () => {
   const { keras } = presets;
-  const noise = (seed: number): Float32Array => startNoise(seed, LAYER, 10, keras);
-  let program: Program;
+  const size = { height: keras.size, width: keras.size };
+  const noise = (seed: number): Float32Array => new Random(`${seed}/${LAYER}/10`).uniform(3 * 180 * 180, -0.125, 0.125);
+  let program: CompiledSeed;
 
   beforeAll(async () => {
     const model = await openModel('resnet50v2-mini');
-    const graph = stepGraph(await model.cut([LAYER], keras), { objective: channelMean(keras.border) });
+    program = await compileSeed(await model.cut([LAYER], size), keras.border, { threads: 2 });
     await model.close();
-    program = await nodeRuntime.compile(graph, { threads: 2 });
   });
   afterAll(() => program?.dispose());
 
   async function found({ start = noise(0), steps = 30, rate = 10 }): Promise<string> {
-    const { image } = await ascend(program, { channel: 10, start, dims: [1, 3, 180, 180], steps, rate });
-    return differences(deprocess(image, keras), referencePicture(`${LAYER}-10`)).join();
+    const { image } = await program.ascend(float32(start, [1, 3, 180, 180]), 10, { steps, rate });
+    return differences(deprocess(image.data, size), referencePicture(`${LAYER}-10`)).join();
   }
 
   it('a start changed by a millionth is the same', async () => {

@@ -5,11 +5,13 @@ import {
   canonical,
   channelRecipe,
   digestOf,
+  fitted,
   flatSettings,
   keyOf,
   presetOf,
   type Recipe,
   setDigestOf,
+  type RecipeOptions,
   settle,
   type TargetFacts,
 } from '../../src/render/recipe.ts';
@@ -101,8 +103,8 @@ describe('settle', () => {
     [{ optimiser: { beta1: 0.5 } }, 'bad-option', 'optimiser `normalised`: there is no setting `beta1`', 'beta1'],
     [{ finish: { contrast: 99 } }, 'bad-option', 'contrast: a number above 0 to 1 is needed, not 99', 'contrast'],
     [{ finish: { contrast: 0 } }, 'bad-option', 'contrast: ', 'contrast'],
-    [{ finish: { crop: 90 } }, 'bad-option', 'nothing of 180×180; choose a crop of at most 89', 'crop'],
-    [{ size: 32 }, 'bad-option', 'nothing of 32×32; choose a crop of at most 15', 'crop'],
+    [{ finish: { crop: 90 } }, 'bad-option', 'nothing of 180×180; at most 89 leave something', 'crop'],
+    [{ size: 32, finish: { crop: 16 } }, 'bad-option', 'nothing of 32×32; at most 15 leave something', 'crop'],
     [{ transforms: [{ kind: 'roll', by: -1 }] }, 'bad-option', 'by: ', 'by'],
     [{ iterations: 5 }, 'bad-option', 'options: there is no setting `iterations`', 'iterations'],
   ])('refuses %j', (options, code, message, option) => {
@@ -113,8 +115,36 @@ describe('settle', () => {
   });
   it('takes the largest crop that leaves something', () => {
     expect(settle({ finish: { crop: 89 } }).finish.crop).toBe(89);
-    expect(settle({ size: { height: 51, width: 400 } }).finish.crop).toBe(25);
-    expect(() => settle({ size: { height: 50, width: 400 } })).toThrow('crop');
+    expect(settle({ size: { height: 51, width: 400 }, finish: { crop: 25 } }).finish.crop).toBe(25);
+    expect(() => settle({ size: { height: 50, width: 400 }, finish: { crop: 25 } })).toThrow('crop');
+  });
+  it('crops small pictures by as much less as they are smaller', () => {
+    const cropOf = (size: RecipeOptions['size']): number => settle({ size }).finish.crop;
+    expect([512, 180, 128, 100].map(cropOf)).toEqual([25, 25, 25, 25]);
+    // 25 of 180 pixels, rounded down.
+    expect([99, 64, 32, 8, 1].map(cropOf)).toEqual([13, 8, 4, 1, 0]);
+    expect(cropOf({ height: 32, width: 400 })).toBe(4);
+    expect(settle({}, { height: 32, width: 32 }).finish.crop).toBe(4);
+  });
+});
+
+describe('fitted', () => {
+  const target = (...dims: number[]) => ({ dims, channels: { axis: 1 } });
+  const borderOf = (options: RecipeOptions, ...dims: number[]): number =>
+    fitted(settle(options), options, target(...dims)).border;
+  it('narrows a border that nobody asked for until it leaves something', () => {
+    expect(borderOf({}, 1, 8, 12, 12)).toBe(2);
+    expect(borderOf({}, 1, 8, 5, 5)).toBe(2);
+    expect(borderOf({}, 1, 8, 12, 4)).toBe(1);
+    expect(borderOf({}, 1, 8, 3, 3)).toBe(1);
+    expect(borderOf({}, 1, 8, 2, 9)).toBe(0);
+    expect(borderOf({}, 1, 8, 1, 1)).toBe(0);
+    expect(borderOf({}, 1, 1000)).toBe(2);
+  });
+  it('leaves one that was asked for', () => expect(borderOf({ objective: { border: 2 } }, 1, 8, 3, 3)).toBe(2));
+  it('reads the map beside the channels, wherever these are', () => {
+    const nhwc = { dims: [1, 3, 3, 64], channels: { axis: 3 } };
+    expect(fitted(settle(), {}, nhwc).border).toBe(1);
   });
 });
 

@@ -17,8 +17,7 @@ const names = async (bytes: Uint8Array): Promise<string[]> => targets(await mode
 
 /** What rendering the layer throws. */
 async function thrown(bytes: Uint8Array, layer: string): Promise<PhospheneError> {
-  const settings = { ...size, crop: 0, steps: 1 };
-  const error: unknown = await render(await model(bytes), { layer, channels: [0], settings })
+  const error: unknown = await render(await model(bytes), { layer, channels: [0], size, steps: 1, finish: { crop: 0 } })
     .next()
     .catch((e: unknown) => e);
   expect(error).toBeInstanceOf(PhospheneError);

@@ -9,7 +9,11 @@ import { nodeRuntime } from '../../src/runtime/node.ts';
 import { createWebRuntime } from '../../src/runtime/web.ts';
 
 const failure = (text: string) =>
-  expect.objectContaining({ name: 'PhospheneError', code: 'runtime', message: expect.stringContaining(text) as string });
+  expect.objectContaining({
+    name: 'PhospheneError',
+    code: 'runtime',
+    message: expect.stringContaining(text) as string,
+  });
 
 /** x → 2x and Σx; the state z grows by x, and its sum before that is returned. */
 function graphs(): { plain: Graph; stepping: Graph } {
@@ -85,7 +89,9 @@ describe.each<[string, Runtime, Partial<Runtime>]>([
   });
 
   it('refuses bytes that are no graph', async () => {
-    await expect(runtime.compile(new Uint8Array(10))).rejects.toThrow(failure('ONNX Runtime cannot compile the graph: '));
+    await expect(runtime.compile(new Uint8Array(10))).rejects.toThrow(
+      failure('ONNX Runtime cannot compile the graph: '),
+    );
   });
 
   it('carries states from step to step, and returns what is no state', async () => {

@@ -17,7 +17,7 @@ export interface LayerContext {
    * A weight by Keras' name (`kernel`, `gamma` …) and of Keras' dims. `change` brings it to the dims that it gives: another
    * order of axes, or numbers computed from these.
    */
-  weight(name: string, dims: Dims, change?: Change): Value;
+  readonly weight: (name: string, dims: Dims, change?: Change) => Value;
 }
 
 /** A change of a weight: what its dims become, and how its numbers do. */

@@ -2,6 +2,7 @@
 import { PhospheneError } from '../../errors.ts';
 import type { Builder, Value } from '../../ir/builder.ts';
 import type { Node } from '../../ir/graph.ts';
+import { upgraded } from '../../ir/infer.ts';
 import { decodeOnnx, nodesOf, openInfo } from '../../ir/onnx.ts';
 import type { GraphProto, TensorProto } from '../../ir/onnx_pb.ts';
 import { type Constant, sizeOf } from '../../ir/tensor.ts';
@@ -20,7 +21,6 @@ import { labelsOf } from './labels.ts';
 import { modulePaths } from './modules.ts';
 import { inOrder } from './order.ts';
 import { outlineOf } from './outline.ts';
-import { replay } from './replay.ts';
 import { weightsOf } from './weights.ts';
 
 /**
@@ -63,7 +63,7 @@ export async function openOnnx(source: Source, options: OpenOptions = {}): Promi
       let out: Value[];
       const inputs = node.inputs.map(resolve);
       try {
-        out = wellFormed(`${name}: ${node.op} ${node.name}`, () => replay(b, node, opset, inputs));
+        out = upgraded(b, node, opset, inputs);
       } catch (error) {
         // What stands before a node that cannot be built can still be seen: the list ends here.
         if (!(error instanceof PhospheneError) || error.code === 'bad-file') throw error;
@@ -159,7 +159,8 @@ function imageInput(
   if (dtype !== 'float32') throw refused(`${dtype}; float32 is needed`);
   const fits = (d: number): boolean => d >= 1 && d <= MOST_CHANNELS;
   const [, second, third, fourth] = dims as [number, number, number, number];
-  const axis = fits(second) || !fits(fourth) ? 1 : 3;
+  // If both could be channels, the fewer are.
+  const axis = fits(fourth) && !(fits(second) && second <= fourth) ? 3 : 1;
   const channels = axis === 1 ? second : fourth;
   const size = axis === 1 ? [third, fourth] : [second, third];
   // What nearly every network takes, if the file does not say it.
@@ -220,7 +221,7 @@ function wellFormed<T>(what: string, read: () => T): T {
     if (error instanceof PhospheneError) throw error;
     throw new PhospheneError(
       'bad-file',
-      `${what}: its inputs or attributes are not what ONNX asks for (${error instanceof Error ? error.message : String(error)})`,
+      `${what}: an input or attribute that ONNX asks for is missing, or of another type; export the file again`,
       {},
       error,
     );

@@ -16,7 +16,7 @@ function parsed(text: string): readonly string[] | undefined {
   try {
     const value: unknown = JSON.parse(text);
     const list: unknown = Array.isArray(value) ? value : undefined;
-    return Array.isArray(list) && list.every((l) => typeof l === 'string') ? (list as string[]) : undefined;
+    return Array.isArray(list) && list.every((l) => typeof l === 'string') ? list : undefined;
   } catch {
     // {0: 'person', 1: 'bicycle', …}
     const entries = [...text.matchAll(/(\d+)\s*:\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")/g)];
