@@ -197,5 +197,9 @@ function numberOf(given: string): number {
 }
 
 function shown(value: unknown): string {
-  return typeof value === 'string' ? `\`${value}\`` : typeof value === 'object' ? JSON.stringify(value) : `${value as number}`;
+  return typeof value === 'string'
+    ? `\`${value}\``
+    : typeof value === 'object'
+      ? JSON.stringify(value)
+      : `${value as number}`;
 }
