@@ -66,7 +66,13 @@ export function differentiate(
   );
   return results.map((result, k) => {
     if (!result || !wants(k)) return undefined;
-    return unbroadcast(b, result, inputs[k]!.dims);
+    const { dims } = inputs[k]!;
+    const extra = result.dims.length - dims.length;
+    if (extra < 0 || dims.some((d, i) => d !== 1 && d !== result.dims[i + extra]))
+      throw new Error(
+        `internal: ${node.op} ${node.name}: gradient of input ${k} is [${result.dims.join(', ')}], the input [${dims.join(', ')}]`,
+      );
+    return unbroadcast(b, result, dims);
   });
 }
 
