@@ -85,7 +85,7 @@ export function table<Made, const D extends AnyKind<Made>>(noun: string, definit
     complete,
     make(spec) {
       const { kind: name, ...settings } = complete(spec) as { readonly kind: string };
-      return found(name).make(settings) as Made;
+      return found(name).make(settings);
     },
   };
 }

@@ -290,7 +290,7 @@ export function createPool(host: Host, { workers = host.parallelism, warm = 2 }:
     if (!closing) {
       const leaving = [...members];
       closing = Promise.resolve();
-      for (const entry of [...entries.values()]) settle(entry, { error: closed() });
+      for (const entry of entries.values()) settle(entry, { error: closed() });
       closing = Promise.all(leaving.map(({ handle }) => handle.stop())).then(() => members.clear());
     }
     return closing;

@@ -33,7 +33,7 @@ export function serve(port: Port, runtime: Runtime): void {
     await program?.then((p) => p.dispose()).catch(() => {});
   };
   const leave = async (): Promise<void> => {
-    for (const id of [...programs.keys()]) await free(id);
+    for (const id of programs.keys()) await free(id);
     port.close();
   };
 
@@ -117,7 +117,8 @@ export function serve(port: Port, runtime: Runtime): void {
   inTurn(() => runtime.load().catch(() => {}));
 }
 
-async function compile({ id: _, graph, image, ...plan }: StepData, runtime: Runtime): Promise<CompiledProgram> {
+async function compile({ graph, image, states, feeds, values }: StepData, runtime: Runtime): Promise<CompiledProgram> {
+  const plan = { states, feeds, values };
   const program = await runtime.compile(graph);
   if ('state' in image) return { ...plan, program, image, dispose: () => program.dispose() };
   let picture;

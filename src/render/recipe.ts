@@ -109,7 +109,8 @@ export function settle(options: RecipeOptions = {}, fixed: TargetFacts['fixed'] 
     objectives,
     { kind: 'channel', layer: 'any', channel: 0, border: preset.border },
     options.objective,
-  );
+    // Options speak of channels only, whatever other kinds of objectives there are.
+  ) as Extract<TermSpec, { kind: 'channel' }>;
   const finish = changed(finishes, { ...preset.finish, crop: cropFor(preset, size) }, options.finish);
   if (2 * finish.crop >= Math.min(size.height, size.width)) {
     const most = Math.ceil(Math.min(size.height, size.width) / 2) - 1;

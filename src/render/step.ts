@@ -3,7 +3,7 @@ import { gradient, type GradientOptions } from '../grad/index.ts';
 import { Builder, type Value } from '../ir/builder.ts';
 import { inlineFused } from '../grad/fuse.ts';
 import type { Graph } from '../ir/graph.ts';
-import { type Dims, sizeOf, type Tensor } from '../ir/tensor.ts';
+import { sizeOf, type Tensor } from '../ir/tensor.ts';
 import type { Layer } from '../import/network.ts';
 import type { Objective } from '../objective/index.ts';
 import type { Optimiser } from '../optimiser/index.ts';
@@ -121,7 +121,7 @@ function reserved({ objective, param, transforms = [], optimiser, network }: Ste
  * read, as they came and as they are packed; and some more while it folds constants.
  */
 export function workerMemory(layers: readonly Pick<Layer, 'dims' | 'parameters'>[]): number {
-  return layers.reduce((sum, l) => sum + 5 * sizeOf(l.dims as Dims) + 36 * l.parameters, 50e6);
+  return layers.reduce((sum, l) => sum + 5 * sizeOf(l.dims) + 36 * l.parameters, 50e6);
 }
 
 /** Refuses what would not fit. Call before anything of that size is allocated. Throws `too-large`. */

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
 import { fileURLToPath } from 'node:url';
 import { entries } from './declarations.ts';
 
@@ -185,8 +186,8 @@ function asserted(line: string): string {
   const message = /^throws: (.+)$/.exec(said)?.[1];
   if (message) return `throws(() => ${expression}, (error: Error) => error.message === ${JSON.stringify(message)});`;
   try {
-    // oxlint-disable-next-line no-new-func -- Whether what the comment says is a value.
-    new Function(`return (${said})`)();
+    // Whether what the comment says is a value.
+    runInNewContext(`(${said})`);
   } catch {
     return line;
   }

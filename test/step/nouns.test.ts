@@ -198,7 +198,7 @@ async function updates(
   spec: { readonly kind: OptimiserSpec['kind'] } & Partial<OptimiserSpec>,
   gradients: readonly (readonly [number[], number[]])[],
 ): Promise<number[][]> {
-  const optimiser = optimisers.make(spec as OptimiserSpec);
+  const optimiser = optimisers.make(spec);
   const s = new StepBuilder(new Builder());
   const z = [0, 1].map((i) => s.state(`z${i}`, [2], { kind: 'fill', value: 0 }));
   const g = [0, 1].map((i) => s.b.input(`g${i}`, 'float32', [2]));
@@ -265,7 +265,7 @@ describe('the optimiser', () => {
       pair.flat().forEach((g, i) => {
         m[i] = beta1 * m[i]! + (1 - beta1) * g;
         v[i] = beta2 * v[i]! + (1 - beta2) * g * g;
-        const [mHat, vHat] = [m[i]! / (1 - beta1 ** (t + 1)), v[i]! / (1 - beta2 ** (t + 1))];
+        const [mHat, vHat] = [m[i] / (1 - beta1 ** (t + 1)), v[i] / (1 - beta2 ** (t + 1))];
         z[i] = z[i]! + (rate * mHat) / (Math.sqrt(vHat) + epsilon);
       });
       z.forEach((value, i) => expect(found[t]![i]).toBeCloseTo(value, 4));
