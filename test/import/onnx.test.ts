@@ -7,7 +7,7 @@ import { PhospheneError } from '../../src/errors.ts';
 import { gradient } from '../../src/grad/index.ts';
 import { IMAGE, type Network } from '../../src/import/network.ts';
 import { Builder, type Value } from '../../src/ir/builder.ts';
-import { inlineFused } from '../../src/ir/fuse.ts';
+import { inlineFused } from '../../src/grad/fuse.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { decodeOnnx, encodeOnnx } from '../../src/ir/onnx.ts';
 import { AttributeProto_AttributeType, AttributeProtoSchema, ModelProtoSchema } from '../../src/ir/onnx_pb.ts';
