@@ -67,6 +67,7 @@ export const cpuLowering: Lowering = {
       if (strided || fewer) return phased(b, g, w, window, x, fewer);
     }
     if (strided) return transposed(b, g, weights, window, group, x);
+    b.budget.take(8 * w.data.length);
     // Stride 1: a Conv with the kernel flipped and its channels exchanged within each group, as fast as the forward one.
     const split: Tensor = { ...w, dims: [group, out / group, inGroup, ...kernel] };
     const exchanged = reverse(transpose(split, [0, 2, 1, 3, 4]), [3, 4]);
@@ -92,7 +93,7 @@ export const cpuLowering: Lowering = {
     const [n, c, rows, columns] = g.dims as [number, number, number, number];
     const [down, across] = strides as Pair;
     const width = x[3]!;
-    const place = new Float32Array(columns * down * width);
+    const place = b.budget.floats(columns * down * width);
     for (let i = 0; i < columns; i++) place[i * down * width + i * across] = 1;
     const placed = b.matmul(g, b.constant(float32(place, [columns, down * width])));
     // Blocked, for the sum with what is blocked that nearly always follows.
@@ -144,7 +145,7 @@ function transposed(b: Builder, g: Value, weights: Value, window: Window, group:
 function phased(b: Builder, g: Value, w: Tensor<'float32'>, window: Window, x: Dims, spread?: Spread): Value {
   const channels = w.dims[1]!;
   const stride = window.strides[0]! * (spread?.stride ?? 1);
-  const given = phasePositions(spread?.stride ?? 1).flatMap((at) => {
+  const given = phasePositions(b, spread?.stride ?? 1).flatMap((at) => {
     const value = spread ? phase(b, spread, ...at) : g;
     return value ? [{ value, at }] : [];
   });
@@ -163,14 +164,14 @@ function phased(b: Builder, g: Value, w: Tensor<'float32'>, window: Window, x: D
     total(
       b,
       given.flatMap(({ value, at }) => {
-        const part = phaseKernel(w, window.strides[0]!, stride, at, wanted);
+        const part = phaseKernel(b, w, window.strides[0]!, stride, at, wanted);
         if (!part) return [];
         const { kernel, first, last } = part;
         const pads = [...last, ...size.map((s, i) => s - value.dims[2 + i]! - first[i]!)];
         return [b.conv(value, b.constant(kernel), undefined, { pads })];
       }),
     );
-  const positions = phasePositions(stride);
+  const positions = phasePositions(b, stride);
   const [top, left] = window.pads as [number, number];
   // Each phase has its own reach. Alone it costs no multiplication by zero, but the kernels compute sixteen channels at a time.
   if (channels % 16 !== 0) return weave(b, compute(positions)!, stride, [top, left], x);
@@ -186,6 +187,7 @@ function phased(b: Builder, g: Value, w: Tensor<'float32'>, window: Window, x: D
  * each axis. Undefined where it is empty.
  */
 function phaseKernel(
+  b: Builder,
   w: Tensor<'float32'>,
   stride: number,
   modulus: number,
@@ -204,7 +206,7 @@ function phaseKernel(
   const [[top, bottom], [left, right]] = spans as [Pair, Pair];
   const [height, width] = [bottom - top + 1, right - left + 1];
   if (height <= 0 || width <= 0) return undefined;
-  const kernel = new Float32Array(wanted.length * channels * out * height * width);
+  const kernel = b.budget.floats(wanted.length * channels * out * height * width);
   wanted.forEach(([row, column], i) => {
     for (let d = top; d <= bottom; d++) {
       for (let e = left; e <= right; e++) {
@@ -241,10 +243,10 @@ function byIndices(b: Builder, g: Value, x: Value, attributes: Attributes): Valu
 function byTaps(b: Builder, g: Value, x: Value, y: Value, kernel: number, stride: number): Value {
   const negative = cpuLowering.scaleChannels(b, y, float32(new Float32Array(x.dims[1]!).fill(-1)));
   const reached = Math.min(kernel, stride);
-  const samples = phasePositions(reached).map(([row, column]) => sample(b, x, stride, row, column));
+  const samples = phasePositions(b, reached).map(([row, column]) => sample(b, x, stride, row, column));
   const parts: Part[] = [];
   let left = g;
-  for (const [row, column] of phasePositions(kernel)) {
+  for (const [row, column] of phasePositions(b, kernel)) {
     const [down, right] = [Math.floor(row / stride), Math.floor(column / stride)];
     const sampled = samples[(row % stride) * reached + (column % stride)]!;
     const under = shift(b, sampled, -down, -right, [g.dims[2]!, g.dims[3]!]);

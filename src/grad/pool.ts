@@ -42,8 +42,10 @@ export const pool: Readonly<Record<string, Rule>> = {
     const window = windowOf(node.attributes, node.attributes['kernel_shape'] as number[], x!.dims.slice(2));
     const channels = x!.dims[1]!;
     const ones = b.constant(
-      float32(new Float32Array(channels * sizeOf(window.kernel)).fill(1), [channels, 1, ...window.kernel]),
+      float32(b.budget.floats(channels * sizeOf(window.kernel)).fill(1), [channels, 1, ...window.kernel]),
     );
+    // Twice: as numbers, and as they are counted.
+    b.budget.take(8 * sizeOf(g.dims.slice(2)));
     const shares = averageShares(window, x!.dims.slice(2), g.dims.slice(2), node.attributes['count_include_pad'] === 1);
     return [
       sumWindows(

@@ -25,7 +25,10 @@ export function differentiable(graph: Graph, x: string, options: GradientOptions
     Object.fromEntries(graph.inputs.map(({ name, dtype, dims }) => [name, b.input(name, dtype, dims)])),
   );
   const nodes = [...b.nodes];
-  const path = pathFrom(b, [values.get(x)!]);
+  const start = values.get(x);
+  // A graph of which nothing depends on the picture has no such input.
+  if (!start) return new Set();
+  const path = pathFrom(b, [start]);
   const barred = new Set<string>();
   const hasRule = (node: Node): boolean => {
     const gradients = node.outputs.map((o) => {

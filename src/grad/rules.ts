@@ -1,6 +1,7 @@
 /** @file The table of rules, and how one node is differentiated by it. */
 import type { Builder, Value } from '../ir/builder.ts';
 import type { Node } from '../ir/graph.ts';
+import { jumps } from '../ir/infer.ts';
 import { elementwise } from './elementwise.ts';
 import { linear } from './linear.ts';
 import { cpuLowering, type Lowering } from './lowering.ts';
@@ -18,15 +19,12 @@ export interface GradientOptions {
   readonly lowering?: Lowering;
 }
 
-/** Operators that are steps: no gradient flows through them, and their outputs are constants to the calculus. */
-const steps = new Set(['Ceil', 'Floor', 'Round', 'Sign']);
-
 /** Names of the values of the builder that depend on `xs` by a path on which gradients flow, whether or not it has all rules. */
 export function pathFrom(b: Builder, xs: readonly Value[]): Set<string> {
   const names = new Set(xs.map((x) => x.name));
   for (const node of b.nodes) {
-    if (steps.has(node.op) || !node.inputs.some((i) => names.has(i))) continue;
-    // Comparisons, indices and shapes are steps too, whatever gives them.
+    if (jumps(node.op) || !node.inputs.some((i) => names.has(i))) continue;
+    // No gradient flows through comparisons, indices and shapes either, whatever gives them.
     for (const o of node.outputs) if (b.value(o).dtype.startsWith('float')) names.add(o);
   }
   return names;

@@ -42,7 +42,7 @@ export function interleave(b: Builder, spread: Spread): Value {
   const size: Pair = [long(2, 'top', top), long(3, 'left', left)];
   const zero = b.expand(b.float(0), [dims[0]!, dims[1]!, ...size]);
   const joined = b.concat(
-    phasePositions(stride).map(([row, column]) => phase(b, { ...spread, parts: moved }, row, column, size) ?? zero),
+    phasePositions(b, stride).map(([row, column]) => phase(b, { ...spread, parts: moved }, row, column, size) ?? zero),
     1,
   );
   const value = weave(b, joined, stride, [top, left], dims);
@@ -75,8 +75,13 @@ export function crop(b: Builder, v: Value, pads: readonly number[]): Value {
 
 export type Pair = readonly [number, number];
 
+/** About what a phase takes until it is a value. */
+const PHASE_BYTES = 1024;
+
 /** Rows and columns of the s² phases, row-major. */
-export function phasePositions(stride: number): Pair[] {
+export function phasePositions(b: Builder, stride: number): Pair[] {
+  // A stride of a stranger may be anything.
+  b.budget.take(PHASE_BYTES * stride * stride);
   return Array.from({ length: stride * stride }, (_, i): Pair => [Math.floor(i / stride), i % stride]);
 }
 
@@ -130,7 +135,7 @@ export function sample(b: Builder, x: Value, stride: number, row: number, column
 
 /** Depthwise kernels that are one at a single position. */
 function oneHot(b: Builder, channels: number, [height, width]: Pair, [row, column]: Pair): Value {
-  const data = new Float32Array(channels * height * width);
+  const data = b.budget.floats(channels * height * width);
   for (let c = 0; c < channels; c++) data[(c * height + row) * width + column] = 1;
   return b.constant(float32(data, [channels, 1, height, width]));
 }

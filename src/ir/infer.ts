@@ -110,8 +110,7 @@ export function upgraded(b: Builder, node: Node, opset: number, inputs: readonly
     throw new PhospheneError('bad-file', `attribute \`${attribute}\` must be ${wanted}`);
   };
   return about(op, name, () => {
-    const { upgrade } = recordOf(op);
-    const other = upgrade?.({
+    const other = recordOf(op).upgrade?.({
       b,
       inputs,
       attributes,

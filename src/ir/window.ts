@@ -59,10 +59,7 @@ export function windowOutput(window: Window, size: Dims): number[] {
     const steps = (padded - extent) / window.strides[i]!;
     // In ceil mode the only window may overhang.
     if (window.ceil ? steps <= -1 : steps < 0) {
-      throw new PhospheneError(
-        'shape',
-        `a window of ${extent} does not fit an axis of ${padded}: the input is too small`,
-      );
+      throw new PhospheneError('shape', `a window of ${extent} does not fit an axis of ${padded}`);
     }
     if (!window.ceil) return Math.floor(steps) + 1;
     const count = Math.ceil(steps) + 1;

@@ -1,10 +1,10 @@
 /** @file Spoiled folders of results as a kind of input: a run ends as it would in an untouched one, or says why not. */
 import { deepStrictEqual, match, ok, strictEqual } from 'node:assert/strict';
-import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PhospheneError } from '../../src/errors.ts';
 import { readResults } from '../../src/runs/results.ts';
-import { ran, series, sums, temporary } from '../runs/fake.ts';
+import { ran, series, sums, temporary, walk } from '../runs/fake.ts';
 import { caseOf } from './folders.ts';
 import type { Kind } from './kind.ts';
 
@@ -59,8 +59,7 @@ export const folders: Kind = {
 
 /** Names, sizes and times of all that lies in a folder, and what the canary says. */
 function listing(folder: string): unknown {
-  const names = (readdirSync(folder, { recursive: true }) as string[]).sort();
-  const found = names.map((name) => {
+  const found = walk(folder).map((name) => {
     const { size, mtimeMs, mode } = lstatSync(join(folder, name));
     return [name, size, mtimeMs, mode];
   });

@@ -75,6 +75,27 @@ describe('workers', () => {
     expect(host.spawned[0]!.keys).toEqual(['a', 'b', 'c']);
   });
 
+  it('are started ahead of any job if they will be needed, and never too many', () => {
+    const host = fakeHost(3);
+    const pool = createPool(host);
+    pool.start(2);
+    pool.start(2);
+    expect(host.spawned).toHaveLength(2);
+    pool.submit(p, jobOf('a'));
+    expect(host.spawned.map((w) => w.keys)).toEqual([['a'], []]);
+    pool.start(9);
+    pool.start();
+    expect(host.spawned).toHaveLength(3);
+    const none = createPool(
+      fakeHost(1, {
+        spawn() {
+          throw new Error('no threads left');
+        },
+      }),
+    );
+    expect(() => none.start()).not.toThrow();
+  });
+
   it.each([
     ['workers', 0],
     ['workers', 1.5],
