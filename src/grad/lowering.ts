@@ -62,7 +62,7 @@ export const cpuLowering: Lowering = {
     const [stride, same] = [window.strides[0]!, window.strides[0] === window.strides[1]];
     if (group === 1 && same && unit(window.dilations)) {
       const spread = spreadOf(g);
-      // Interleaving afterwards pays where there are fewer channels then.
+      // Interleaving afterwards pays if there are fewer channels then.
       const fewer = spread && inGroup <= out && stride * spread.stride <= 4 ? spread : undefined;
       if (strided || fewer) return phased(b, g, w, window, x, fewer);
     }
@@ -151,7 +151,7 @@ function phased(b: Builder, g: Value, w: Tensor<'float32'>, window: Window, x: D
   });
   // All of it may lie in a padding that was cropped.
   if (given.length === 0) return b.expand(b.float(0), x);
-  // As many rows as dx has; or, where g reaches further, as many as the padding allows.
+  // As many rows as dx has; or, if g reaches further, as many as the padding allows.
   const size = [0, 1].map((i) => {
     const begin = x[2 + i]! + window.pads[i]!;
     const needed = Math.ceil(begin / stride);
@@ -184,7 +184,7 @@ function phased(b: Builder, g: Value, w: Tensor<'float32'>, window: Window, x: D
 
 /**
  * Kernel from phase `at` of g to the `wanted` phases of dx, flipped for a Conv, and the first and last distance d that it spans on
- * each axis. Undefined where it is empty.
+ * each axis. Undefined if it is empty.
  */
 function phaseKernel(
   b: Builder,

@@ -8,12 +8,12 @@ import type { Lowering } from './lowering.ts';
 export interface RuleContext {
   readonly b: Builder;
   readonly node: Node;
-  /** The node's inputs; undefined where an optional one is absent. */
+  /** The node's inputs; undefined if an optional one is absent. */
   readonly inputs: readonly (Value | undefined)[];
   readonly outputs: readonly Value[];
   /** Gradient of the first output, never absent. */
   readonly g: Value;
-  /** Gradients of all outputs; undefined where nothing flows back. */
+  /** Gradients of all outputs; undefined if nothing flows back. */
   readonly gradients: readonly (Value | undefined)[];
   /** Whether input `i` lies on a path to what is differentiated for; a rule may return undefined for the others. */
   readonly wants: (i: number) => boolean;
@@ -27,7 +27,7 @@ export interface RuleContext {
  */
 export type Rule = (context: RuleContext) => (Value | undefined)[];
 
-/** What a rule throws where it cannot differentiate its node: `why` after the operator and the node, and both as details. */
+/** What a rule throws if it cannot differentiate its node: `why` after the operator and the node, and both as details. */
 export function unsupported({ op, name }: Node, why: string): PhospheneError {
   return new PhospheneError('unsupported-op', `${op} ${name}: ${why}`, { op, node: name });
 }

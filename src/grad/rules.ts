@@ -31,8 +31,8 @@ export function pathFrom(b: Builder, xs: readonly Value[]): Set<string> {
 }
 
 /**
- * Gradients of a node's inputs, from those of its outputs (undefined where nothing flows back); undefined for inputs that are
- * not on the `path`. Throws `unsupported-op` naming the operator and the node where there is no rule for it.
+ * Gradients of a node's inputs, from those of its outputs (undefined if nothing flows back); undefined for inputs that are
+ * not on the `path`. Throws `unsupported-op` naming the operator and the node if there is no rule for it.
  */
 export function differentiate(
   b: Builder,
