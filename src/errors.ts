@@ -112,7 +112,7 @@ export function nearest(name: string, known: Iterable<string>, most = 3): string
     .map(({ candidate }) => candidate);
 }
 
-/** `did you mean …?` for an unknown name, or an empty string where nothing is near. */
+/** `did you mean …?` for an unknown name, or an empty string if nothing is near. */
 export function didYouMean(name: string, known: Iterable<string>): string {
   const names = nearest(name, known).map((n) => `\`${n}\``);
   if (names.length === 0) return '';

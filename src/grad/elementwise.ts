@@ -12,7 +12,7 @@ const identity: Rule = ({ g }) => [g];
 const toFloat = (b: Builder, condition: Value, like: Value): Value => b.cast(condition, like.dtype);
 const both = (b: Builder, x: Value, y: Value): Value => b.one('And', [x, y]);
 
-/** A slope that is infinite at zero, bounded: what lies behind a zero factor, a ReLU's mask say, is then zero and not NaN. */
+/** A slope that is infinite at zero, bounded: what lies behind a zero factor, for example a ReLU's mask, is then zero and not NaN. */
 const STEEPEST = 1e18;
 
 /** Max and Min: the first operand that attains the extremum takes the gradient. */

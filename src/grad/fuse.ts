@@ -99,7 +99,7 @@ function read(constants: ReadonlyMap<string, Constant>, name: string | undefined
   return constant && !isLazy(constant) ? constant : undefined;
 }
 
-/** Pads of the convolution that does its zero padding itself, or undefined where that is something else. */
+/** Pads of the convolution that does its zero padding itself, or undefined if that is something else. */
 function convolutionPads(pad: Node, conv: Node, constants: ReadonlyMap<string, Constant>): number[] | undefined {
   const amounts = read(constants, pad.inputs[1]);
   const value = read(constants, pad.inputs[2]);

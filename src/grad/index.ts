@@ -25,7 +25,7 @@ export { type Rule, type RuleContext, unbroadcast } from './rule.ts';
 export { type GradientOptions, rules } from './rules.ts';
 
 /**
- * Gradients of the scalar `y` for each of `xs`, as values in the same builder; zeros where y does not depend on an x.
+ * Gradients of the scalar `y` for each of `xs`, as values in the same builder; zeros if y does not depend on an x.
  * Throws `unsupported-op` naming the operator and node on the path that has no rule.
  *
  * @example

@@ -13,7 +13,7 @@ export interface Part {
   readonly left: number;
 }
 
-/** The sum of the parts in a tensor of `dims` [n, c, h, w]: zero where none lies, and what lies outside is dropped. */
+/** The sum of the parts in a tensor of `dims` [n, c, h, w]: zero between them, and what lies outside is dropped. */
 export interface Spread {
   readonly stride: number;
   readonly dims: Dims;
@@ -92,7 +92,7 @@ export function phasePositions(b: Builder, stride: number): Pair[] {
 
 /**
  * One phase of a spread: the elements at rows s q + `row` and columns s r + `column`, for as many q and r as there are (or as
- * `size` says, zero beyond the parts). Undefined where no part lies on it, or the tensor ends before it begins.
+ * `size` says, zero beyond the parts). Undefined if no part lies on it, or the tensor ends before it begins.
  */
 export function phase(b: Builder, spread: Spread, row: number, column: number, size?: Pair): Value | undefined {
   const { stride, dims, parts } = spread;
@@ -105,7 +105,7 @@ export function phase(b: Builder, spread: Spread, row: number, column: number, s
   );
 }
 
-/** The sum of values of the same dims; undefined where there are none. */
+/** The sum of values of the same dims; undefined if there are none. */
 export function total(b: Builder, values: readonly Value[]): Value | undefined {
   return values.reduce<Value | undefined>((sum, v) => (sum ? b.add(sum, v) : v), undefined);
 }

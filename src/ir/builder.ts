@@ -1,6 +1,6 @@
 /**
  * @file The Builder: the one language in which models, objectives, parameterisations, transforms and gradient rules are written.
- * Each call adds one ONNX operator, infers its shape, and computes it at once where everything is known.
+ * Each call adds one ONNX operator, infers its shape, and computes it at once if everything is known.
  */
 import { PhospheneError } from '../errors.ts';
 import { Budget } from './budget.ts';
@@ -74,7 +74,7 @@ export class Builder {
     return this.#nodes;
   }
 
-  /** The value of that name. Throws where there is none: a programmer's error. */
+  /** The value of that name. Throws if there is none: a programmer's error. */
   value(name: string): Value {
     const value = this.#values.get(name);
     if (!value) throw new Error(`internal: no value \`${name}\` in this builder`);

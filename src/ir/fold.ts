@@ -164,7 +164,7 @@ export function gathered(x: Tensor, indices: Tensor, axis: number, out: Inferred
   return { ...out, data };
 }
 
-/** The elements as numbers, copied only where they are not. */
+/** The elements as numbers, copied only if they are not. */
 export function readable(t: Tensor): ArrayLike<number> {
   return t.data instanceof BigInt64Array ? toNumbers(t) : t.data;
 }

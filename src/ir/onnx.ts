@@ -52,7 +52,7 @@ const names = new Map(Object.entries(dtypes).map(([name, type]) => [type, name a
 
 /** What stands in a file beside the graph. */
 export interface OnnxModel {
-  /** The graph as the file has it; input dims may hold names or -1 where the file leaves them open. */
+  /** The graph as the file has it; input dims may hold names or -1 if the file leaves them open. */
   readonly proto: ModelProto;
   readonly opset: number;
   readonly metadata: Readonly<Record<string, string>>;

@@ -52,7 +52,7 @@ export function sliceRanges(
   return ranges;
 }
 
-/** What a Shape node says: the dims from `start` to `end`, which count from the back where negative. */
+/** What a Shape node says: the dims from `start` to `end`, which count from the back if negative. */
 export function shapeOf(
   dims: Dims,
   { start, end }: { readonly start: number; readonly end: number | undefined },

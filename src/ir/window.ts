@@ -51,7 +51,7 @@ export function windowOf(options: WindowOptions, kernel: readonly number[], size
   return { kernel, strides, dilations, pads, ceil: options.ceil_mode === 1 };
 }
 
-/** Output length of each axis. Throws `shape` where the window does not fit. */
+/** Output length of each axis. Throws `shape` if the window does not fit. */
 export function windowOutput(window: Window, size: Dims): number[] {
   return size.map((length, i) => {
     const extent = (window.kernel[i]! - 1) * window.dilations[i]! + 1;
@@ -68,7 +68,7 @@ export function windowOutput(window: Window, size: Dims): number[] {
   });
 }
 
-/** The window's pads, longer at the end where that gives it the outputs of ceil mode without it. */
+/** The window's pads, longer at the end if that gives it the outputs of ceil mode without it. */
 export function flooredPads(window: Window, size: Dims): number[] {
   const rank = size.length;
   const out = windowOutput(window, size);

@@ -87,10 +87,10 @@ export function gridSize(
   { columns, margin = 5 }: GridOptions,
 ): { width: number; height: number } {
   if (!Number.isInteger(columns) || columns < 1) {
-    throw new PhospheneError('bad-option', `columns: ${columns} found; a whole number from 1 would do`, { columns });
+    throw new PhospheneError('bad-option', `columns: ${columns} found; choose a whole number from 1`, { columns });
   }
   if (!Number.isInteger(margin) || margin < 0) {
-    throw new PhospheneError('bad-option', `margin: ${margin} found; a whole number of pixels from 0 would do`, {
+    throw new PhospheneError('bad-option', `margin: ${margin} found; choose a whole number of pixels from 0`, {
       margin,
     });
   }

@@ -116,7 +116,7 @@ export function settle(options: RecipeOptions = {}, fixed: TargetFacts['fixed'] 
     const most = Math.ceil(Math.min(size.height, size.width) / 2) - 1;
     throw new PhospheneError(
       'bad-option',
-      `crop: ${finish.crop} pixels from each side leave nothing of ${size.height}×${size.width}; at most ${most} leave something`,
+      `crop: ${finish.crop} pixels from each side leave nothing of ${size.height}×${size.width}; choose a crop of at most ${most}`,
       {
         option: 'crop',
         crop: finish.crop,

@@ -62,7 +62,7 @@ export const linear = {
       ];
     },
     upgrade({ inputs: [x, w, ...rest], attributes, without, as }) {
-      // Pads as numbers: ONNX Runtime's SAME fails where a stride is wider than its kernel.
+      // Pads as numbers: ONNX Runtime's SAME fails if a stride is wider than its kernel.
       if (!x || !w || (attributes['auto_pad'] ?? 'NOTSET') === 'NOTSET') return undefined;
       const options = checked(convAttributes, attributes);
       const { pads } = windowOf(options, kernelOf(x, w, options.kernel_shape), x.dims.slice(2));
@@ -91,7 +91,7 @@ export const linear = {
       const extra = output_padding ?? size.map(() => 0);
       if (extra.length !== size.length)
         throw new PhospheneError('shape', `output padding [${extra.join(', ')}] should be ${size.length} numbers`);
-      // ONNX allows it where a dilation is wider, ONNX Runtime never.
+      // ONNX allows it if a dilation is wider, ONNX Runtime never.
       if (extra.some((e, i) => e > 0 && e >= window.strides[i]!))
         throw new PhospheneError('shape', `output padding [${extra.join(', ')}] as wide as a stride is not supported`);
       const out = size.map(

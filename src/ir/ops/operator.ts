@@ -259,7 +259,7 @@ function isOf(dtype: DType, type: Exclude<InputType, 'T'>): boolean {
   }
 }
 
-/** A value for a message, cut where it is long. */
+/** A value for a message, cut if it is long. */
 function written(value: Attribute): string {
   if (typeof value === 'object' && 'dtype' in value) return `a tensor [${value.dims.join(', ')}]`;
   const text =

@@ -104,7 +104,7 @@ const globalPool = operator({
 
 /**
  * A pooling with explicit pads and without ceil mode: which window of that is the last depends on the operator set and the engine.
- * What its windows overhang becomes padding; a Pad stands before it where that would say something else.
+ * What its windows overhang becomes padding; a Pad stands before it if that says something else.
  */
 function explicit(op: 'MaxPool' | 'AveragePool', call: UpgradeCall, attributes: Attributes): Value[] | undefined {
   const { b, inputs, as } = call;
