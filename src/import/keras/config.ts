@@ -52,8 +52,10 @@ interface Call {
 
 /** Where a model stands in those around it. */
 interface Place {
-  /** Names of the models around, outermost first. */
+  /** Names of the models around, outermost first, with the number of the call if it is not the first: `resnet`, `resnet:1`. */
   readonly names: readonly string[];
+  /** The same without these numbers. */
+  readonly owners: readonly string[];
   readonly stored: readonly Stored[];
 }
 
@@ -71,7 +73,7 @@ class Reader {
     if (!isModelConfig(config)) throw this.#fault('its configuration is not that of a Keras model');
     const model = config;
     for (const layer of this.#layersOf(model)) this.#taken.add(nameOf(layer));
-    this.#model(model, [PICTURE], { names: [], stored: [] });
+    this.#model(model, [PICTURE], { names: [], owners: [], stored: [] });
     // [n, height, width, channels]
     const [, height, width, channels] = (this.#picture ?? []) as (number | null | undefined)[];
     const whole = (v: unknown): v is number => Number.isInteger(v) && (v as number) > 0;
@@ -186,31 +188,35 @@ class Reader {
   ): readonly (string | number)[] {
     const own = nameOf(layer);
     const type = String(layer['class_name']);
-    const inner: Place = { names: [...place.names, own], stored: [...place.stored, stored] };
+    const again = index === 0 ? own : `${own}:${index}`;
+    const inner: Place = {
+      names: [...place.names, again],
+      owners: [...place.owners, own],
+      stored: [...place.stored, stored],
+    };
     const path = inner.names.join('/');
-    const again = index === 0 ? '' : `:${index}`;
-    const name = this.#unique(place.names.length === 0 ? own : `${own}${again}`, `${path}${again}`, place, again);
+    const name = this.#unique(again, path, place.names.length === 0 && index === 0);
     const nested = MODELS.has(type) || isNested(layer);
     const values = nested ? this.#model(layer, inputs, inner) : inputs;
     if (this.#layers.length >= MOST_LAYERS) throw this.#fault(`it has more than ${MOST_LAYERS} layers`);
     const config = isRecord(layer['config']) ? layer['config'] : {};
     this.#layers.push({
       name,
-      ...(path === name ? {} : { path: `${path}${again}` }),
+      ...(path === name ? {} : { path }),
       // A nested model gives what its last layer gives.
       type: nested ? 'Model' : type,
       config: nested ? { class_name: type } : config,
       inputs: nested ? values.slice(0, 1) : values,
-      owner: { name: path, stored: inner.stored },
+      owner: { name: inner.owners.join('/'), stored: inner.stored },
     });
     return [name];
   }
 
-  #unique(name: string, path: string, { names }: Place, again: string): string {
-    // Names of the outermost layers are theirs.
-    if (names.length === 0 && again === '') return name;
+  /** The name by which a layer is shown: its own, or its path if another has that. Those of the outermost model come first. */
+  #unique(name: string, path: string, outermost: boolean): string {
+    if (outermost) return name;
     for (let i = 0; ; i++) {
-      const wanted = i === 0 ? (names.length === 0 ? path : name) : i === 1 ? path : `${path}:${i}`;
+      const wanted = i === 0 ? name : i === 1 ? path : `${path}_${i}`;
       if (this.#taken.has(wanted)) continue;
       this.#taken.add(wanted);
       return wanted;
