@@ -5,9 +5,10 @@ import type { Node } from '../../ir/graph.ts';
 import { upgraded } from '../../ir/infer.ts';
 import { decodeOnnx, nodesOf, openInfo } from '../../ir/onnx.ts';
 import { AttributeProto_AttributeType as AttributeType, type GraphProto, type TensorProto } from '../../ir/onnx_pb.ts';
-import { type Constant, sizeOf } from '../../ir/tensor.ts';
+import type { Constant } from '../../ir/tensor.ts';
+import { lastConvolution } from '../default-layer.ts';
 import type { OpenOptions } from '../formats.ts';
-import { type Built, type BuiltLayer, IMAGE, type Input, type Layer, type Network, network } from '../network.ts';
+import { type Built, type BuiltLayer, IMAGE, type Input, type Network, network } from '../network.ts';
 import { isPreprocessName, type Origin, type Preprocess, preprocessOf, unknownPreprocess } from '../preprocess.ts';
 import { sha256, type Source } from '../source.ts';
 import { type Affine, standardised } from '../standardised.ts';
@@ -102,7 +103,7 @@ export async function openOnnx(source: Source, options: OpenOptions = {}): Promi
     },
     ...(labels ? { labels } : {}),
     build,
-    defaultLayer: (self) => options.defaultLayer ?? defaultLayer(self, graph.output[0]?.name ?? ''),
+    defaultLayer: (self) => options.defaultLayer ?? lastConvolution(self, graph.output[0]?.name),
     async digest() {
       const own = await source.digest();
       if (weights.files.length === 0) return own;
@@ -268,26 +269,6 @@ function preprocessing(
   const affine = leading();
   const own = affine && standardised(affine);
   return own ? { preprocess: own, from: 'file' } : { preprocess: preprocessOf('tf', channels), from: 'assumed' };
-}
-
-/**
- * The file's first output if it has channels and a size: a network that was cut for this. Else the last convolution before the
- * classifier whose output is larger than one position.
- */
-function defaultLayer(self: Network, output: string): string {
-  const { size } = self.input;
-  let layers: readonly Layer[] = [];
-  try {
-    layers = self.layers({ height: size?.height ?? 224, width: size?.width ?? 224 }).layers;
-  } catch (error) {
-    if (!(error instanceof PhospheneError)) throw error;
-  }
-  const spatial = ({ dims, channels }: Layer): boolean =>
-    channels !== undefined && dims.length > 2 && sizeOf(dims.filter((_, i) => i !== 0 && i !== channels.axis)) > 1;
-  const own = layers.find((l) => l.name === output);
-  if (own && spatial(own)) return output;
-  const convolution = layers.findLast((l) => l.type === 'Conv' && spatial(l)) ?? layers.findLast(spatial);
-  return convolution?.name ?? layers.at(-1)?.name ?? output;
 }
 
 /**
