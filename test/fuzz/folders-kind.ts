@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { PhospheneError } from '../../src/errors.ts';
 import { readResults } from '../../src/runs/results.ts';
 import { ran, series, sums, temporary, walk } from '../runs/fake.ts';
-import { caseOf } from './folders.ts';
+import { caseOf, ways } from './folders.ts';
 import type { Kind } from './kind.ts';
 
 const one = series();
@@ -22,7 +22,7 @@ async function reference(): Promise<string> {
 }
 
 export const folders: Kind = {
-  count: 5000,
+  count: ways + 1000,
   make(seed) {
     const spoiled = caseOf(0, seed);
     return {
@@ -46,12 +46,12 @@ export const folders: Kind = {
           const expected = sums(untouched);
           const found = sums(out);
           for (const [file, digest] of Object.entries(expected)) strictEqual(found[file], digest, `${file} differs`);
-          return 'as untouched';
+          return 'ran';
         }
         if (!(refusal instanceof PhospheneError)) throw refusal;
         match(refusal.message, / cannot be .*; move it away/);
         ok(spoiled.mayRefuse, `refused without need: ${refusal.message}`);
-        return 'refused';
+        throw refusal;
       },
     };
   },
@@ -64,5 +64,7 @@ function listing(folder: string): unknown {
     return [name, size, mtimeMs, mode];
   });
   const canary = join(folder, 'canary');
-  return [found, existsSync(canary) && readFileSync(canary, 'utf8')];
+  // Spoiling may have gone through a link and made it huge.
+  const small = existsSync(canary) && lstatSync(canary).size < 1e6;
+  return [found, small && readFileSync(canary, 'utf8')];
 }
