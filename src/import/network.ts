@@ -75,7 +75,7 @@ export const IMAGE = 'image';
 export interface Built {
   readonly layers: readonly BuiltLayer[];
   /** Why the others cannot be built, by their names, in order: each by its own fault or by that of what it needs. */
-  readonly barred: ReadonlyMap<string, PhospheneError>;
+  readonly barred?: ReadonlyMap<string, PhospheneError>;
 }
 export interface BuiltLayer extends Pick<Layer, 'name' | 'path' | 'type'> {
   readonly value: Value;
@@ -100,7 +100,10 @@ export function network(options: NetworkOptions): Network {
     checkSize(size);
     const b = new Builder();
     const image = b.input(IMAGE, 'float32', [1, input.channels, size.height, size.width]);
-    const { layers: built, barred } = options.build(b, preprocessed(b, image, input.preprocess));
+    const { layers: built, barred = new Map<string, PhospheneError>() } = options.build(
+      b,
+      preprocessed(b, image, input.preprocess),
+    );
     const axes = channelAxes(
       {
         nodes: b.nodes,

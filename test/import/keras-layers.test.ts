@@ -42,7 +42,7 @@ function network(topology: Topology, weights = made()): Network {
     input: { channels: 3, preprocess: knownPreprocess.tf, from: 'known' },
     defaultLayer: '',
     topology,
-    weights: async () => ({ source: 'weights.h5', read: (...asked) => weights.read(...asked) }),
+    weights: async () => ({ source: 'weights.h5', read: ({ name }, weight, dims) => weights.read(name, weight, dims) }),
     digest: async () => '',
   });
 }
@@ -303,8 +303,8 @@ describe('a Keras network', () => {
       async weights() {
         return {
           source: 'x.h5',
-          read(of, weight, dims) {
-            read.push(`${of}/${weight}`);
+          read({ name }, weight, dims) {
+            read.push(`${name}/${weight}`);
             return float32(new Float32Array(sizeOf(dims)).fill(1), dims);
           },
         };
