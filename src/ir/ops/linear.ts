@@ -9,7 +9,7 @@ const autoPad = word<AutoPad>('NOTSET', ['SAME_UPPER', 'SAME_LOWER', 'VALID']);
 /** What all windows declare. */
 export const windowAttributes = {
   strides: ints({ least: 1 }),
-  pads: ints(),
+  pads: ints({ least: 0 }),
   dilations: ints({ least: 1 }),
   auto_pad: autoPad,
 };

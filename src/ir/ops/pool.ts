@@ -67,7 +67,7 @@ function poolWindow(x: InputInfo, attributes: WindowOptions & { readonly kernel_
   const window = windowOf(attributes, attributes.kernel_shape, x.dims.slice(2));
   const rank = window.kernel.length;
   // ONNX Runtime takes no more.
-  if (window.pads.some((p, i) => p < 0 || p >= window.kernel[i % rank]!))
+  if (window.pads.some((p, i) => p >= window.kernel[i % rank]!))
     throw new PhospheneError(
       'shape',
       `pads [${window.pads.join(', ')}] must be shorter than the window of [${window.kernel.join(', ')}]`,
