@@ -14,7 +14,7 @@ import { type Constant, float32, isLazy, type Tensor, toNumbers } from '../ir/te
  * padding is spelled as the `lowering` says.
  *
  * @example
- * const activation = inlineFused(b, graph, { image }).get('conv3_block4_out')!;
+ * const activation = inlineFused(b, graph, { image: x }).get('conv3_block4_out')!;
  */
 export function inlineFused(
   b: Builder,
