@@ -6,7 +6,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: [
       // They run in child processes, which hold no mutants, or are long runs of damaged inputs.
-      'test/cli/**',
+      'test/cli/render.test.ts',
       'test/fuzz/**',
       'test/hub/servers.test.ts',
       // They look at documents, need a Python, or compare pictures that the command has made.

@@ -2,6 +2,7 @@
 import { Builder } from '../ir/builder.ts';
 import type { Graph, Node } from '../ir/graph.ts';
 import { type Constant, type Lazy, sizeOf } from '../ir/tensor.ts';
+import { cpuLowering } from './lowering.ts';
 import { differentiate, type GradientOptions, pathFrom } from './rules.ts';
 
 /**
@@ -28,7 +29,9 @@ export function differentiable(graph: Graph, x: string, options: GradientOptions
   const start = values.get(x);
   // A graph of which nothing depends on the picture has no such input.
   if (!start) return new Set();
-  const path = pathFrom(b, [start]);
+  const { lowering = cpuLowering, overrides, stop } = options;
+  const spelling = lowering();
+  const path = pathFrom(b, [start], stop);
   const barred = new Set<string>();
   const hasRule = (node: Node): boolean => {
     const gradients = node.outputs.map((o) => {
@@ -36,7 +39,7 @@ export function differentiable(graph: Graph, x: string, options: GradientOptions
       return path.has(o) ? b.input('g', dtype, dims) : undefined;
     });
     try {
-      differentiate(b, node, gradients, path, options);
+      differentiate(b, node, gradients, path, spelling, overrides);
       return true;
     } catch {
       // No rule, or a node that lacks what its rule needs: files come from strangers. Whoever differentiates it hears why.

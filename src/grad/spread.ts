@@ -20,34 +20,51 @@ export interface Spread {
   readonly parts: readonly Part[];
 }
 
-const known = new WeakMap<Value, Spread>();
+/** What is known of the values of one gradient: the parts of those that were interleaved. */
+export class Spreads {
+  readonly #known = new Map<Value, Spread>();
 
-/** The parts of a value that came from {@link interleave}, cropped or not. */
-export function spreadOf(v: Value): Spread | undefined {
-  return known.get(v);
-}
+  /** The parts of a value that came from {@link interleave}, cropped or not. */
+  of(v: Value): Spread | undefined {
+    return this.#known.get(v);
+  }
 
-/** The large tensor itself. */
-export function interleave(b: Builder, spread: Spread): Value {
-  const { stride, dims, parts } = spread;
-  // Begins where the first part does, so that nothing has to be cropped before the end.
-  const top = Math.max(0, ...parts.map((p) => -p.top));
-  const left = Math.max(0, ...parts.map((p) => -p.left));
-  const moved = parts.map((p) => ({ ...p, top: p.top + top, left: p.left + left }));
-  const long = (axis: 2 | 3, side: 'top' | 'left', begin: number): number =>
-    Math.max(
-      Math.ceil((dims[axis]! + begin) / stride),
-      ...moved.map((p) => p.value.dims[axis]! + Math.floor(p[side] / stride)),
+  /** The large tensor itself, its parts remembered. */
+  interleave(b: Builder, spread: Spread): Value {
+    const { stride, dims, parts } = spread;
+    // Begins where the first part does, so that nothing has to be cropped before the end.
+    const top = Math.max(0, ...parts.map((p) => -p.top));
+    const left = Math.max(0, ...parts.map((p) => -p.left));
+    const moved = parts.map((p) => ({ ...p, top: p.top + top, left: p.left + left }));
+    const long = (axis: 2 | 3, side: 'top' | 'left', begin: number): number =>
+      Math.max(
+        Math.ceil((dims[axis]! + begin) / stride),
+        ...moved.map((p) => p.value.dims[axis]! + Math.floor(p[side] / stride)),
+      );
+    const size: Pair = [long(2, 'top', top), long(3, 'left', left)];
+    const zero = b.expand(b.float(0), [dims[0]!, dims[1]!, ...size]);
+    const joined = b.concat(
+      phasePositions(b, stride).map(
+        ([row, column]) => phase(b, { ...spread, parts: moved }, row, column, size) ?? zero,
+      ),
+      1,
     );
-  const size: Pair = [long(2, 'top', top), long(3, 'left', left)];
-  const zero = b.expand(b.float(0), [dims[0]!, dims[1]!, ...size]);
-  const joined = b.concat(
-    phasePositions(b, stride).map(([row, column]) => phase(b, { ...spread, parts: moved }, row, column, size) ?? zero),
-    1,
-  );
-  const value = weave(b, joined, stride, [top, left], dims);
-  known.set(value, spread);
-  return value;
+    const value = weave(b, joined, stride, [top, left], dims);
+    this.#known.set(value, spread);
+    return value;
+  }
+
+  /** Cropped by `pads`, [top, left, bottom, right] of numbers that are zero or negative. */
+  crop(b: Builder, v: Value, pads: readonly number[]): Value {
+    const [top, left, bottom, right] = pads as [number, number, number, number];
+    const cropped = b.pad(v, [0, 0, top, left, 0, 0, bottom, right]);
+    const spread = this.#known.get(v);
+    if (spread && cropped !== v) {
+      const parts = spread.parts.map((p) => ({ ...p, top: p.top + top, left: p.left + left }));
+      this.#known.set(cropped, { ...spread, dims: cropped.dims, parts });
+    }
+    return cropped;
+  }
 }
 
 /**
@@ -59,18 +76,6 @@ export function weave(b: Builder, phases: Value, stride: number, [top, left]: Pa
   return top === 0 && left === 0 && full.dims[2] === dims[2] && full.dims[3] === dims[3]
     ? full
     : b.slice(full, [top, left], [top + dims[2]!, left + dims[3]!], [2, 3]);
-}
-
-/** Cropped by `pads`, [top, left, bottom, right] of numbers that are zero or negative. */
-export function crop(b: Builder, v: Value, pads: readonly number[]): Value {
-  const [top, left, bottom, right] = pads as [number, number, number, number];
-  const cropped = b.pad(v, [0, 0, top, left, 0, 0, bottom, right]);
-  const spread = known.get(v);
-  if (spread && cropped !== v) {
-    const parts = spread.parts.map((p) => ({ ...p, top: p.top + top, left: p.left + left }));
-    known.set(cropped, { ...spread, dims: cropped.dims, parts });
-  }
-  return cropped;
 }
 
 export type Pair = readonly [number, number];
@@ -126,7 +131,7 @@ function along(by: number, length: number, wanted: number): { begin: number; end
   return { begin, at, kernel, end: missing + kernel - 1 };
 }
 
-/** Every s-th row and column of `x` from (`row`, `column`) on: the phases that {@link interleave} puts together. */
+/** Every s-th row and column of `x` from (`row`, `column`) on: the phases that {@link Spreads.interleave} puts together. */
 export function sample(b: Builder, x: Value, stride: number, row: number, column: number): Value {
   const channels = x.dims[1]!;
   const kernel = oneHot(b, channels, [row + 1, column + 1], [row, column]);

@@ -1,13 +1,16 @@
 /** @file A network from what a user has: a published name, with or without weights, or a file. */
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PhospheneError } from '../errors.ts';
 import { openNetwork } from '../import/formats.ts';
+import { openHdf5 } from '../import/hdf5.ts';
 import { kerasNetwork, type WeightSource } from '../import/keras/index.ts';
+import { openWeights as openHdf5Weights } from '../import/keras/weights.ts';
 import { readWeights } from '../import/keras-weights.ts';
 import type { Input, Network } from '../import/network.ts';
 import { knownPreprocess, preprocessOf, type PreprocessSpec } from '../import/preprocess.ts';
-import { isHdf5 } from '../import/sniff.ts';
+import { isHdf5, JSON_TEXT, looksLike } from '../import/sniff.ts';
 import { byteSource, headOf, type Source } from '../import/source.ts';
 import { fileSource } from './file-source.ts';
 import { BUILT_IN, findModel, isBuiltIn, isPublished, modelNames, models, type PublishedModel } from './models.ts';
@@ -37,10 +40,35 @@ export async function openModel(name: string, options: OpenModelOptions = {}): P
   }
   if (isPublished(name) && !/[/\\.]/.test(name)) return openPublished(findModel(name), options);
   if (!/[/\\.]/.test(name) && !(await isFile(name))) findModel(name);
-  refuseWeights(name, options);
-  const source = await fileSource(name, `the models known by name are ${modelNames.join(', ')}`);
-  if (isHdf5(await headOf(source))) throw await weightsAlone(source);
-  return openNetwork(source, { preprocess });
+  const source = await fileSource(await fileOf(name), `the models known by name are ${modelNames.join(', ')}`);
+  const head = await headOf(source);
+  if (isHdf5(head) && !(await hasLayers(source))) throw await weightsAlone(source);
+  if (looksLike(head) !== JSON_TEXT) {
+    refuseWeights(name, options);
+    return openNetwork(source, { preprocess });
+  }
+  const { weights } = options;
+  const remedy = 'give the path of a Keras `.h5` weight file';
+  return openNetwork(source, {
+    preprocess,
+    weights: weights === undefined ? undefined : await fileSource(weights, remedy),
+  });
+}
+
+/** The file at a path: in a folder, the configuration that a `.keras` archive unfolds to. */
+async function fileOf(path: string): Promise<string> {
+  const config = join(path, 'config.json');
+  return (await isFile(config)) ? config : path;
+}
+
+/** Whether an HDF5 file holds a model and not weights alone. A damaged one is not asked here. */
+async function hasLayers(source: Source): Promise<boolean> {
+  try {
+    return openHdf5(await byteSource(source)).strings('model_config') !== undefined;
+  } catch (error) {
+    if (error instanceof PhospheneError) return false;
+    throw error;
+  }
 }
 
 function openPublished(model: PublishedModel, options: OpenModelOptions): Promise<Network> | Network {
@@ -86,15 +114,12 @@ interface WeightFileSource extends WeightSource {
 async function openWeights(path: string): Promise<WeightFileSource> {
   const source = await fileSource(path, 'give the path of a Keras `.h5` weight file');
   try {
-    const file = readWeights(await byteSource(source));
+    const file = openHdf5Weights(await byteSource(source));
     return {
       source: path,
-      read: (layer, weight, dims) => file.read(layer, weight, dims),
+      read: (layer, weight, dims, index) => file.read(layer, weight, dims, index),
       digest: () => source.digest(),
-      async close() {
-        file.close();
-        await source.close();
-      },
+      close: () => source.close(),
     };
   } catch (error) {
     await source.close();

@@ -2,7 +2,7 @@
 import { PhospheneError } from '../errors.ts';
 import type { Network } from './network.ts';
 import type { PreprocessSpec } from './preprocess.ts';
-import { isHdf5, isOnnx, looksLike, UNKNOWN } from './sniff.ts';
+import { isHdf5, isOnnx, isZip, JSON_TEXT, looksLike, UNKNOWN } from './sniff.ts';
 import { headOf, type Source } from './source.ts';
 
 /** What the opener of any format takes. */
@@ -11,6 +11,8 @@ export interface OpenOptions {
   readonly name?: string | undefined;
   /** What the network expects of a picture, if the file does not say it or says it wrongly. */
   readonly preprocess?: PreprocessSpec | undefined;
+  /** Weights in a file of their own, if the network's file has none. Closed with the network. */
+  readonly weights?: Source | undefined;
   /** The layer that is shown if none is asked for; the network's own choice unless given. */
   readonly defaultLayer?: string | undefined;
 }
@@ -34,14 +36,17 @@ export const formats: readonly Format[] = [
   {
     name: 'Keras HDF5',
     match: isHdf5,
-    async open({ name }) {
-      // It holds no topology that is read yet. Whoever knows models by name says to which one it belongs.
-      throw new PhospheneError(
-        'bad-file',
-        `${name}: is an HDF5 file, such as Keras writes; it holds weights, and the layers they belong to are not read from it`,
-        { path: name, looksLike: 'an HDF5 file' },
-      );
-    },
+    open: async (source, options) => (await import('./keras/open.ts')).openKerasHdf5(source, options),
+  },
+  {
+    name: '.keras',
+    match: isZip,
+    open: async (source, options) => (await import('./keras/open.ts')).openKerasZip(source, options),
+  },
+  {
+    name: 'Keras JSON',
+    match: (head) => looksLike(head) === JSON_TEXT,
+    open: async (source, options) => (await import('./keras/open.ts')).openKerasConfig(source, options),
   },
 ];
 
@@ -61,7 +66,7 @@ export async function openNetwork(source: Source, options: OpenOptions = {}): Pr
       const kind = looksLike(head);
       throw new PhospheneError(
         'bad-file',
-        `${source.name}: holds no network that can be read, but ${kind}; what is read is ${formats.map((f) => f.name).join(' and ')}`,
+        `${source.name}: holds no network that can be read, but ${kind}; what is read is ${formats.map((f) => f.name).join(', ')}`,
         { path: source.name, looksLike: kind },
       );
     }

@@ -39,7 +39,7 @@ export interface WeightBudget {
 const MOST_BYTES = 4 * 2 ** 30;
 
 /** The default: 4 GiB as float32, and never more than the file can hold as bytes at their best compression. */
-function budgetOf({ name, size }: ByteSource): WeightBudget {
+export function budgetOf({ name, size }: ByteSource): WeightBudget {
   let taken = 0;
   return {
     take(bytes) {
@@ -80,8 +80,7 @@ export function readWeights(
   }
   const index = indexOf(source, openHdf5(source));
   let closed = false;
-  /** What the budget was asked for already: a network that is cut twice reads its weights twice. */
-  const paid = new Set<Hdf5Object>();
+  const readDataset = datasetReader(path, budget);
 
   const find = (layer: string): ReadonlyMap<string, Hdf5Object> | undefined =>
     index.layers.get(layer) ?? index.aliases.get(layer);
@@ -96,24 +95,39 @@ export function readWeights(
       if (dataset === undefined) return undefined;
       if (closed)
         throw new PhospheneError('runtime', `${path}: is closed; read \`${layer}\` before \`close()\``, { path });
-      const found = dataset.dims;
-      if (dims !== undefined && (found.length !== dims.length || found.some((d, i) => d !== dims[i]))) {
-        throw new PhospheneError(
-          'bad-weights',
-          `${path}: \`${weight}\` of layer \`${layer}\` is [${found.join(', ')}], the layer takes [${dims.join(', ')}]`,
-          { path, layer, weight, found, expected: dims },
-        );
-      }
-      if (!paid.has(dataset)) budget.take(4 * found.reduce((a, b) => a * b, 1));
-      paid.add(dataset);
-      const value = dataset.read();
-      checkFinite(path, layer, weight, value);
-      return value;
+      return readDataset(dataset, layer, weight, dims);
     },
     close() {
       if (!closed) close();
       closed = true;
     },
+  };
+}
+
+/**
+ * Reads datasets as weights: the shape is compared before a number is read, all are counted, and none may be NaN or infinite. Throws
+ * `bad-weights`, `bad-file`, `too-large`.
+ */
+export function datasetReader(
+  path: string,
+  budget: WeightBudget,
+): (dataset: Hdf5Object, layer: string, weight: string, dims?: readonly number[]) => Tensor<'float32'> {
+  /** What the budget was asked for already: a network that is cut twice reads its weights twice. */
+  const paid = new Set<Hdf5Object>();
+  return (dataset, layer, weight, dims) => {
+    const found = dataset.dims;
+    if (dims !== undefined && (found.length !== dims.length || found.some((d, i) => d !== dims[i]))) {
+      throw new PhospheneError(
+        'bad-weights',
+        `${path}: \`${weight}\` of layer \`${layer}\` is [${found.join(', ')}], the layer takes [${dims.join(', ')}]`,
+        { path, layer, weight, found, expected: dims },
+      );
+    }
+    if (!paid.has(dataset)) budget.take(4 * found.reduce((a, b) => a * b, 1));
+    paid.add(dataset);
+    const value = dataset.read();
+    checkFinite(path, layer, weight, value);
+    return value;
   };
 }
 

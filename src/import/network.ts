@@ -41,7 +41,7 @@ export interface Listing {
   readonly layers: readonly Layer[];
   /** From the picture to all layers, its outputs in their order. Its weights are not read yet. */
   readonly graph: Graph;
-  /** Why the layers are not all that the file has: what is wrong with the first node that cannot be built. */
+  /** Why the layers are not all that the network has: what is wrong with the first that cannot be built. */
   readonly barrier?: PhospheneError;
 }
 
@@ -74,7 +74,8 @@ export const IMAGE = 'image';
 /** What a format adds to a builder. */
 export interface Built {
   readonly layers: readonly BuiltLayer[];
-  readonly barrier?: PhospheneError;
+  /** Why the others cannot be built, by their names, in order: each by its own fault or by that of what it needs. */
+  readonly barred: ReadonlyMap<string, PhospheneError>;
 }
 export interface BuiltLayer extends Pick<Layer, 'name' | 'path' | 'type'> {
   readonly value: Value;
@@ -86,8 +87,6 @@ export interface BuiltLayer extends Pick<Layer, 'name' | 'path' | 'type'> {
 export interface NetworkOptions extends Pick<Network, 'name' | 'input' | 'labels'> {
   /** Adds the network to a builder from its input on, [1, channels, height, width], as far as it can be built. */
   build(b: Builder, input: Value): Built;
-  /** Whether a layer of this name stands behind a barrier. */
-  knows?(layer: string): boolean;
   defaultLayer(network: Network): string;
   readonly digest: () => Promise<string>;
   readonly close: () => Promise<void>;
@@ -95,12 +94,13 @@ export interface NetworkOptions extends Pick<Network, 'name' | 'input' | 'labels
 
 /** A network from what its format knows of it. */
 export function network(options: NetworkOptions): Network {
-  const { name, input, labels, close } = options;
-  const list = remembered((size): Listing => {
+  const { name, input, labels } = options;
+  const close = (): Promise<void> => options.close();
+  const list = remembered((size) => {
     checkSize(size);
     const b = new Builder();
     const image = b.input(IMAGE, 'float32', [1, input.channels, size.height, size.width]);
-    const { layers: built, barrier } = options.build(b, preprocessed(b, image, input.preprocess));
+    const { layers: built, barred } = options.build(b, preprocessed(b, image, input.preprocess));
     const axes = channelAxes(
       {
         nodes: b.nodes,
@@ -114,7 +114,8 @@ export function network(options: NetworkOptions): Network {
     );
     // What does not depend on the picture is shape arithmetic, or weights that are computed.
     const seen = built.filter(({ value }) => axes.has(value.name));
-    return {
+    const [barrier] = barred.values();
+    const listing: Listing = {
       layers: seen.map(({ value, weights, ...layer }) => ({
         ...layer,
         dims: value.dims,
@@ -128,6 +129,7 @@ export function network(options: NetworkOptions): Network {
       },
       ...(barrier ? { barrier: sized(barrier, input, size) } : {}),
     };
+    return { listing, built, barred };
   });
   let digest: Promise<string> | undefined;
   let defaultLayer: string | undefined;
@@ -139,13 +141,20 @@ export function network(options: NetworkOptions): Network {
       return (defaultLayer ??= options.defaultLayer(self));
     },
     digest: () => (digest ??= options.digest()),
-    layers: list,
+    layers: (size) => list(size).listing,
     async cut(layers, size) {
-      const listing = list(size);
+      const { listing, built, barred } = list(size);
       const at = layers.map((layer) => {
         const index = indexOf(listing.layers, layer);
         if (index >= 0) return index;
-        if (listing.barrier && options.knows?.(layer)) throw listing.barrier;
+        const barrier = barred.get(layer);
+        if (barrier) throw sized(barrier, input, size);
+        if (built.some((l) => l.name === layer))
+          throw new PhospheneError(
+            'unknown-layer',
+            `layer \`${layer}\` of ${name} does not depend on the picture, so there is nothing to see in it; choose another`,
+            { layer, model: name },
+          );
         throw unknownLayer(name, layer, listing.layers);
       });
       const outputs = at.map((i) => listing.graph.outputs[i]!);

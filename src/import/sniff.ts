@@ -15,12 +15,18 @@ export function isOnnx(head: Uint8Array): boolean {
   );
 }
 
+/** What {@link looksLike} says of JSON that is nothing it knows. */
+export const JSON_TEXT = 'a JSON text';
+
+/** Whether these first bytes are those of a zip archive. */
+export function isZip(head: Uint8Array): boolean {
+  return [0x50, 0x4b, 0x03, 0x04].every((byte, i) => head[i] === byte);
+}
+
 /** A `.keras` file begins with its metadata. */
 function zipKind(head: Uint8Array): string {
   const text = new TextDecoder('latin1').decode(head);
-  return /metadata\.json|config\.json/.test(text)
-    ? 'a `.keras` file (which is not read yet; convert it to ONNX)'
-    : 'a zip archive';
+  return /metadata\.json|config\.json/.test(text) ? 'a `.keras` file' : 'a zip archive';
 }
 
 /**
@@ -33,7 +39,7 @@ export function looksLike(head: Uint8Array): string {
   if (head.length === 0) return 'an empty file';
   const starts = (...bytes: number[]): boolean => bytes.every((byte, i) => head[i] === byte);
   if (starts(0x89, 0x48, 0x44, 0x46)) return 'an HDF5 file';
-  if (starts(0x50, 0x4b, 0x03, 0x04)) return zipKind(head);
+  if (isZip(head)) return zipKind(head);
   if (starts(0x1f, 0x8b)) return 'a gzip archive';
   if (starts(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59)) return 'a NumPy array';
   if (starts(0x89, 0x50, 0x4e, 0x47) || starts(0xff, 0xd8, 0xff)) return 'a picture';
@@ -48,7 +54,7 @@ export function looksLike(head: Uint8Array): string {
     if (text.startsWith('<')) return 'an XML or HTML text';
     if (text.startsWith('{') && text.includes('weightsmanifest'))
       return 'a TensorFlow.js model (which is not read yet; convert it to ONNX)';
-    if (text.startsWith('{') || text.startsWith('[')) return 'a JSON text';
+    if (text.startsWith('{') || text.startsWith('[')) return JSON_TEXT;
     return 'a text file';
   }
   return UNKNOWN;

@@ -22,7 +22,7 @@ export class Budget {
   #taken = 0;
   #start: number | undefined;
 
-  constructor({ bytes = 2 ** 30, milliseconds = 60_000 }: BudgetOptions = {}) {
+  constructor({ bytes = 2 ** 30, milliseconds = 30_000 }: BudgetOptions = {}) {
     this.bytes = bytes;
     this.milliseconds = milliseconds;
   }

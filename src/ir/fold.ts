@@ -29,6 +29,13 @@ export function fromNumbers(dtype: DType, dims: Dims, at: (position: number) => 
   return { dtype, dims, data };
 }
 
+/** A tensor of one number, as often as the dims say. */
+export function filled(dtype: DType, dims: Dims, number: number): Tensor {
+  const [value] = fromNumbers(dtype, [1], () => number).data;
+  const data = new arrayTypes[dtype](sizeOf(dims)) as Float32Array;
+  return { dtype, dims, data: value === 0 ? data : data.fill(value as number) };
+}
+
 /** A copy of `x` read along other strides: transposes, slices and broadcasts are all this. */
 export function restride(x: Tensor, dims: Dims, strides: readonly number[], start = 0): Tensor {
   const count = sizeOf(dims);
@@ -40,7 +47,9 @@ export function restride(x: Tensor, dims: Dims, strides: readonly number[], star
   let row = start;
   // The innermost axis is a plain loop: megabytes of weights go through here while a user waits.
   for (let i = 0; i < count; i += run) {
-    for (let k = 0, offset = row; k < run; k++, offset += stride) data[i + k] = source[offset]!;
+    if (stride === 1) data.set(source.subarray(row, row + run), i);
+    else if (stride === 0) data.fill(source[row]!, i, i + run);
+    else for (let k = 0, offset = row; k < run; k++, offset += stride) data[i + k] = source[offset]!;
     for (let axis = rank - 2; axis >= 0; axis--) {
       row += strides[axis]!;
       if (++position[axis]! < dims[axis]!) break;

@@ -15,6 +15,11 @@ export function jumps(op: string): boolean {
   return Object.hasOwn(operators, op) && operators[op]!.jumps === true;
 }
 
+/** The attributes of a node, checked, with the defaults of its operator; as they are if the operator is none of ours. */
+export function attributesOf({ op, attributes }: Pick<Node, 'op' | 'attributes'>): Readonly<Record<string, unknown>> {
+  return Object.hasOwn(operators, op) ? checked(operators[op]!.attributes, attributes) : attributes;
+}
+
 function recordOf(op: string): Operator {
   if (Object.hasOwn(operators, op)) return operators[op]!;
   const why = Object.hasOwn(refused, op) ? refused[op] : undefined;
@@ -25,7 +30,7 @@ function recordOf(op: string): Operator {
  * Runs `f`, and adds the operator and the node to what it throws. Files come from strangers: what is odd in a way that nobody
  * thought of is a fault of the file too, and not a bare error of the language.
  */
-function about<T>(op: string, node: string, f: () => T): T {
+export function about<T>(op: string, node: string, f: () => T): T {
   try {
     return f();
   } catch (error) {

@@ -75,6 +75,11 @@ export function isDType(word: string): word is DType {
   return Object.hasOwn(arrayTypes, word);
 }
 
+/** Whether a tensor is of float32, as weights are. */
+export function isFloat32(t: Tensor): t is Tensor<'float32'> {
+  return t.dtype === 'float32';
+}
+
 /** Number of elements in `dims`. */
 export function sizeOf(dims: Dims): number {
   return dims.reduce((product, d) => product * d, 1);

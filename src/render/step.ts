@@ -1,7 +1,7 @@
 /** @file A step of ascent put together from the nouns: parameterisation, transforms, network, objective, gradient, optimiser. */
 import { gradient, type GradientOptions } from '../grad/index.ts';
 import { Builder, type Value } from '../ir/builder.ts';
-import { inlineFused } from '../ir/fuse.ts';
+import { inlineFused } from '../grad/fuse.ts';
 import type { Graph } from '../ir/graph.ts';
 import { sizeOf, type Tensor } from '../ir/tensor.ts';
 import type { Layer } from '../import/network.ts';
@@ -57,7 +57,7 @@ export function stepOf(parts: StepParts): Step {
   const given = new Map<string, Value>();
   for (const [name, { dtype, dims: shape }] of Object.entries(objective.values))
     given.set(name, s.value(name, dtype, shape));
-  const activations = inlineFused(b, network.graph, { [IMAGE]: seen });
+  const activations = inlineFused(b, network.graph, { [IMAGE]: seen }, options);
   const loss = objective.build({
     b,
     image,

@@ -1,14 +1,11 @@
 /** @file All kinds of input that are fuzzed. A new kind is a generator in a file beside this one, and an entry here. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PhospheneError } from '../../src/errors.ts';
 import { sizeOf } from '../../src/ir/tensor.ts';
-import { readResults } from '../../src/runs/results.ts';
 import { type FixtureOptions, type FixtureWeight, writeFixture } from '../import/fixture.ts';
-import { ran, series, sums } from '../runs/fake.ts';
 import { sharedPath } from '../shared.ts';
-import { cases as folderCases, ways } from './folders.ts';
+import { folders } from './folders-kind.ts';
 import { cases as hdf5Cases } from './hdf5.ts';
 import type { Kind } from './kind.ts';
 import { onnx } from './onnx.ts';
@@ -74,54 +71,6 @@ const servers: Kind = {
   make(seed) {
     const [server] = [...serverCases(String(seed), 1)];
     return { title: server!.name, run: (folder) => checkServer(server!, folder) };
-  },
-};
-
-/** All that lies in a folder, as text: contents of files, targets of links; what is neither is named and not read. */
-function snapshot(folder: string): string {
-  const entries = readdirSync(folder, { withFileTypes: true, recursive: true });
-  const lines = entries.map((entry) => {
-    const path = join(entry.parentPath, entry.name);
-    const what = entry.isFile() ? readFileSync(path, 'base64') : entry.isSymbolicLink() ? readlinkSync(path) : '';
-    return `${path}: ${what}`;
-  });
-  return lines.sort().join('\n');
-}
-
-/** Runs into a folder that is spoiled must end as in one that is not, or say why they cannot. */
-const folders: Kind = {
-  count: ways + 500,
-  make(seed) {
-    const spoiled = [...folderCases(0, seed + 1)].at(-1)!;
-    return {
-      title: spoiled.name,
-      async run(folder) {
-        const [out, outside] = [join(folder, 'out'), join(folder, 'outside')];
-        const one = series();
-        const channels = [0, 1, 2, 3];
-        await ran(out, series({ seed: 9 }), channels);
-        await ran(out, one, channels);
-        const expected = sums(out);
-        mkdirSync(outside);
-        writeFileSync(join(outside, 'canary'), 'untouched');
-        spoiled.spoil(out, `conv1/${one.folders[0]}`, outside);
-        const before = snapshot(outside);
-        const refusal = await ran(out, one, channels).then(
-          () => undefined,
-          (error: unknown) => error,
-        );
-        if (snapshot(outside) !== before) throw new Error('something was written outside of the folder');
-        if (refusal !== undefined) {
-          if (!spoiled.mayRefuse) throw refusal instanceof PhospheneError ? new Error(refusal.message) : refusal;
-          throw refusal;
-        }
-        const after = sums(out);
-        const lost = Object.keys(expected).find((file) => after[file] !== expected[file]);
-        if (lost !== undefined) throw new Error(`${lost} is not what it is in a sound folder`);
-        await readResults(out);
-        return 'ran';
-      },
-    };
   },
 };
 

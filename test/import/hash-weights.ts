@@ -17,26 +17,39 @@ export function hash(t: number, i: number): number {
 /** Weights for the layers of a `weights-order.json`: [[layer, class, [[path, dims], …]], …] in Keras' order. */
 export function hashWeights(orderFile: string): WeightSource {
   const order = JSON.parse(readFileSync(orderFile, 'utf8')) as [string, string, [string, number[]][]][];
-  const index = new Map(order.flatMap(([, , weights]) => weights).map(([path, dims], t) => [path, { t, dims }]));
+  const tensors = order.flatMap(([, type, weights]) => weights.map(([path, dims]) => ({ path, dims, type })));
+  const byLayer = new Map<string, ((typeof tensors)[number] & { t: number })[]>();
+  tensors.forEach((tensor, t) => {
+    const layer = tensor.path.split('/').at(-2)!;
+    byLayer.set(layer, [...(byLayer.get(layer) ?? []), { ...tensor, t }]);
+  });
   return {
     source: 'hash',
-    read(layer, weight) {
-      const found = index.get(`${layer}/${weight}`);
+    read({ name }, _, wanted, index) {
+      const found = byLayer.get(name.split('/').at(-1)!)?.[index];
       if (!found) return undefined;
-      const { t, dims } = found;
-      const scale =
-        weight === 'kernel' ? Math.sqrt(12 / sizeOf(dims.slice(0, -1))) : weight === 'moving_variance' ? 0.5 : 0.2;
-      const shift = weight === 'gamma' || weight === 'moving_variance' ? 1 : 0;
+      const { t, dims, path, type } = found;
+      if (String(dims) !== String(wanted)) throw new Error(`${path} is [${dims}], wanted is [${wanted}]`);
+      const weight = path.split('/').at(-1)!;
+      const depthwise = weight === 'depthwise_kernel' || type === 'DepthwiseConv2D';
+      const [scale, shift] = weight.includes('kernel')
+        ? [Math.sqrt(12 / sizeOf(depthwise ? dims.slice(0, 2) : dims.slice(0, -1))), 0]
+        : ['gamma', 'variable'].includes(weight)
+          ? [0.2, 1]
+          : weight.includes('variance')
+            ? [0.5, 1]
+            : [0.2, 0];
       return float32(
-        Float32Array.from({ length: sizeOf(dims) }, (_, i) => shift + scale * hash(t, i)),
+        Float32Array.from({ length: sizeOf(dims) }, (_unused, i) => shift + scale * hash(t, i)),
         dims,
       );
     },
   };
 }
 
-/** The reference input 2 r(-1, i), i the flat NHWC index, as [1, 3, h, w]. */
-export function hashImage(height: number, width: number): Float32Array {
+/** The reference input 2 r(-1, i), or 255 (r(-1, i) + 0.5), i the flat NHWC index, as [1, 3, h, w]. */
+export function hashImage(height: number, width: number, bytes = false): Float32Array {
   const plane = height * width;
-  return Float32Array.from({ length: 3 * plane }, (_, j) => 2 * hash(-1, (j % plane) * 3 + Math.floor(j / plane)));
+  const value = (i: number): number => (bytes ? 255 * (hash(-1, i) + 0.5) : 2 * hash(-1, i));
+  return Float32Array.from({ length: 3 * plane }, (_, j) => value((j % plane) * 3 + Math.floor(j / plane)));
 }

@@ -437,11 +437,7 @@ describe('the nodes of a file', () => {
       ({ graph }) => (graph!.node[1]!.output[0] = 'data'),
       'two of its nodes or tensors give `data`',
     ],
-    [
-      'need what none gives',
-      ({ graph }) => (graph!.node[1]!.input[0] = 'nothing'),
-      '`nothing` is used before it is computed',
-    ],
+    ['need what none gives', ({ graph }) => (graph!.node[1]!.input[0] = 'nothing'), 'nothing gives `nothing`'],
     ['lack an input', ({ graph }) => (graph!.node[1]!.input = []), 'second'],
   ])('that %s are refused', async (_, change, message) => {
     const use = async (): Promise<void> => {

@@ -7,7 +7,7 @@ import { PhospheneError } from '../../src/errors.ts';
 import { gradient } from '../../src/grad/index.ts';
 import { IMAGE, type Network } from '../../src/import/network.ts';
 import { Builder, type Value } from '../../src/ir/builder.ts';
-import { inlineFused } from '../../src/ir/fuse.ts';
+import { inlineFused } from '../../src/grad/fuse.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { decodeOnnx, encodeOnnx } from '../../src/ir/onnx.ts';
 import { AttributeProto_AttributeType, AttributeProtoSchema, ModelProtoSchema } from '../../src/ir/onnx_pb.ts';
@@ -263,9 +263,12 @@ describe('an ONNX file', () => {
   });
 
   it('refuses elements that it would take for others', async () => {
-    const half = new Builder();
-    const halves = encodeOnnx(half.graph({ out: half.relu(half.input('data', 'float16', [1, 3, 8, 8])) }));
-    await expect(model(halves)).rejects.toThrow('net.onnx: its input `data` is float16; float32 is needed');
+    const whole = new Builder();
+    const x = whole.input('data', 'int64', [1, 3, 8, 8]);
+    const numbers = encodeOnnx(whole.graph({ out: whole.relu(whole.cast(x, 'float32')) }));
+    await expect(model(numbers)).rejects.toThrow(
+      'net.onnx: its input `data` is of int64; a picture is needed, of float32, float16, float64 or uint8',
+    );
     const { proto } = decodeOnnx(of((b, x) => b.cast(b.cast(x, 'float64'), 'float32')));
     // bfloat16, which graphs do not have.
     proto.graph!.node[0]!.attribute[0]!.i = 16n;

@@ -51,13 +51,6 @@ describe('a file that cannot be a network', () => {
     await expect(opened(network(wrong))).rejects.toThrow(/^odd\.onnx: tensor `\w+` has values that are NaN/);
   });
 
-  it('is refused where its weights are of half precision and pictures are not', async () => {
-    const half: Tensor = { dtype: 'float16', dims: weights.dims, data: new Uint16Array(36).fill(0x3c00) };
-    await expect(opened(network(half))).rejects.toThrow(
-      'Conv first: inputs of float32 and float16; one type is needed',
-    );
-  });
-
   it('is refused where a node gives nothing', async () => {
     const graph = network(weights);
     const nodes = graph.nodes.map((n) => (n.op === 'Relu' ? { ...n, outputs: [] } : n));

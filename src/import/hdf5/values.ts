@@ -1,4 +1,5 @@
 /** @file What an element is and how many there are: dataspaces, datatypes, attributes, and the strings they hold. */
+import { fromHalf } from '../half.ts';
 import { type ByteSource, Cursor, cursorAt, damaged, textOf } from './bytes.ts';
 import { MESSAGE, type Message, refuseDense } from './header.ts';
 
@@ -194,12 +195,3 @@ function getter(view: DataView, kind: NumberType['kind'], size: number, littleEn
 }
 
 const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
-
-/** IEEE half precision to a number. */
-function fromHalf(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const mantissa = bits & 1023;
-  if (exponent === 31) return mantissa ? NaN : sign * Infinity;
-  return exponent === 0 ? sign * mantissa * 2 ** -24 : sign * (1 + mantissa / 1024) * 2 ** (exponent - 15);
-}

@@ -3,25 +3,28 @@ import { didYouMean, PhospheneError } from '../../errors.ts';
 import type { Builder, Value } from '../../ir/builder.ts';
 import type { Dims, Tensor } from '../../ir/tensor.ts';
 import { type Built, type BuiltLayer, type Input, type Network, network } from '../network.ts';
+import { lastConvolution } from '../default-layer.ts';
 import type { Change } from './layer.ts';
 import { kerasLayers } from './layers/index.ts';
-import { type LayerSpec, PICTURE, type Topology } from './topology.ts';
+import { type LayerSpec, type Owner, PICTURE, type Topology } from './topology.ts';
 
 /** Weights by Keras layer and weight name (`kernel`, `bias`, `gamma` …), in Keras' layout (kernels HWIO). */
 export interface WeightSource {
   /** What the weights come from, for messages. */
   readonly source: string;
   /**
-   * The tensor, or undefined if the source has none of that name. Only what is asked for is read, and nothing if the shape is not
-   * `dims`: then `bad-weights` is thrown.
+   * The tensor, or undefined if the source has none of that name; `index` counts the weights of the layer, in Keras' order. Only
+   * what is asked for is read, and nothing if the shape is not `dims`: then `bad-weights` is thrown.
    */
-  read(layer: string, weight: string, dims: Dims): Tensor<'float32'> | undefined;
+  read(layer: Owner, weight: string, dims: Dims, index: number): Tensor<'float32'> | undefined;
 }
 
 export interface KerasOptions {
   readonly name: string;
   readonly input: Input;
-  readonly defaultLayer: string;
+  /** The layer that is shown if none is asked for; the last convolution that is larger than one position unless given. */
+  readonly defaultLayer?: string | undefined;
+  readonly keras2?: boolean;
   readonly topology: Topology;
   /** The weights, asked for when a layer is cut. Throws `missing-weights` if there are none. */
   readonly weights: () => Promise<WeightSource>;
@@ -31,59 +34,83 @@ export interface KerasOptions {
 
 /** A network from a topology and its weights. The layers need no weights; a cut reads those that its targets need. */
 export function kerasNetwork(options: KerasOptions): Network {
-  const { name, input, defaultLayer, topology, weights, digest, close = async () => {} } = options;
+  const { name, input, defaultLayer, topology, weights, digest, keras2 = false, close = async () => {} } = options;
   return network({
     name,
     input,
     digest,
     close,
-    build: (b, picture) => build(b, picture, topology, weights),
-    knows: (layer) => topology.some((l) => l.name === layer),
-    defaultLayer: () => defaultLayer,
+    build: (b, picture) => build(b, picture, topology, { weights, keras2 }),
+    defaultLayer: (self) => defaultLayer ?? lastConvolution(self),
   });
 }
 
-function build(b: Builder, picture: Value, topology: Topology, source: () => Promise<WeightSource>): Built {
+function build(
+  b: Builder,
+  picture: Value,
+  topology: Topology,
+  { weights: source, keras2 }: Required<Pick<KerasOptions, 'weights' | 'keras2'>>,
+): Built {
   const values = new Map<string, Value>([[PICTURE, picture]]);
   const layers: BuiltLayer[] = [];
+  const barred = new Map<string, PhospheneError>();
   for (const spec of topology) {
+    const bar = (why: PhospheneError): void => {
+      barred.set(spec.name, why);
+      if (spec.path !== undefined) barred.set(spec.path, why);
+    };
+    const inherited = barred.get(String(spec.inputs.find((i) => typeof i === 'string' && barred.has(i))));
+    if (inherited) {
+      bar(inherited);
+      continue;
+    }
     const weights: Value[] = [];
-    let value: Value;
     try {
-      value = layerOf(spec)({
+      const value = layerOf(spec)({
         b,
         name: spec.name,
         config: spec.config,
+        keras2,
         inputs: spec.inputs.map((input) => {
+          if (typeof input === 'number') return b.float(input);
           const found = values.get(input);
           if (!found)
             throw new PhospheneError(
               'bad-file',
               `layer \`${spec.name}\`: its input \`${input}\` is no layer before it`,
-              {
-                layer: spec.name,
-              },
+              { layer: spec.name },
             );
           return found;
         }),
         weight(weight, dims, change) {
-          const constant = lazyWeight(source, spec.name, weight, dims, change);
+          const owner = spec.owner ?? { name: spec.name, stored: [] };
+          const constant = lazyWeight(source, { owner, weight, dims, index: weights.length }, change);
           const added = b.constant(constant, `${spec.name}/${weight}`);
           weights.push(added);
           return added;
         },
       });
+      values.set(spec.name, value);
+      const { name, path, type } = spec;
+      layers.push({ name, ...(path === undefined ? {} : { path }), type, value, weights });
     } catch (error) {
       if (!(error instanceof PhospheneError) || error.code === 'bad-file') throw error;
-      return { layers, barrier: error };
+      bar(error);
     }
-    values.set(spec.name, value);
-    layers.push({ name: spec.name, type: spec.type, value, weights });
   }
-  return { layers };
+  return { layers, barred };
 }
 
-function layerOf({ type, name }: LayerSpec): (typeof kerasLayers)[string] {
+function layerOf({ type, name, config }: LayerSpec): (typeof kerasLayers)[string] {
+  if (config['data_format'] === 'channels_first')
+    throw new PhospheneError(
+      'unsupported-op',
+      `layer \`${name}\`: its data_format is channels_first, which is not supported`,
+      {
+        layer: name,
+        node: name,
+      },
+    );
   const layer = Object.hasOwn(kerasLayers, type) ? kerasLayers[type] : undefined;
   if (!layer)
     throw new PhospheneError(
@@ -94,28 +121,33 @@ function layerOf({ type, name }: LayerSpec): (typeof kerasLayers)[string] {
   return layer;
 }
 
+interface Wanted {
+  readonly owner: Owner;
+  readonly weight: string;
+  readonly dims: Dims;
+  readonly index: number;
+}
+
 function lazyWeight(
   source: () => Promise<WeightSource>,
-  layer: string,
-  weight: string,
-  dims: Dims,
+  wanted: Wanted,
   change: Change | undefined,
 ): { dtype: 'float32'; dims: Dims; load: () => Promise<Tensor> } {
   const load = async (): Promise<Tensor> => {
-    const found = readWeight(await source(), layer, weight, dims);
+    const found = readWeight(await source(), wanted);
     return change ? change.apply(found) : found;
   };
-  return { dtype: 'float32', dims: change?.dims ?? dims, load };
+  return { dtype: 'float32', dims: change?.dims ?? wanted.dims, load };
 }
 
-function readWeight(weights: WeightSource, layer: string, weight: string, dims: Dims): Tensor<'float32'> {
+function readWeight(weights: WeightSource, { owner, weight, dims, index }: Wanted): Tensor<'float32'> {
   const { source } = weights;
-  const found = weights.read(layer, weight, dims);
+  const found = weights.read(owner, weight, dims, index);
   if (!found)
     throw new PhospheneError(
       'missing-weights',
-      `${source}: it has no \`${weight}\` for layer \`${layer}\`; choose a target before that layer, or a file that has it`,
-      { layer, weight, source },
+      `${source}: it has no \`${weight}\` for layer \`${owner.name}\`; choose a target before that layer, or a file that has it`,
+      { layer: owner.name, weight, source },
     );
   return found;
 }

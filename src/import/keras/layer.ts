@@ -13,6 +13,8 @@ export interface LayerContext {
   readonly name: string;
   readonly config: Config;
   readonly inputs: readonly Value[];
+  /** Whether the model is from Keras 2, in which some functions are others. */
+  readonly keras2: boolean;
   /**
    * A weight by Keras' name (`kernel`, `gamma` …) and of Keras' dims. `change` brings it to the dims that it gives: another
    * order of axes, or numbers computed from these.
@@ -92,4 +94,22 @@ export function windowPads(
     return [Math.floor(total / 2), Math.ceil(total / 2)] as const;
   });
   return [...sides.map(([begin]) => begin), ...sides.map(([, end]) => end)];
+}
+
+/** Numbers in lists of any depth as one list, or one number as a list of it; undefined for anything else. */
+export function perChannel(setting: unknown): readonly number[] | undefined {
+  const flat: unknown[] = Array.isArray(setting) ? (setting as unknown[]).flat(8) : [setting];
+  return flat.length > 0 && flat.every((v): v is number => typeof v === 'number' && Number.isFinite(v))
+    ? flat
+    : undefined;
+}
+
+/** A value in Keras' order of axes, the channels last, if it is a picture. */
+export function channelsLast(b: Builder, x: Value): Value {
+  return x.dims.length === 4 ? b.transpose(x, [0, 2, 3, 1]) : x;
+}
+
+/** A value in our order of axes from Keras', under the layer's name. */
+export function channelsFirst({ b, name }: LayerContext, x: Value): Value {
+  return x.dims.length === 4 ? b.one('Transpose', [x], { perm: [0, 3, 1, 2] }, name) : b.one('Identity', [x], {}, name);
 }

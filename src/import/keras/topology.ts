@@ -1,20 +1,40 @@
 /** @file A Keras network as data: its layers in order, each with its class, its config and the names of its inputs. */
 import type { Config } from './layer.ts';
 
-/** One layer. `inputs` names earlier layers; the picture, as the network takes it, is {@link PICTURE}. */
+/** One layer, or one call of a layer that is shared. */
 export interface LayerSpec {
   readonly name: string;
+  /** The names of the models around it and its own, if it stands in another: it is accepted in place of the name. */
+  readonly path?: string;
   /** Keras' `class_name`. */
   readonly type: string;
   readonly config: Config;
-  readonly inputs: readonly string[];
+  /** Names of earlier layers, {@link PICTURE} for the picture as the network takes it, and numbers. */
+  readonly inputs: readonly (string | number)[];
+  /** Whose weights it has; its own name's unless given. */
+  readonly owner?: Owner;
+}
+
+/** A layer that has weights, as files call it. */
+export interface Owner {
+  /** By names: those of the models around it and its own, `resnet50/conv1_conv`. */
+  readonly name: string;
+  /** By classes, from the outermost model on, as `.keras` files call it. */
+  readonly stored: readonly Stored[];
+}
+export interface Stored {
+  /** In snake case. */
+  readonly class: string;
+  /** How many layers of its class its model has before it. */
+  readonly index: number;
+  readonly name: string;
 }
 
 /** Layers in Keras' order of creation: inputs come first. */
 export type Topology = readonly LayerSpec[];
 
-/** The name of the network's input. */
-export const PICTURE = 'input';
+/** The name of the network's input. No layer has it. */
+export const PICTURE = '/picture';
 
 /** Collects the layers of a topology that is written as calls; each gives the name of its output. */
 export class TopologyBuilder {

@@ -4,23 +4,20 @@ import type { Builder, Value } from '../../ir/builder.ts';
 import type { Node } from '../../ir/graph.ts';
 import { upgraded } from '../../ir/infer.ts';
 import { decodeOnnx, nodesOf, openInfo } from '../../ir/onnx.ts';
-import type { GraphProto, TensorProto } from '../../ir/onnx_pb.ts';
-import { type Constant, sizeOf } from '../../ir/tensor.ts';
+import { AttributeProto_AttributeType as AttributeType, type GraphProto, type TensorProto } from '../../ir/onnx_pb.ts';
+import type { Constant } from '../../ir/tensor.ts';
+import { lastConvolution } from '../default-layer.ts';
 import type { OpenOptions } from '../formats.ts';
-import { type Built, type BuiltLayer, IMAGE, type Input, type Layer, type Network, network } from '../network.ts';
-import {
-  isPreprocessName,
-  knownPreprocess,
-  type Origin,
-  type Preprocess,
-  preprocessOf,
-  unknownPreprocess,
-} from '../preprocess.ts';
+import { type Built, type BuiltLayer, IMAGE, type Input, type Network, network } from '../network.ts';
+import { isPreprocessName, type Origin, type Preprocess, preprocessOf, unknownPreprocess } from '../preprocess.ts';
 import { sha256, type Source } from '../source.ts';
+import { type Affine, standardised } from '../standardised.ts';
 import { labelsOf } from './labels.ts';
+import { leadingAffine } from './leading.ts';
 import { modulePaths } from './modules.ts';
 import { inOrder } from './order.ts';
 import { outlineOf } from './outline.ts';
+import { heldAs, heldNode } from './precision.ts';
 import { weightsOf } from './weights.ts';
 
 /**
@@ -33,41 +30,54 @@ export async function openOnnx(source: Source, options: OpenOptions = {}): Promi
   const graph = proto.graph!;
   const weights = weightsOf(source);
   const constants = await weights.constants([...graph.initializer, ...constantNodes(graph)]);
-  const nodes = inOrder(
-    name,
-    wellFormed(name, () => nodesOf(graph)),
-    inputNames(graph, constants),
-  );
-  const input = imageInput(name, graph, constants, nodes);
+  const nodes = inOrder(name, readNodes(name, graph), inputNames(graph, constants)).map(heldNode);
+  const { picture, others } = imageInputs(name, graph, constants, nodes);
   const paths = modulePaths(graph);
   const labels = labelsOf(metadata);
 
   const build = (b: Builder, image: Value): Built => {
     const values = new Map<string, Value>();
     const layers: BuiltLayer[] = [];
+    const barred = new Map<string, PhospheneError>();
     values.set(
-      input.name,
-      input.axis === 1 ? image : b.one('Transpose', [image], { perm: [0, 2, 3, 1] }, 'image/nhwc'),
+      picture.name,
+      picture.axis === 1 ? image : b.one('Transpose', [image], { perm: [0, 2, 3, 1] }, 'image/nhwc'),
     );
+    /** Why a value cannot be had, by its name. */
+    const missing = new Map(others.map((other) => [other, needsInput(name, other, picture.name)]));
     const resolve = (input: string): Value | undefined => {
       if (input === '') return undefined;
       const found = values.get(input);
       if (found) return found;
-      const stored = constants.get(input);
-      if (!stored) throw new PhospheneError('bad-file', `${name}: \`${input}\` is used before it is computed`);
+      // That each is given was seen when the nodes were put in order.
+      const stored = constants.get(input)!;
       const value = b.constant(stored, input);
       values.set(input, value);
       return value;
     };
+    const bar = (node: Node, why: PhospheneError): void => {
+      for (const output of node.outputs) missing.set(output, why);
+      barred.set(node.outputs[0]!, why);
+      const path = paths.get(node.outputs[0]!);
+      if (path !== undefined && !barred.has(path)) barred.set(path, why);
+    };
+    let spent: PhospheneError | undefined;
     for (const node of nodes) {
+      // What needs nothing of a node that cannot be built can still be seen. Once a budget is spent, nothing more is tried.
+      const inherited = spent ?? missing.get(node.inputs.find((i) => missing.has(i)) ?? '');
+      if (inherited) {
+        bar(node, inherited);
+        continue;
+      }
       let out: Value[];
       const inputs = node.inputs.map(resolve);
       try {
         out = upgraded(b, node, opset, inputs);
       } catch (error) {
-        // What stands before a node that cannot be built can still be seen: the list ends here.
         if (!(error instanceof PhospheneError) || error.code === 'bad-file') throw error;
-        return { layers, barrier: error };
+        if (error.code === 'too-large') spent = error;
+        bar(node, error);
+        continue;
       }
       node.outputs.forEach((o, i) => o !== '' && out[i] && values.set(o, out[i]));
       const [output] = node.outputs;
@@ -81,21 +91,19 @@ export async function openOnnx(source: Source, options: OpenOptions = {}): Promi
         weights: inputs.slice(1).flatMap((v) => (v ? [v] : [])),
       });
     }
-    return { layers };
+    return { layers, barred };
   };
 
-  const outputs = new Set(nodes.flatMap((node) => node.outputs));
   return network({
     name,
     input: {
-      channels: input.channels,
-      ...(input.size.height !== undefined || input.size.width !== undefined ? { size: input.size } : {}),
-      ...preprocessing(name, input.channels, metadata, options),
+      channels: picture.channels,
+      ...(picture.size.height !== undefined || picture.size.width !== undefined ? { size: picture.size } : {}),
+      ...preprocessing(name, picture, metadata, options, () => leadingAffine(nodes, constants, picture)),
     },
     ...(labels ? { labels } : {}),
     build,
-    knows: (layer) => outputs.has(layer) || [...paths.values()].includes(layer),
-    defaultLayer: (self) => options.defaultLayer ?? defaultLayer(self, graph.output[0]?.name ?? ''),
+    defaultLayer: (self) => options.defaultLayer ?? lastConvolution(self, graph.output[0]?.name),
     async digest() {
       const own = await source.digest();
       if (weights.files.length === 0) return own;
@@ -106,6 +114,27 @@ export async function openOnnx(source: Source, options: OpenOptions = {}): Promi
       await Promise.all([source, ...weights.files].map((file) => file.close()));
     },
   });
+}
+
+function needsInput(file: string, other: string, picture: string): PhospheneError {
+  return new PhospheneError(
+    'unsupported-op',
+    `${file}: this layer needs the input \`${other}\` beside the picture \`${picture}\`, which is not supported; choose one that needs the picture alone`,
+    { path: file, input: other },
+  );
+}
+
+/** The nodes as plain data. Throws `bad-file` for what is no node. */
+function readNodes(file: string, graph: GraphProto): Node[] {
+  for (const node of graph.node)
+    for (const attribute of node.attribute)
+      if (attribute.type === AttributeType.TENSOR && !attribute.t)
+        throw new PhospheneError(
+          'bad-file',
+          `${file}: ${node.opType} ${node.name || (node.output[0] ?? '')}: its attribute \`${attribute.name}\` is said to be a tensor and has none; export the model again`,
+          { path: file },
+        );
+  return wellFormed(file, () => nodesOf(graph));
 }
 
 /** Large tensors of Constant nodes as initializers, which is what they are. Their nodes are taken away. */
@@ -134,80 +163,112 @@ interface ImageInput {
   /** The axis of the channels: 1 or 3. */
   readonly axis: number;
   readonly size: NonNullable<Input['size']>;
+  /** Whether its pixels are bytes. */
+  readonly bytes: boolean;
 }
 
-/** The one input that is no weight and that nodes use. Throws `bad-file` if it is no picture. */
-function imageInput(
+/** More channels are no picture, but a length that stands where they should. */
+const MOST_CHANNELS = 16;
+
+/**
+ * The first input that is a picture, and the names of the others: those that are no weights and that nodes use. Throws `bad-file` if
+ * none is one.
+ */
+function imageInputs(
   file: string,
   graph: GraphProto,
   constants: ReadonlyMap<string, Constant>,
   nodes: readonly Node[],
-): ImageInput {
+): { picture: ImageInput; others: readonly string[] } {
   const used = new Set(nodes.flatMap((node) => node.inputs));
   const free = graph.input.filter((i) => !constants.has(i.name ?? ''));
   const inputs = free.length > 1 ? free.filter((i) => used.has(i.name ?? '')) : free;
-  if (inputs.length !== 1)
-    throw new PhospheneError(
-      'bad-file',
-      `${file}: it has ${inputs.length} inputs${inputs.length > 0 ? ` (${inputs.map((i) => i.name).join(', ')})` : ''}; a network with one image input is needed`,
-      { path: file },
-    );
-  const { name, dtype, dims } = openInfo(inputs[0]!);
-  const refused = (what: string): PhospheneError =>
-    new PhospheneError('bad-file', `${file}: its input \`${name}\` is ${what}`, { path: file, input: name });
-  if (dims.length !== 4) throw refused(`[${dims.join(', ')}]; a picture is needed, [n, c, h, w] or [n, h, w, c]`);
-  if (dtype !== 'float32') throw refused(`${dtype}; float32 is needed`);
+  const found = inputs.map((input) => pictureOf(input, nodes, constants));
+  const picture = found.find((f): f is ImageInput => typeof f !== 'string');
+  if (picture) return { picture, others: free.flatMap(({ name }) => (name === picture.name ? [] : [name ?? ''])) };
+  if (inputs.length === 1)
+    throw new PhospheneError('bad-file', `${file}: its input \`${inputs[0]!.name}\` is ${found[0] as string}`, {
+      path: file,
+      input: inputs[0]!.name,
+    });
+  throw new PhospheneError(
+    'bad-file',
+    `${file}: it has ${inputs.length} inputs${inputs.length > 0 ? ` (${inputs.map((i) => i.name).join(', ')})` : ''}; a network with one image input is needed`,
+    { path: file },
+  );
+}
+
+/** An input as a picture, or what it is instead. */
+function pictureOf(
+  info: GraphProto['input'][number],
+  nodes: readonly Node[],
+  constants: ReadonlyMap<string, Constant>,
+): ImageInput | string {
+  if (info.type?.value.case !== 'tensorType') return 'no tensor; a picture is needed, [n, c, h, w] or [n, h, w, c]';
+  const { name, dtype, dims } = openInfo(info);
+  if (dims.length !== 4) return `[${dims.join(', ')}]; a picture is needed, [n, c, h, w] or [n, h, w, c]`;
+  const bytes = dtype === 'uint8';
+  if (heldAs(dtype) !== 'float32' && !bytes)
+    return `of ${dtype}; a picture is needed, of float32, float16, float64 or uint8`;
   const fits = (d: number): boolean => d >= 1 && d <= MOST_CHANNELS;
   const [, second, third, fourth] = dims as [number, number, number, number];
-  // If both could be channels, the fewer are.
-  const axis = fits(fourth) && !(fits(second) && second <= fourth) ? 3 : 1;
-  const channels = axis === 1 ? second : fourth;
-  const size = axis === 1 ? [third, fourth] : [second, third];
-  // What nearly every network takes, if the file does not say it.
-  if (channels === -1 && axis === 1) return { name, channels: 3, axis, size: sizeOfPicture(size) };
+  const axis = channelAxis(name, [second, fourth], nodes);
+  // If the file leaves it open, the first convolution knows; else it is what nearly every network takes.
+  const stated = axis === 1 ? second : fourth;
+  const channels = stated === -1 ? (channelsOfConvolution(name, nodes, constants) ?? 3) : stated;
   if (!fits(channels))
-    throw refused(`[${dims.join(', ')}]; of its axes 1 and 3 one must be from 1 to ${MOST_CHANNELS} channels`);
-  return { name, channels, axis, size: sizeOfPicture(size) };
+    return `[${dims.join(', ')}]; of its axes 1 and 3 one must be from 1 to ${MOST_CHANNELS} channels`;
+  return { name, channels, axis, size: sizeOfPicture(axis === 1 ? [third, fourth] : [second, third]), bytes };
 }
-/** More are no picture, but a length that stands where channels should. */
-const MOST_CHANNELS = 16;
+
+/**
+ * The axis of the channels, 1 or 3: what the first node takes it for, if that tells, else where a usual number of channels stands,
+ * else a possible one.
+ */
+function channelAxis(input: string, lengths: readonly [second: number, fourth: number], nodes: readonly Node[]): 1 | 3 {
+  const node = nodes.find((n) => n.inputs[0] === input);
+  if (node?.op === 'Conv') return 1;
+  if (node?.op === 'Transpose' && JSON.stringify(node.attributes['perm']) === '[0,3,1,2]') return 3;
+  for (const likely of [(d: number) => [1, 3, 4].includes(d), (d: number) => d >= 1 && d <= MOST_CHANNELS]) {
+    const [second, fourth] = lengths.map(likely);
+    if (second) return 1;
+    if (fourth) return 3;
+  }
+  return 1;
+}
+
+function channelsOfConvolution(
+  input: string,
+  nodes: readonly Node[],
+  constants: ReadonlyMap<string, Constant>,
+): number | undefined {
+  const node = nodes.find((n) => n.op === 'Conv' && n.inputs[0] === input);
+  const perGroup = constants.get(node?.inputs[1] ?? '')?.dims[1];
+  return perGroup && perGroup * ((node?.attributes['group'] as number | undefined) ?? 1);
+}
 
 function sizeOfPicture([height, width]: readonly number[]): ImageInput['size'] {
   return { ...(height! > 0 ? { height: height! } : {}), ...(width! > 0 ? { width: width! } : {}) };
 }
 
-/** What the network expects: as the caller says, else as the file says, else [-1, 1]. */
+/** What the network expects: as the caller says, else as the file says in words or by what it does first, else [-1, 1]. */
 function preprocessing(
   file: string,
-  channels: number,
+  { channels, bytes }: ImageInput,
   metadata: Readonly<Record<string, string>>,
   { preprocess }: OpenOptions,
+  leading: () => Affine | undefined,
 ): { preprocess: Preprocess; from: Origin } {
   if (preprocess !== undefined) return { preprocess: preprocessOf(preprocess, channels), from: 'given' };
   const stated = metadata['phosphene.preprocess'];
-  if (stated === undefined) return { preprocess: preprocessOf('tf', channels), from: 'assumed' };
-  if (!isPreprocessName(stated)) throw unknownPreprocess(`${file}: its metadata phosphene.preprocess`, stated);
-  return { preprocess: channels === 3 ? knownPreprocess[stated] : preprocessOf(stated, channels), from: 'file' };
-}
-
-/**
- * The file's first output if it has channels and a size: a network that was cut for this. Else the last convolution before the
- * classifier whose output is larger than one position.
- */
-function defaultLayer(self: Network, output: string): string {
-  const { size } = self.input;
-  let layers: readonly Layer[] = [];
-  try {
-    layers = self.layers({ height: size?.height ?? 224, width: size?.width ?? 224 }).layers;
-  } catch (error) {
-    if (!(error instanceof PhospheneError)) throw error;
+  if (stated !== undefined) {
+    if (!isPreprocessName(stated)) throw unknownPreprocess(`${file}: its metadata phosphene.preprocess`, stated);
+    return { preprocess: preprocessOf(stated, channels), from: 'file' };
   }
-  const spatial = ({ dims, channels }: Layer): boolean =>
-    channels !== undefined && dims.length > 2 && sizeOf(dims.filter((_, i) => i !== 0 && i !== channels.axis)) > 1;
-  const own = layers.find((l) => l.name === output);
-  if (own && spatial(own)) return output;
-  const convolution = layers.findLast((l) => l.type === 'Conv' && spatial(l)) ?? layers.findLast(spatial);
-  return convolution?.name ?? layers.at(-1)?.name ?? output;
+  if (bytes) return { preprocess: preprocessOf('raw', channels), from: 'file' };
+  const affine = leading();
+  const own = affine && standardised(affine);
+  return own ? { preprocess: own, from: 'file' } : { preprocess: preprocessOf('tf', channels), from: 'assumed' };
 }
 
 /**

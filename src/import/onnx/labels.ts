@@ -14,8 +14,7 @@ export function labelsOf(metadata: Readonly<Record<string, string>>): readonly s
 
 function parsed(text: string): readonly string[] | undefined {
   try {
-    const value: unknown = JSON.parse(text);
-    const list: unknown = Array.isArray(value) ? value : undefined;
+    const list: unknown = JSON.parse(text);
     return Array.isArray(list) && list.every((l) => typeof l === 'string') ? list : undefined;
   } catch {
     // {0: 'person', 1: 'bicycle', …}

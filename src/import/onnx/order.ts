@@ -33,7 +33,7 @@ export function inOrder(file: string, nodes: readonly Node[], given: ReadonlySet
       const needed = node.inputs.flatMap((input) => {
         if (input === '' || given.has(input)) return [];
         const from = giver.get(input);
-        if (from === undefined) throw fault(`\`${input}\` is used before it is computed`);
+        if (from === undefined) throw fault(`nothing gives \`${input}\`, which ${node.op} ${node.name} needs`);
         return state[from] === DONE ? [] : [from];
       });
       if (needed.length === 0) {

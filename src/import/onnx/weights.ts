@@ -5,6 +5,7 @@ import { type TensorProto, TensorProto_DataLocation as Location } from '../../ir
 import { arrayTypes, type Constant, type DType, type Dims, sizeOf, tensor, type Tensor } from '../../ir/tensor.ts';
 import { checkRange, type Source } from '../source.ts';
 import { THIS_FILE } from './outline.ts';
+import { held, heldAs } from './precision.ts';
 
 /** Constants of no more bytes are read when the model is opened: the shapes of others may depend on them. */
 const SMALL = 1 << 12;
@@ -43,7 +44,7 @@ export function weightsOf(source: Source): Weights {
   const constantOf = async (proto: TensorProto): Promise<Constant> => {
     const what = `tensor \`${proto.name ?? ''}\``;
     if (proto.dataLocation !== Location.EXTERNAL && proto.externalData.length === 0)
-      return checked(source.name, what, decodeTensor(proto));
+      return checked(source.name, what, held(decodeTensor(proto)));
     const { dtype, dims, count } = declared(source.name, what, proto);
     const place = new Map(proto.externalData.map(({ key, value }) => [key ?? '', value ?? '']));
     const file = await fileOf(place.get('location') ?? THIS_FILE, what);
@@ -59,8 +60,8 @@ export function weightsOf(source: Source): Weights {
     checkRange(file.name, file.size, offset, length);
     referred += length;
     const load = async (): Promise<Tensor> =>
-      checked(source.name, what, fromBytes(dtype, dims, await file.read(offset, length)));
-    if (length > SMALL) return { dtype, dims, load };
+      checked(source.name, what, held(fromBytes(dtype, dims, await file.read(offset, length))));
+    if (length > SMALL) return { dtype: heldAs(dtype), dims, load };
     atOnce += length;
     if (atOnce > MOST_AT_ONCE) throw repeated(source.name);
     return load();

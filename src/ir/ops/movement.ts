@@ -1,6 +1,6 @@
 /** @file Operators that only move elements, and those that speak of shapes. */
 import { PhospheneError } from '../../errors.ts';
-import { broadcastStrides, fromNumbers, gathered, joined, readable, restride, transpose } from '../fold.ts';
+import { broadcastStrides, filled, fromNumbers, gathered, joined, readable, restride, transpose } from '../fold.ts';
 import type { Attribute } from '../graph.ts';
 import { broadcast, known, normalAxes, normalAxis, shapeOf, sliceRanges } from '../shape.ts';
 import { float32, int64, sizeOf, stridesOf, type Tensor, toNumbers } from '../tensor.ts';
@@ -341,8 +341,7 @@ export const movement = {
       { dtype: value?.dtype ?? 'float32', dims: known(shape, 'shape') },
     ],
     fold({ attributes: { value }, out }) {
-      const number = value ? toNumbers(value)[0]! : 0;
-      return fromNumbers(out.dtype, out.dims, () => number);
+      return filled(out.dtype, out.dims, value ? toNumbers(value)[0]! : 0);
     },
   }),
   /** Never in a graph of ours: what it holds is a constant. */

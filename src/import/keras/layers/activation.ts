@@ -1,5 +1,6 @@
 /** @file Keras' activations: as layers of their own, and inside of others. */
 import type { Builder, Value } from '../../../ir/builder.ts';
+import { transpose } from '../../../ir/fold.ts';
 import { type KerasLayer, type LayerContext, number, only, text, unsupported } from '../layer.ts';
 
 /** An activation; the name, if there is one, is that of its result. */
@@ -24,7 +25,13 @@ const between =
 /** relu6(x + 3) / 6, as Keras 3 has it. */
 const hardSigmoid = unary('HardSigmoid', { alpha: 1 / 6, beta: 0.5 });
 
-/** By the names that Keras saves. Softmax and log_softmax are over the channels. */
+/** Over the channels: the second axis, or of a sequence the last. */
+const overChannels =
+  (op: string): Activate =>
+  (b, x, name) =>
+    b.one(op, [x], { axis: x.dims.length === 3 ? 2 : 1 }, name);
+
+/** By the names that Keras saves. */
 const activations: Readonly<Record<string, Activate>> = {
   relu: unary('Relu'),
   relu6: between(0, 6),
@@ -36,14 +43,19 @@ const activations: Readonly<Record<string, Activate>> = {
   softsign: unary('Softsign'),
   exponential: unary('Exp'),
   leaky_relu: unary('LeakyRelu', { alpha: 0.2 }),
-  softmax: unary('Softmax', { axis: 1 }),
-  log_softmax: unary('LogSoftmax', { axis: 1 }),
+  softmax: overChannels('Softmax'),
+  log_softmax: overChannels('LogSoftmax'),
   hard_sigmoid: hardSigmoid,
   silu: gated(unary('Sigmoid')),
   swish: gated(unary('Sigmoid')),
   hard_silu: gated(hardSigmoid),
   hard_swish: gated(hardSigmoid),
   gelu: (b, x, name) => b.one('Mul', [b.mul(x, 0.5), b.add(b.one('Erf', [b.mul(x, Math.SQRT1_2)]), 1)], {}, name),
+};
+
+/** Those that were others in Keras 2: clip(0.2 x + 0.5, 0, 1). */
+const keras2Activations: Readonly<Record<string, Activate>> = {
+  hard_sigmoid: unary('HardSigmoid', { alpha: 0.2, beta: 0.5 }),
 };
 
 /**
@@ -56,7 +68,8 @@ export function activated(context: LayerContext, build: (name?: string) => Value
 }
 
 function apply(context: LayerContext, activation: string, x: Value): Value {
-  const activate = Object.hasOwn(activations, activation) ? activations[activation] : undefined;
+  const known = context.keras2 ? { ...activations, ...keras2Activations } : activations;
+  const activate = Object.hasOwn(known, activation) ? known[activation] : undefined;
   if (!activate) throw unsupported(context, `its activation is \`${activation}\``);
   return activate(context.b, x, context.name);
 }
@@ -88,6 +101,68 @@ const LeakyReLU: KerasLayer = (context) => {
 const ELU: KerasLayer = (context) =>
   context.b.one('Elu', [only(context)], { alpha: number(context, 'alpha', 1) }, context.name);
 
+/** One slope for each value, or for each channel if the axes of the picture share them. */
+const PReLU: KerasLayer = (context) => {
+  const { b, name, weight } = context;
+  const x = only(context);
+  const shared = context.config['shared_axes'];
+  const axes = Array.isArray(shared) ? (shared as number[]) : [];
+  const picture = x.dims.length === 4;
+  // Keras' axes, the channels last.
+  const dims = (picture ? [x.dims[2]!, x.dims[3]!, x.dims[1]!] : x.dims.slice(1)).map((d, i) =>
+    axes.includes(i + 1) ? 1 : d,
+  );
+  const ours = picture ? [dims[2]!, dims[0]!, dims[1]!] : dims;
+  const alpha = weight('alpha', dims, {
+    dims: ours,
+    apply: (t) => (picture ? transpose(t, [2, 0, 1]) : t),
+  });
+  return b.one('PRelu', [x, alpha], {}, name);
+};
+
 const Softmax: KerasLayer = (context) => apply(context, 'softmax', only(context));
 
-export const activationLayers: Readonly<Record<string, KerasLayer>> = { Activation, ReLU, LeakyReLU, ELU, Softmax };
+/** What TensorFlow's functions are called in a Keras 2 model that was built of them. */
+const functions: Readonly<Record<string, string>> = {
+  'nn.relu': 'relu',
+  'nn.relu6': 'relu6',
+  'nn.silu': 'silu',
+  'nn.swish': 'silu',
+  'nn.elu': 'elu',
+  'nn.softmax': 'softmax',
+  'math.sigmoid': 'sigmoid',
+  'math.tanh': 'tanh',
+  'math.exp': 'exponential',
+};
+const arithmetic: Readonly<Record<string, string>> = {
+  '__operators__.add': 'Add',
+  'math.add': 'Add',
+  '__operators__.sub': 'Sub',
+  'math.subtract': 'Sub',
+  '__operators__.mul': 'Mul',
+  'math.multiply': 'Mul',
+  '__operators__.truediv': 'Div',
+  'math.truediv': 'Div',
+  'math.divide': 'Div',
+  'math.maximum': 'Max',
+  'math.minimum': 'Min',
+};
+
+const TFOpLambda: KerasLayer = (context) => {
+  const called = text(context, 'function', '');
+  const op = arithmetic[called];
+  if (op && context.inputs.length === 2) return context.b.one(op, context.inputs, {}, context.name);
+  const activation = functions[called];
+  if (!activation) throw unsupported(context, `it is TensorFlow's function \`${called}\``);
+  return apply(context, activation, only(context));
+};
+
+export const activationLayers: Readonly<Record<string, KerasLayer>> = {
+  Activation,
+  ReLU,
+  LeakyReLU,
+  ELU,
+  PReLU,
+  Softmax,
+  TFOpLambda,
+};

@@ -3,7 +3,7 @@ import type { Value } from '../../../ir/builder.ts';
 import { transpose } from '../../../ir/fold.ts';
 import type { Dims } from '../../../ir/tensor.ts';
 import { activated } from './activation.ts';
-import { type Change, flag, type KerasLayer, number, only, pair, unsupported, windowPads } from '../layer.ts';
+import { type Change, flag, type KerasLayer, number, only, pair, text, unsupported, windowPads } from '../layer.ts';
 
 const ofKernel = ([rows, columns, input, output]: readonly [number, number, number, number]): Change => ({
   dims: [output, input, rows, columns],
@@ -77,4 +77,34 @@ function dilated(dilations: readonly number[]): { dilations?: readonly number[] 
   return dilations.every((d) => d === 1) ? {} : { dilations };
 }
 
-export const convolutions: Readonly<Record<string, KerasLayer>> = { Conv2D, DepthwiseConv2D, SeparableConv2D };
+/** Kernels come as height, width, output, input. */
+const Conv2DTranspose: KerasLayer = (context) => {
+  const { b, weight } = context;
+  const x = only(context);
+  const [kernel, strides] = [pair(context, 'kernel_size', 1), pair(context, 'strides', 1)];
+  if (pair(context, 'dilation_rate', 1).some((d) => d !== 1)) throw unsupported(context, 'it is dilated');
+  if (context.config['output_padding'] !== undefined && context.config['output_padding'] !== null)
+    throw unsupported(context, 'it has an output_padding');
+  const padding = text(context, 'padding', 'valid');
+  if (padding !== 'valid' && padding !== 'same') throw unsupported(context, `its padding is \`${padding}\``);
+  const filters = number(context, 'filters', 0);
+  const dims = [...kernel, filters, x.dims[1]!] as const;
+  const w = weight('kernel', dims, ofKernel(dims));
+  // `same` is strides · input long, `valid` is so and what the kernel is longer than its stride.
+  const over = kernel.map((k, i) => Math.max(k - strides[i]!, 0));
+  const pads =
+    padding === 'same' ? [...over.map((o) => Math.floor(o / 2)), ...over.map((o) => Math.ceil(o / 2))] : [0, 0, 0, 0];
+  const output_padding = kernel.map((k, i) => Math.max(strides[i]! - k, 0));
+  const y = b.convTranspose(x, w, { strides, pads, ...(output_padding.some((p) => p > 0) ? { output_padding } : {}) });
+  return activated(context, (own) => {
+    if (!flag(context, 'use_bias', true)) return b.one('Identity', [y], {}, own);
+    return b.one('Add', [y, b.reshape(weight('bias', [filters]), [filters, 1, 1])], {}, own);
+  });
+};
+
+export const convolutions: Readonly<Record<string, KerasLayer>> = {
+  Conv2D,
+  Conv2DTranspose,
+  DepthwiseConv2D,
+  SeparableConv2D,
+};

@@ -3,6 +3,8 @@ import type { KerasLayer } from '../layer.ts';
 import { activationLayers } from './activation.ts';
 import { convolutions } from './convolution.ts';
 import { merges } from './merge.ts';
+import { denseLayers } from './dense.ts';
+import { inputLayers } from './input.ts';
 import { movements } from './movement.ts';
 import { normalisations } from './normalisation.ts';
 import { poolings } from './pooling.ts';
@@ -11,6 +13,8 @@ import { poolings } from './pooling.ts';
 export const kerasLayers: Readonly<Record<string, KerasLayer>> = {
   ...activationLayers,
   ...convolutions,
+  ...denseLayers,
+  ...inputLayers,
   ...merges,
   ...movements,
   ...normalisations,

@@ -1,5 +1,5 @@
 /** @file Keras layers that move values and change none. */
-import { type KerasLayer, type LayerContext, only, unsupported } from '../layer.ts';
+import { type KerasLayer, type LayerContext, number, only, pair, text, unsupported } from '../layer.ts';
 
 /** `2`, `[1, 2]` or `[[top, bottom], [left, right]]` as four numbers. */
 function sides(
@@ -28,6 +28,30 @@ const Cropping2D: KerasLayer = (context) => {
 /** Dropout and the like: nothing, when the network is not trained. */
 const same: KerasLayer = (context) => context.b.one('Identity', [only(context)], {}, context.name);
 
+/** Each pixel several times: between axes of their own for rows and columns. */
+const UpSampling2D: KerasLayer = (context) => {
+  const { b, name } = context;
+  const x = only(context);
+  const [rows, columns] = pair(context, 'size', 2);
+  const interpolation = text(context, 'interpolation', 'nearest');
+  if (interpolation !== 'nearest') throw unsupported(context, `its interpolation is ${interpolation}`);
+  const [n, c, h, w] = x.dims as [number, number, number, number];
+  const spread = b.expand(b.reshape(x, [n, c, h, 1, w, 1]), [n, c, h, rows, w, columns]);
+  return b.one('Reshape', [spread, b.ints([n, c, h * rows, w * columns])], {}, name);
+};
+
+/** Only if there is nothing to do. */
+const Resizing: KerasLayer = (context) => {
+  const x = only(context);
+  const [height, width] = [number(context, 'height', 0), number(context, 'width', 0)];
+  if (x.dims[2] !== height || x.dims[3] !== width)
+    throw unsupported(
+      context,
+      `it makes ${height}×${width} of ${x.dims[2]}×${x.dims[3]}; with pictures of ${height}×${width} it has nothing to do`,
+    );
+  return same(context);
+};
+
 export const movements: Readonly<Record<string, KerasLayer>> = {
   ZeroPadding2D,
   Cropping2D,
@@ -35,5 +59,16 @@ export const movements: Readonly<Record<string, KerasLayer>> = {
   SpatialDropout2D: same,
   GaussianNoise: same,
   GaussianDropout: same,
+  AlphaDropout: same,
   ActivityRegularization: same,
+  StochasticDepth: same,
+  // Augmentation is for training.
+  RandomBrightness: same,
+  RandomContrast: same,
+  RandomFlip: same,
+  RandomRotation: same,
+  RandomTranslation: same,
+  RandomZoom: same,
+  UpSampling2D,
+  Resizing,
 };

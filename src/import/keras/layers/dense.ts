@@ -1,0 +1,58 @@
+/** @file Keras' Dense, and the layers that bring values into its shape. */
+import type { Value } from '../../../ir/builder.ts';
+import { transpose } from '../../../ir/fold.ts';
+import { sizeOf } from '../../../ir/tensor.ts';
+import { channelsFirst, channelsLast, flag, type KerasLayer, number, only, unsupported } from '../layer.ts';
+import { activated } from './activation.ts';
+
+/** Over the last axis: on a picture that is a convolution of one pixel. */
+const Dense: KerasLayer = (context) => {
+  const { b, weight } = context;
+  const x = only(context);
+  const rank = x.dims.length;
+  const units = number(context, 'units', 0);
+  const width = rank === 4 ? x.dims[1]! : x.dims[rank - 1]!;
+  const dims = [width, units] as const;
+  const biased = flag(context, 'use_bias', true);
+  if (rank === 4) {
+    const kernel = [units, width, 1, 1];
+    const w = weight('kernel', dims, { dims: kernel, apply: (t) => ({ ...transpose(t, [1, 0]), dims: kernel }) });
+    const bias = biased ? weight('bias', [units]) : undefined;
+    return activated(context, (own) => b.conv(x, w, bias, {}, own));
+  }
+  const w = weight('kernel', dims);
+  const bias = biased ? weight('bias', [units]) : undefined;
+  return activated(context, (own) => {
+    if (rank === 2) return b.one('Gemm', bias ? [x, w, bias] : [x, w], {}, own);
+    const product: Value = b.one('MatMul', [x, w], {}, bias ? undefined : own);
+    return bias ? b.one('Add', [product, bias], {}, own) : product;
+  });
+};
+
+/** Keras' order: the channels of a pixel stand together. */
+const Flatten: KerasLayer = (context) => {
+  const { b, name } = context;
+  const x = channelsLast(b, only(context));
+  return b.one('Reshape', [x, b.ints([1, sizeOf(x.dims.slice(1))])], {}, name);
+};
+
+const Reshape: KerasLayer = (context) => {
+  const { b, config } = context;
+  const x = channelsLast(b, only(context));
+  const shape = config['target_shape'];
+  if (!Array.isArray(shape) || !shape.every((d) => Number.isInteger(d)))
+    throw unsupported(context, `its target_shape is ${JSON.stringify(shape)}`);
+  return channelsFirst(context, b.one('Reshape', [x, b.ints([1, ...(shape as number[])])]));
+};
+
+/** Keras counts axes from 1, without the batch. */
+const Permute: KerasLayer = (context) => {
+  const { b, config } = context;
+  const x = channelsLast(b, only(context));
+  const axes = config['dims'];
+  if (!Array.isArray(axes) || axes.length !== x.dims.length - 1)
+    throw unsupported(context, `its dims are ${JSON.stringify(axes)}`);
+  return channelsFirst(context, b.one('Transpose', [x], { perm: [0, ...(axes as number[])] }));
+};
+
+export const denseLayers: Readonly<Record<string, KerasLayer>> = { Dense, Flatten, Reshape, Permute };

@@ -1,0 +1,159 @@
+/** @file Files that Keras saves as networks: `.keras`, `.h5` with a whole model, and a configuration with weights beside it. */
+import { PhospheneError } from '../../errors.ts';
+import type { OpenOptions } from '../formats.ts';
+import { openHdf5 } from '../hdf5.ts';
+import type { Input, Network } from '../network.ts';
+import { type Preprocess, preprocessOf } from '../preprocess.ts';
+import { byteSource, sha256, type Source } from '../source.ts';
+import { type Affine, standardised } from '../standardised.ts';
+import { openZip } from '../zip.ts';
+import { isModelConfig, readConfig } from './config.ts';
+import { kerasNetwork } from './index.ts';
+import { affineOf } from './layers/input.ts';
+import { PICTURE, type Topology } from './topology.ts';
+import { openWeights } from './weights.ts';
+
+/** No configuration of a real model has more. */
+const MOST_CONFIG = 1 << 26;
+
+/**
+ * The network in an HDF5 file with a `model_config`, as Keras 2 and 3 save to `.h5`. Throws `bad-file` if the file has none: then
+ * it holds weights alone.
+ */
+export async function openKerasHdf5(source: Source, options: OpenOptions = {}): Promise<Network> {
+  const root = openHdf5(await byteSource(source));
+  const [text] = root.strings('model_config') ?? [];
+  if (text === undefined)
+    throw new PhospheneError(
+      'bad-file',
+      `${source.name}: holds the weights of a Keras model and not its layers; open the model's configuration (the text that \`model.to_json()\` gives) with this file as its weights`,
+      { path: source.name, option: 'weights', looksLike: 'an HDF5 file of weights' },
+    );
+  const version = root.strings('keras_version')?.[0];
+  return built({ file: source, config: parse(source.name, text), version, weights: source, files: [source] }, options);
+}
+
+/** The network in a `.keras` archive. Throws `bad-file`, `too-large`. */
+export async function openKerasZip(source: Source, options: OpenOptions = {}): Promise<Network> {
+  const members = await openZip(source);
+  const member = async (name: string): Promise<Source> => {
+    const open = members.get(name);
+    if (!open)
+      throw new PhospheneError(
+        'bad-file',
+        `${source.name}: is a zip archive without \`${name}\`, and no \`.keras\` file; it has ${members.size} members`,
+        { path: source.name, missing: name },
+      );
+    return open();
+  };
+  const config = parse(source.name, await textOf(await member('config.json')));
+  const version = members.has('metadata.json') ? versionOf(await textOf(await member('metadata.json'))) : undefined;
+  const weights = await member('model.weights.h5');
+  return built({ file: source, config, version, weights, files: [source] }, options);
+}
+
+/**
+ * The network that a configuration in JSON describes, with the weights in `options.weights`, or those in `model.weights.h5` beside it:
+ * the folder that a `.keras` archive unfolds to. Without any, its layers can be listed.
+ */
+export async function openKerasConfig(source: Source, options: OpenOptions = {}): Promise<Network> {
+  const config = parse(source.name, await textOf(source));
+  if (!isModelConfig(config))
+    throw new PhospheneError('bad-file', `${source.name}: is a JSON text, but not the configuration of a Keras model`, {
+      path: source.name,
+      looksLike: 'a JSON text',
+    });
+  const weights = options.weights ?? (await source.sibling('model.weights.h5'));
+  const metadata = await source.sibling('metadata.json');
+  const stated = typeof config['keras_version'] === 'string' ? config['keras_version'] : undefined;
+  const version = stated ?? (metadata && versionOf(await textOf(metadata)));
+  await metadata?.close();
+  return built({ file: source, config, version, weights, files: weights ? [source, weights] : [source] }, options);
+}
+
+interface Parts {
+  readonly file: Source;
+  readonly config: unknown;
+  readonly version: string | undefined;
+  readonly weights: Source | undefined;
+  readonly files: readonly Source[];
+}
+
+function built({ file, config, version, weights, files }: Parts, options: OpenOptions): Network {
+  const { topology, input } = readConfig(file.name, config);
+  return kerasNetwork({
+    name: options.name ?? file.name.replace(/^.*[/\\]/, ''),
+    input: { ...input, ...preprocessing(topology, input.channels, options) },
+    defaultLayer: options.defaultLayer,
+    topology,
+    keras2: version === undefined ? false : Number(version.split('.')[0]) < 3,
+    async weights() {
+      if (weights) return openWeights(await byteSource(weights));
+      throw new PhospheneError(
+        'missing-weights',
+        `${file.name}: no weights; give a file of them, such as \`model.save_weights()\` writes`,
+        { path: file.name, option: 'weights' },
+      );
+    },
+    async digest() {
+      const digests = await Promise.all(files.map((f) => f.digest()));
+      return digests.length === 1 ? digests[0]! : sha256(new TextEncoder().encode(digests.join('\n')));
+    },
+    close: async () => void (await Promise.all(files.map((f) => f.close()))),
+  });
+}
+
+/** What the network expects: as the caller says, else as its first layers tell, else [-1, 1]. */
+function preprocessing(
+  topology: Topology,
+  channels: number,
+  { preprocess }: OpenOptions,
+): { preprocess: Preprocess; from: Input['from'] } {
+  if (preprocess !== undefined) return { preprocess: preprocessOf(preprocess, channels), from: 'given' };
+  const affine = leading(topology, channels);
+  const own = affine && standardised(affine);
+  return own ? { preprocess: own, from: 'file' } : { preprocess: preprocessOf('tf', channels), from: 'assumed' };
+}
+
+/** What Rescaling and Normalization layers do first, past layers that do nothing outside of training. */
+function leading(topology: Topology, channels: number): Affine | undefined {
+  let value: string | number = PICTURE;
+  let found: Affine | undefined;
+  for (const { type, config, inputs, name } of topology) {
+    if (!inputs.includes(value)) continue;
+    if (type === 'Rescaling' || type === 'Normalization') {
+      const next = affineOf(type, config, channels);
+      if (!next) break;
+      const before = found;
+      found = {
+        scale: next.scale.map((s, i) => s * (before?.scale[i] ?? 1)),
+        shift: next.shift.map((t, i) => t + next.scale[i]! * (before?.shift[i] ?? 0)),
+      };
+    } else if (!type.startsWith('Random') && type !== 'Model') break;
+    value = name;
+  }
+  return found;
+}
+
+async function textOf(source: Source): Promise<string> {
+  if (source.size > MOST_CONFIG)
+    throw new PhospheneError('too-large', `${source.name}: it has ${source.size} bytes; no configuration has so many`, {
+      path: source.name,
+    });
+  return new TextDecoder().decode(await source.read(0, source.size));
+}
+
+function parse(file: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new PhospheneError('bad-file', `${file}: its configuration is not JSON; it is damaged or cut short`, {
+      path: file,
+    });
+  }
+}
+
+function versionOf(text: string): string | undefined {
+  const found = /"keras_version"\s*:\s*"([^"]*)"/.exec(text);
+  return found?.[1];
+}
