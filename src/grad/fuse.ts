@@ -12,6 +12,9 @@ import { type Constant, float32, isLazy, type Tensor, toNumbers } from '../ir/te
 /**
  * Adds `graph` to the builder, fused, and returns its outputs by name. Values inside a fused pair are gone. What is left of its
  * padding is spelled as the `lowering` says.
+ *
+ * @example
+ * const activations = inlineFused(b, await network.cut([layer], size), { image: z });
  */
 export function inlineFused(
   b: Builder,
