@@ -75,6 +75,7 @@ export {
   type Change,
   channelRecipe,
   digestOf,
+  fitted,
   type Recipe,
   type RecipeOptions,
   settle,

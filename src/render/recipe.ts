@@ -170,6 +170,10 @@ function cropFor({ finish: { crop }, size }: Preset, { height, width }: Size): n
 /**
  * Settings for a target: a border that nobody asked for is narrowed until it leaves a position of a small map. `dims` are those of
  * the layer's output.
+ *
+ * @example
+ * const [target] = targets(network, size);
+ * const { border } = fitted(settle({ size }, network.input.size), { size }, target!);
  */
 export function fitted(
   settled: Settled,

@@ -133,6 +133,7 @@ describe('the examples of the page', () => {
     ]);
     const graph = await network.cut(['a'], { height: 8, width: 8 });
     expect(graph.outputs.map((o) => o.name)).toEqual(['a']);
+    expect(network.layers({ height: 2, width: 2 })).toMatchObject({ layers: [], barrier: { code: 'shape' } });
     await expect(open('{"stack":[{"name":"a"')).rejects.toMatchObject({ code: 'bad-file' });
     await expect(open('{"stack":[{"name":"a","dims":[9,9,9,9],"kernel":[1]}]}')).rejects.toMatchObject({
       code: 'bad-file',
