@@ -18,11 +18,13 @@ export const presetNames: readonly string[] = Object.keys(presets);
  */
 export function recipeOptions(values: Readonly<Record<string, unknown>>): RecipeOptions {
   const options: Record<string, unknown> = {};
-  for (const { name, of } of flat) {
+  for (const {
+    name,
+    path: [first, second],
+  } of flat) {
     const value = values[name];
     if (value === undefined) continue;
-    if (of === undefined) options[name] = value;
-    else options[of] = { ...(options[of] as object | undefined), [name]: value };
+    options[first] = second === undefined ? value : { ...(options[first] as object | undefined), [second]: value };
   }
   return options;
 }

@@ -9,7 +9,7 @@ import type { Size } from '../import/network.ts';
 import type { Preprocess } from '../import/preprocess.ts';
 import type { Optional, PartialSpec } from '../noun.ts';
 import type { Schema, Setting } from '../settings.ts';
-import { checked, refuseUnknown, whole } from '../settings.ts';
+import { checked, choice, refuseUnknown, whole } from '../settings.ts';
 import { type ObjectiveSpec, objectives, type TermSpec } from '../objective/index.ts';
 import { type OptimiserSpec, optimisers } from '../optimiser/index.ts';
 import { finishes, type FinishSpec } from '../output/finish.ts';
@@ -104,7 +104,7 @@ export function settle(options: RecipeOptions = {}, fixed: TargetFacts['fixed'] 
   refuseUnknown(Object.keys(options), optionNames, 'options');
   const name = options.preset ?? 'keras';
   const preset = presetOf(name);
-  const size = sizeOf(options.size, preset, fixed);
+  const size = sizeFor(options.size, preset, fixed);
   const { border } = changed(
     objectives,
     { kind: 'channel', layer: 'any', channel: 0, border: preset.border },
@@ -248,51 +248,58 @@ export function canonical(value: unknown): string {
   return JSON.stringify(value);
 }
 
+type Noun = 'objective' | 'param' | 'optimiser' | 'finish';
+
 /** A setting as a flat list has it, such as the options of a command. */
 export interface FlatSetting {
   readonly name: string;
   readonly setting: Setting<unknown>;
-  /** The option of `RecipeOptions` that it is a part of; undefined for those that are options themselves. */
-  readonly of?: 'objective' | 'param' | 'optimiser' | 'finish';
-  /** The kinds that have it, with their defaults, if not all do. */
-  readonly kinds: readonly string[];
+  /** Where its value stands in `RecipeOptions`: `['steps']`, or `['optimiser', 'rate']`. */
+  readonly path: readonly [string] | readonly [Noun, string];
 }
 
-/** All settings of all nouns by name, each once: what `--help` and the docs are made of. */
+/**
+ * All settings by name, each once: what `--help` and the docs are made of. A noun of several kinds is a setting itself: it chooses
+ * the kind. Defaults are those of the default preset.
+ */
 export function flatSettings(): readonly FlatSetting[] {
   const nouns = { objective: objectives, param: params, optimiser: optimisers, finish: finishes };
-  const own = Object.entries(general).map(([name, setting]): FlatSetting => ({ name, setting, kinds: [] }));
-  const flat = new Map(own.map((s) => [s.name, s]));
-  for (const [of, { kinds }] of Object.entries(nouns) as [
-    NonNullable<FlatSetting['of']>,
-    { kinds: Readonly<Record<string, { settings: Schema }>> },
-  ][])
-    for (const [kind, { settings }] of Object.entries(kinds))
-      for (const [name, setting] of Object.entries(settings)) {
-        if (of === 'objective' && (name === 'layer' || name === 'channel')) continue;
-        const earlier = flat.get(name);
-        if (earlier && earlier.of !== of) throw new Error(`internal: two nouns have the setting \`${name}\``);
-        flat.set(name, {
-          setting: withDefault(name, of, kind, setting),
-          name,
-          of,
-          ...earlier,
-          kinds: [...(earlier?.kinds ?? []), kind],
-        });
-      }
+  const flat = new Map<string, FlatSetting>(
+    Object.entries(general).map(([name, setting]) => [name, { name, setting, path: [name] }]),
+  );
+  for (const [noun, table] of Object.entries(nouns) as [Noun, { kinds: Readonly<Record<string, AnyKind>> }][]) {
+    const kinds = Object.values(table.kinds);
+    const own = (noun === 'objective' ? { kind: 'channel', border: presets.keras.border } : presets.keras[noun]) as {
+      readonly kind: string;
+    } & Readonly<Record<string, unknown>>;
+    if (kinds.length > 1) {
+      const help = kinds.map((k) => `${k.kind} (${k.help.charAt(0).toLowerCase()}${k.help.slice(1)})`).join(', ');
+      const setting = choice({ help, default: own.kind, of: kinds.map((k) => k.kind) });
+      flat.set(noun, { name: noun, setting, path: [noun, 'kind'] });
+    }
+    const names = new Set(kinds.flatMap((k) => Object.keys(k.settings)));
+    for (const name of names) {
+      // The target is asked for by itself.
+      if (noun === 'objective' && (name === 'layer' || name === 'channel')) continue;
+      if (flat.has(name)) throw new Error(`internal: two nouns have the setting \`${name}\``);
+      const having = kinds.filter((k) => Object.hasOwn(k.settings, name));
+      const first = (having.find((k) => k.kind === own.kind) ?? having[0]!).settings[name]!;
+      const only = having.length < kinds.length ? ` (of ${having.map((k) => k.kind).join(', ')})` : '';
+      const setting: Setting<unknown> = {
+        ...first,
+        help: first.help + only,
+        default: own[name] ?? (first.default as unknown),
+      };
+      flat.set(name, { name, setting, path: [noun, name] });
+    }
+  }
   return [...flat.values()];
 }
 
-/** The default that the default preset gives a setting stands in the help. */
-function withDefault(
-  name: string,
-  of: NonNullable<FlatSetting['of']>,
-  kind: string,
-  setting: Setting<unknown>,
-): Setting<unknown> {
-  const spec: object = of === 'objective' ? { kind: 'channel', border: presets.keras.border } : presets.keras[of];
-  const own = spec as Readonly<Record<string, unknown>>;
-  return own['kind'] === kind && name in own ? { ...setting, default: own[name] } : setting;
+interface AnyKind {
+  readonly kind: string;
+  readonly help: string;
+  readonly settings: Schema;
 }
 
 function changed<Spec extends { readonly kind: string }>(
@@ -304,7 +311,7 @@ function changed<Spec extends { readonly kind: string }>(
   return nouns.complete({ ...base, ...defined(change) } as never);
 }
 
-function sizeOf(given: RecipeOptions['size'], preset: Preset, fixed: TargetFacts['fixed'] = {}): Size {
+function sizeFor(given: RecipeOptions['size'], preset: Preset, fixed: TargetFacts['fixed'] = {}): Size {
   const fallback = { height: fixed.height ?? preset.size, width: fixed.width ?? preset.size };
   const size = given === undefined ? fallback : typeof given === 'number' ? { height: given, width: given } : given;
   return { height: checked(side, 'size', size.height), width: checked(side, 'size', size.width) };

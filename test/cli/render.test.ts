@@ -183,7 +183,7 @@ describe('phosphene render', () => {
     [
       'a crop that leaves nothing',
       ['render', '--size', '32', '--crop', '16'],
-      '--crop: 16 pixels from each side leave nothing of 32×32; at most 15',
+      '--crop: 16 pixels from each side leave nothing of 32×32; choose a crop of at most 15',
     ],
     ['no workers', ['render', '--workers', '0'], '--workers: a whole number from 1 to 1024 is needed, not `0`'],
     ['one dash for two', ['render', '-layer', 'x'], 'option `-layer`: write `--layer`'],

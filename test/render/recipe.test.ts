@@ -218,6 +218,7 @@ describe('flatSettings', () => {
       'seed',
       'border',
       'noise',
+      'optimiser',
       'rate',
       'beta1',
       'beta2',
@@ -226,12 +227,26 @@ describe('flatSettings', () => {
       'contrast',
       'stretch',
     ]);
-    expect(flat.find((s) => s.name === 'rate')).toMatchObject({ of: 'optimiser', kinds: ['normalised', 'adam'] });
-    expect(flat.find((s) => s.name === 'steps')?.of).toBeUndefined();
+    const paths = Object.fromEntries(flat.map(({ name, path }) => [name, path]));
+    expect(paths).toMatchObject({
+      steps: ['steps'],
+      border: ['objective', 'border'],
+      noise: ['param', 'noise'],
+      optimiser: ['optimiser', 'kind'],
+      rate: ['optimiser', 'rate'],
+      crop: ['finish', 'crop'],
+    });
   });
   it('has the defaults of the default preset', () => {
     const defaults = Object.fromEntries(flat.map((s) => [s.name, s.setting.default]));
+    expect(defaults).toMatchObject({ optimiser: 'normalised', beta1: 0.9, stretch: false });
     expect(defaults).toMatchObject({ steps: 30, seed: 0, border: 2, noise: 0.125, rate: 10, crop: 25, contrast: 0.15 });
+  });
+  it('says which kind a setting belongs to, if not to all', () => {
+    const helps = Object.fromEntries(flat.map((s) => [s.name, s.setting.help]));
+    expect(helps['beta1']).toMatch(/ \(of adam\)$/);
+    expect(helps['rate']).not.toContain('(of');
+    expect(helps['optimiser']).toMatch(/^normalised \(.*\), adam \(.*\)$/);
   });
   it('has a help for each', () => {
     for (const { name, setting } of flat) expect(setting.help.length, name).toBeGreaterThan(8);

@@ -1,7 +1,7 @@
 /** @file Where the weights of Keras layers lie in HDF5: under layer names, or since Keras 2.12 under classes and numbers. */
 import { PhospheneError } from '../../errors.ts';
 import type { ByteSource } from '../hdf5/bytes.ts';
-import { type Hdf5Object, openHdf5 } from '../hdf5.ts';
+import { type Hdf5Object, isHdf5, openHdf5 } from '../hdf5.ts';
 import { budgetOf, datasetReader, readWeights } from '../keras-weights.ts';
 import type { WeightSource } from './index.ts';
 import type { Owner, Stored } from './topology.ts';
@@ -13,6 +13,8 @@ import type { Owner, Stored } from './topology.ts';
  * openWeights(await byteSource(source)).read({ name: 'conv1', stored: [] }, 'kernel', [3, 3, 3, 8], 0);
  */
 export function openWeights(source: ByteSource): WeightSource {
+  // Whatever else it is, this says so.
+  if (!isHdf5(source.read(0, Math.min(8, source.size)))) return byName(source);
   const root = openHdf5(source);
   return (CONTAINERS.some((name) => root.get(name)) ? byClass : byName)(source, root);
 }
