@@ -29,7 +29,7 @@ export function hashWeights(orderFile: string): WeightSource {
       const found = byLayer.get(name.split('/').at(-1)!)?.[index];
       if (!found) return undefined;
       const { t, dims, path, type } = found;
-      if (String(dims) !== String(wanted)) throw new Error(`${path} is [${dims}], wanted is [${wanted}]`);
+      if (String(dims) !== String(wanted)) throw new Error(`${path} is [${dims.join()}], wanted is [${wanted.join()}]`);
       const weight = path.split('/').at(-1)!;
       const depthwise = weight === 'depthwise_kernel' || type === 'DepthwiseConv2D';
       const [scale, shift] = weight.includes('kernel')

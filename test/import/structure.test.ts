@@ -76,7 +76,7 @@ describe('the nodes of a file', () => {
     ],
     ['give nothing', (p) => (p.graph!.node[1]!.output = []), 'net.onnx: Relu second: it has no output'],
   ])('are refused if they %s', async (_, change, message) => {
-    await expect(openBytes(chain((p) => void change(p)))).rejects.toThrow(
+    await expect(openBytes(chain((p) => change(p)))).rejects.toThrow(
       expect.objectContaining({ code: 'bad-file', message }),
     );
   });
@@ -92,7 +92,7 @@ describe('the nodes of a file', () => {
     ['an input is missing', (p) => (p.graph!.node[1]!.input = [])],
     ['an input is left empty', (p) => (p.graph!.node[1]!.input = [''])],
   ])('never answer with words of the JavaScript engine: %s', async (_, change) => {
-    const problem = await openBytes(chain((p) => void change(p))).then(
+    const problem = await openBytes(chain((p) => change(p))).then(
       (network): unknown => network.layers(size).barrier,
       (error: unknown) => error,
     );
