@@ -381,6 +381,15 @@ describe('a configuration', () => {
     expect(() => readConfig('m.json', config)).toThrow(message);
   });
 
+  it('of more than 16 channels is refused', () => {
+    const of = (channels: number): Json => sequential(input('img', [null, 6, 5, channels]), conv('a'));
+    expect(networkOf(of(16)).input.channels).toBe(16);
+    for (const channels of [17, 1e9])
+      expect(() => networkOf(of(channels))).toThrow(
+        `m.json: its input has ${channels} channels; a picture has at most 16`,
+      );
+  });
+
   it('opens as a file of its own, and says how it wants its pictures', async () => {
     const open = (...layers: Json[]): Promise<Network> =>
       openNetwork(bytesSource('dir/m.json', strToU8(JSON.stringify(sequential(input(), ...layers)))));

@@ -243,6 +243,26 @@ describe('convolutions', () => {
       `layer \`0\`: ${why}, which is not supported`,
     );
   });
+  it('are refused if a number could not be that of a real layer', () => {
+    for (const [key, value] of [
+      ['filters', 2 ** 20 + 1],
+      ['filters', 0],
+      ['filters', 1.5],
+      ['groups', 1e9],
+      ['kernel_size', 2 ** 14 + 1],
+      ['kernel_size', 0],
+      ['strides', -1],
+      ['dilation_rate', '2'],
+    ] as const)
+      expect(barrier([['Conv2D', { filters: 1, kernel_size: 1, [key]: value }]])?.message).toBe(
+        `layer \`0\`: its ${key} is ${JSON.stringify(value)}, which is not supported`,
+      );
+    expect(barrier([['Conv2D', { filters: 2 ** 20, kernel_size: 1 }]])).toBeUndefined();
+    expect(barrier([['Conv2D', { filters: 1, kernel_size: 1, strides: 2 ** 14 }]])).toBeUndefined();
+    expect(barrier([['Dense', { units: 0 }]])?.message).toBe('layer `0`: its units is 0, which is not supported');
+    expect(barrier([['ZeroPadding2D', { padding: 2 ** 14 }]])).toBeUndefined();
+    expect(barrier([['ZeroPadding2D', { padding: 2 ** 14 + 1 }]])).toBeDefined();
+  });
   it('are refused if their groups do not fit', () => {
     expect(barrier([['Conv2D', { filters: 4, kernel_size: 1, groups: 3 }]])?.message).toBe(
       'layer `0`: 3 groups do not divide 2 channels and 4 filters, which is not supported',
@@ -473,6 +493,27 @@ describe('activations', () => {
     );
     expect(barrier([['Activation', { activation: { class_name: 'Mine' } }]])?.message).toBe(
       'layer `0`: its activation is {"class_name":"Mine"}, which is not supported',
+    );
+  });
+});
+
+describe('layers of pictures', () => {
+  it.each([
+    'Conv2D',
+    'Conv2DTranspose',
+    'DepthwiseConv2D',
+    'SeparableConv2D',
+    'MaxPooling2D',
+    'AveragePooling2D',
+    'GlobalAveragePooling2D',
+    'GlobalMaxPooling2D',
+    'ZeroPadding2D',
+    'Cropping2D',
+    'UpSampling2D',
+    'Resizing',
+  ])('%s takes nothing else', (type) => {
+    expect(barrier([['Flatten'], [type, { filters: 1, kernel_size: 1 }]])?.message).toBe(
+      'layer `1`: its input has 1 axes and not height, width and channels, which is not supported',
     );
   });
 });
