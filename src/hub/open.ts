@@ -134,7 +134,7 @@ async function weightsAlone(source: Source): Promise<PhospheneError> {
     const file = readWeights(await byteSource(source));
     const fits = models.find(({ topology }) =>
       topology()
-        .filter(({ type }) => type === 'Conv2D')
+        .filter(({ type }) => type === 'Conv2D' || type === 'BatchNormalization')
         .every(({ name }) => file.has(name)),
     );
     const what = fits

@@ -68,6 +68,9 @@ export interface Network {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** The most channels of a picture: more are none, but a length that stands where channels should. */
+export const MOST_CHANNELS = 16;
+
 /** The name of the image input of every cut graph. */
 export const IMAGE = 'image';
 

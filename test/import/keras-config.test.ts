@@ -1,5 +1,9 @@
 /** @file Configurations as Keras 2 and 3 write them, and those that cannot be built or are damaged. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { strToU8, zipSync } from 'fflate';
+import h5wasm from 'h5wasm/node';
 import { describe, expect, it } from 'vitest';
 import { openNetwork } from '../../src/import/formats.ts';
 import { readConfig } from '../../src/import/keras/config.ts';
@@ -8,10 +12,13 @@ import { openWeights } from '../../src/import/keras/weights.ts';
 import { affineOf } from '../../src/import/keras/layers/input.ts';
 import { IMAGE, type Network } from '../../src/import/network.ts';
 import { knownPreprocess, preprocessOf } from '../../src/import/preprocess.ts';
+import { bytesSource as hdf5Bytes } from '../../src/import/hdf5.ts';
 import { bytesSource } from '../../src/import/source.ts';
 import { openZip } from '../../src/import/zip.ts';
 import { float32, sizeOf, type Tensor } from '../../src/ir/tensor.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
+
+const bytesSourceOf = (path: string) => hdf5Bytes(path, new Uint8Array(readFileSync(path)));
 
 type Json = Record<string, unknown>;
 const size = { height: 6, width: 5 };
@@ -374,6 +381,15 @@ describe('a configuration', () => {
     expect(() => readConfig('m.json', config)).toThrow(message);
   });
 
+  it('of more than 16 channels is refused', () => {
+    const of = (channels: number): Json => sequential(input('img', [null, 6, 5, channels]), conv('a'));
+    expect(networkOf(of(16)).input.channels).toBe(16);
+    for (const channels of [17, 1e9])
+      expect(() => networkOf(of(channels))).toThrow(
+        `m.json: its input has ${channels} channels; a picture has at most 16`,
+      );
+  });
+
   it('opens as a file of its own, and says how it wants its pictures', async () => {
     const open = (...layers: Json[]): Promise<Network> =>
       openNetwork(bytesSource('dir/m.json', strToU8(JSON.stringify(sequential(input(), ...layers)))));
@@ -399,7 +415,11 @@ describe('a configuration', () => {
         from: 'assumed',
       });
     await expect(openNetwork(bytesSource('x.json', strToU8('{"a": 1}')))).rejects.toThrow(
-      'x.json: is a JSON text, but not the configuration of a Keras model',
+      'x.json: is no configuration of a Keras model, but a JSON text',
+    );
+    const tfjs = JSON.stringify({ padding: 'x'.repeat(600), modelTopology: {}, weightsManifest: [] });
+    await expect(openNetwork(bytesSource('model.json', strToU8(tfjs)))).rejects.toThrow(
+      'model.json: is no configuration of a Keras model, but a TensorFlow.js model (which is not read yet; convert it to ONNX)',
     );
     await expect(openNetwork(bytesSource('x.json', strToU8('{"a": 1')))).rejects.toThrow(
       'x.json: its configuration is not JSON; it is damaged or cut short',
@@ -436,7 +456,56 @@ describe('the weights of a layer', () => {
       }),
     );
   });
-  void openWeights;
+
+  it('lie under classes and numbers, whichever way Keras counted them', async () => {
+    await h5wasm.ready;
+    const folder = mkdtempSync(join(tmpdir(), 'phosphene-classes-'));
+    const file = (name: string, container: string, groups: Record<string, string | undefined>): string => {
+      const path = join(folder, name);
+      const h5 = new h5wasm.File(path, 'w');
+      const layers = h5.create_group(container);
+      Object.entries(groups).forEach(([group, stated], i) => {
+        const vars = layers.create_group(group).create_group('vars');
+        if (stated !== undefined) vars.create_attribute('name', stated);
+        if (!group.startsWith('re_lu')) vars.create_dataset({ name: '0', data: Float32Array.of(i, i) });
+      });
+      h5.close();
+      return path;
+    };
+    const first = (path: string, index: number, name: string): number | undefined =>
+      openWeights(bytesSourceOf(path)).read({ name, stored: [{ class: 'conv2d', index, name }] }, 'kernel', [2], 0)
+        ?.data[0];
+    const plain = file('plain.h5', 'layers', {
+      conv2d: undefined,
+      re_lu: undefined,
+      conv2d_1: undefined,
+      conv2d_10: undefined,
+    });
+    expect([0, 1, 2, 10].map((i) => first(plain, i, 'x'))).toEqual([0, 2, undefined, 3]);
+    const twice = file('twice.h5', '_layer_checkpoint_dependencies', {
+      conv2d: undefined,
+      conv2d_2: undefined,
+      conv2d_4: undefined,
+    });
+    expect([0, 1, 2, 3].map((i) => first(twice, i, 'x'))).toEqual([0, 1, 2, undefined]);
+    const named = file('named.h5', 'layers', { conv2d: 'b', conv2d_1: 'a', conv2d_transpose: 'c' });
+    expect([first(named, 0, 'a'), first(named, 1, 'b'), first(named, 0, 'c')]).toEqual([1, 0, 0]);
+    const read = (dims: number[], index = 0): unknown =>
+      openWeights(bytesSourceOf(plain)).read(
+        { name: 'x', stored: [{ class: 'conv2d', index: 0, name: 'x' }] },
+        'kernel',
+        dims,
+        index,
+      );
+    expect(() => read([3])).toThrow(
+      expect.objectContaining({
+        code: 'bad-weights',
+        message: expect.stringMatching(/plain\.h5: `kernel` of layer `x` is \[2\], the layer takes \[3\]$/),
+      }),
+    );
+    expect(read([2], 1)).toBeUndefined();
+    rmSync(folder, { recursive: true });
+  });
 });
 
 describe('a zip archive', () => {

@@ -3,7 +3,7 @@
  * nested models become part of one list, in which a shared layer stands once for each call.
  */
 import { PhospheneError } from '../../errors.ts';
-import type { Input } from '../network.ts';
+import { type Input, MOST_CHANNELS } from '../network.ts';
 import { PICTURE, type LayerSpec, snakeCase, type Stored, type Topology } from './topology.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -76,6 +76,8 @@ class Reader {
     this.#model(model, [PICTURE], { names: [], owners: [], stored: [] });
     // [n, height, width, channels]
     const [, height, width, channels] = (this.#picture ?? []) as (number | null | undefined)[];
+    if (typeof channels === 'number' && channels > MOST_CHANNELS)
+      throw this.#fault(`its input has ${channels} channels; a picture has at most ${MOST_CHANNELS}`);
     const whole = (v: unknown): v is number => Number.isInteger(v) && (v as number) > 0;
     const size = { ...(whole(height) ? { height } : {}), ...(whole(width) ? { width } : {}) };
     return {

@@ -35,10 +35,24 @@ export type KerasLayer = (context: LayerContext) => Value;
 export function pair(context: LayerContext, key: string, otherwise: number): readonly [number, number] {
   const value = context.config[key] ?? otherwise;
   const [rows, columns] = Array.isArray(value) ? (value as unknown[]) : [value, value];
-  const whole = (v: unknown): v is number => Number.isInteger(v) && (v as number) > 0;
-  if (!whole(rows) || !whole(columns)) throw unsupported(context, `its ${key} is ${JSON.stringify(value)}`);
+  const fits = (v: unknown): v is number => isWhole(v) && v <= MOST_PIXELS;
+  if (!fits(rows) || !fits(columns)) throw unsupported(context, `its ${key} is ${JSON.stringify(value)}`);
   return [rows, columns];
 }
+
+/** A number of channels or groups. */
+export function whole(context: LayerContext, key: string, otherwise: number): number {
+  const value = context.config[key] ?? otherwise;
+  if (!isWhole(value) || value > MOST_CHANNELS) throw unsupported(context, `its ${key} is ${JSON.stringify(value)}`);
+  return value;
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) > 0;
+}
+/** Kernels, strides and paddings are not longer, and no layer has more channels, but in files that would take all memory. */
+export const MOST_PIXELS = 2 ** 14;
+const MOST_CHANNELS = 2 ** 20;
 
 export function number(context: LayerContext, key: string, otherwise: number): number {
   const value = context.config[key] ?? otherwise;
@@ -65,6 +79,14 @@ export function only({ inputs, name }: LayerContext): Value {
     throw new PhospheneError('bad-file', `layer \`${name}\`: it has ${inputs.length} inputs; one is needed`, {
       layer: name,
     });
+  return x;
+}
+
+/** The one input of a layer that works on pictures. */
+export function picture(context: LayerContext): Value {
+  const x = only(context);
+  if (x.dims.length !== 4)
+    throw unsupported(context, `its input has ${x.dims.length - 1} axes and not height, width and channels`);
   return x;
 }
 

@@ -58,11 +58,16 @@ export async function openKerasZip(source: Source, options: OpenOptions = {}): P
  */
 export async function openKerasConfig(source: Source, options: OpenOptions = {}): Promise<Network> {
   const config = parse(source.name, await textOf(source));
-  if (!isModelConfig(config))
-    throw new PhospheneError('bad-file', `${source.name}: is a JSON text, but not the configuration of a Keras model`, {
+  if (!isModelConfig(config)) {
+    const looksLike =
+      typeof config === 'object' && config !== null && 'modelTopology' in config
+        ? 'a TensorFlow.js model (which is not read yet; convert it to ONNX)'
+        : 'a JSON text';
+    throw new PhospheneError('bad-file', `${source.name}: is no configuration of a Keras model, but ${looksLike}`, {
       path: source.name,
-      looksLike: 'a JSON text',
+      looksLike,
     });
+  }
   const weights = options.weights ?? (await source.sibling('model.weights.h5'));
   const metadata = await source.sibling('metadata.json');
   const stated = typeof config['keras_version'] === 'string' ? config['keras_version'] : undefined;

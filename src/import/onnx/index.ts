@@ -8,7 +8,7 @@ import { AttributeProto_AttributeType as AttributeType, type GraphProto, type Te
 import type { Constant } from '../../ir/tensor.ts';
 import { lastConvolution } from '../default-layer.ts';
 import type { OpenOptions } from '../formats.ts';
-import { type Built, type BuiltLayer, IMAGE, type Input, type Network, network } from '../network.ts';
+import { type Built, type BuiltLayer, IMAGE, type Input, MOST_CHANNELS, type Network, network } from '../network.ts';
 import { isPreprocessName, type Origin, type Preprocess, preprocessOf, unknownPreprocess } from '../preprocess.ts';
 import { sha256, type Source } from '../source.ts';
 import { type Affine, standardised } from '../standardised.ts';
@@ -166,9 +166,6 @@ interface ImageInput {
   /** Whether its pixels are bytes. */
   readonly bytes: boolean;
 }
-
-/** More channels are no picture, but a length that stands where they should. */
-const MOST_CHANNELS = 16;
 
 /**
  * The first input that is a picture, and the names of the others: those that are no weights and that nodes use. Throws `bad-file` if

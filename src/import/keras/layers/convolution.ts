@@ -3,7 +3,7 @@ import type { Value } from '../../../ir/builder.ts';
 import { transpose } from '../../../ir/fold.ts';
 import type { Dims } from '../../../ir/tensor.ts';
 import { activated } from './activation.ts';
-import { type Change, flag, type KerasLayer, number, only, pair, text, unsupported, windowPads } from '../layer.ts';
+import { type Change, flag, type KerasLayer, pair, picture, text, unsupported, whole, windowPads } from '../layer.ts';
 
 const ofKernel = ([rows, columns, input, output]: readonly [number, number, number, number]): Change => ({
   dims: [output, input, rows, columns],
@@ -12,13 +12,13 @@ const ofKernel = ([rows, columns, input, output]: readonly [number, number, numb
 
 const Conv2D: KerasLayer = (context) => {
   const { b, weight } = context;
-  const x = only(context);
+  const x = picture(context);
   const [kernel, strides, dilations] = [
     pair(context, 'kernel_size', 1),
     pair(context, 'strides', 1),
     pair(context, 'dilation_rate', 1),
   ];
-  const [filters, groups] = [number(context, 'filters', 0), number(context, 'groups', 1)];
+  const [filters, groups] = [whole(context, 'filters', 0), whole(context, 'groups', 1)];
   const channels = x.dims[1]!;
   if (!Number.isInteger(channels / groups) || !Number.isInteger(filters / groups))
     throw unsupported(context, `${groups} groups do not divide ${channels} channels and ${filters} filters`);
@@ -32,14 +32,14 @@ const Conv2D: KerasLayer = (context) => {
 };
 
 const DepthwiseConv2D: KerasLayer = (context) => {
-  const x = only(context);
+  const x = picture(context);
   return activated(context, (own) => depthwise(context, x, 'depthwise_kernel', flag(context, 'use_bias', true), own));
 };
 
 const SeparableConv2D: KerasLayer = (context) => {
   const { b, weight } = context;
-  const x = only(context);
-  const filters = number(context, 'filters', 0);
+  const x = picture(context);
+  const filters = whole(context, 'filters', 0);
   const inner = depthwise(context, x, 'depthwise_kernel', false);
   const dims = [1, 1, inner.dims[1]!, filters] as const;
   const w = weight('pointwise_kernel', dims, ofKernel(dims));
@@ -61,7 +61,7 @@ function depthwise(
     pair(context, 'strides', 1),
     pair(context, 'dilation_rate', 1),
   ];
-  const [channels, multiplier] = [x.dims[1]!, number(context, 'depth_multiplier', 1)];
+  const [channels, multiplier] = [x.dims[1]!, whole(context, 'depth_multiplier', 1)];
   const dims: Dims = [channels * multiplier, 1, ...kernel];
   const w = weight(kernelName, [...kernel, channels, multiplier], {
     dims,
@@ -80,14 +80,14 @@ function dilated(dilations: readonly number[]): { dilations?: readonly number[] 
 /** Kernels come as height, width, output, input. */
 const Conv2DTranspose: KerasLayer = (context) => {
   const { b, weight } = context;
-  const x = only(context);
+  const x = picture(context);
   const [kernel, strides] = [pair(context, 'kernel_size', 1), pair(context, 'strides', 1)];
   if (pair(context, 'dilation_rate', 1).some((d) => d !== 1)) throw unsupported(context, 'it is dilated');
   if (context.config['output_padding'] !== undefined && context.config['output_padding'] !== null)
     throw unsupported(context, 'it has an output_padding');
   const padding = text(context, 'padding', 'valid');
   if (padding !== 'valid' && padding !== 'same') throw unsupported(context, `its padding is \`${padding}\``);
-  const filters = number(context, 'filters', 0);
+  const filters = whole(context, 'filters', 0);
   const dims = [...kernel, filters, x.dims[1]!] as const;
   const w = weight('kernel', dims, ofKernel(dims));
   // `same` is strides · input long, `valid` is so and what the kernel is longer than its stride.

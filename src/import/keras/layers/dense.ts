@@ -2,7 +2,7 @@
 import type { Value } from '../../../ir/builder.ts';
 import { transpose } from '../../../ir/fold.ts';
 import { sizeOf } from '../../../ir/tensor.ts';
-import { channelsFirst, channelsLast, flag, type KerasLayer, number, only, unsupported } from '../layer.ts';
+import { channelsFirst, channelsLast, flag, type KerasLayer, only, unsupported, whole } from '../layer.ts';
 import { activated } from './activation.ts';
 
 /** Over the last axis: on a picture that is a convolution of one pixel. */
@@ -10,7 +10,7 @@ const Dense: KerasLayer = (context) => {
   const { b, weight } = context;
   const x = only(context);
   const rank = x.dims.length;
-  const units = number(context, 'units', 0);
+  const units = whole(context, 'units', 0);
   const width = rank === 4 ? x.dims[1]! : x.dims[rank - 1]!;
   const dims = [width, units] as const;
   const biased = flag(context, 'use_bias', true);

@@ -1,5 +1,15 @@
 /** @file Keras layers that move values and change none. */
-import { type KerasLayer, type LayerContext, number, only, pair, text, unsupported } from '../layer.ts';
+import {
+  type KerasLayer,
+  type LayerContext,
+  MOST_PIXELS,
+  number,
+  only,
+  pair,
+  picture,
+  text,
+  unsupported,
+} from '../layer.ts';
 
 /** `2`, `[1, 2]` or `[[top, bottom], [left, right]]` as four numbers. */
 function sides(
@@ -10,19 +20,22 @@ function sides(
   const [rows, columns] = Array.isArray(value) ? (value as unknown[]) : [value, value];
   const both = (v: unknown): unknown[] => (Array.isArray(v) ? (v as unknown[]) : [v, v]);
   const numbers = [...both(rows), ...both(columns)];
-  if (numbers.length !== 4 || !numbers.every((n) => Number.isInteger(n) && (n as number) >= 0))
+  if (
+    numbers.length !== 4 ||
+    !numbers.every((n) => Number.isInteger(n) && (n as number) >= 0 && (n as number) <= MOST_PIXELS)
+  )
     throw unsupported(context, `its ${key} is ${JSON.stringify(value)}`);
   return numbers as unknown as readonly [number, number, number, number];
 }
 
 const ZeroPadding2D: KerasLayer = (context) => {
   const [top, bottom, left, right] = sides(context, 'padding');
-  return context.b.pad(only(context), [0, 0, top, left, 0, 0, bottom, right], 0, context.name);
+  return context.b.pad(picture(context), [0, 0, top, left, 0, 0, bottom, right], 0, context.name);
 };
 
 const Cropping2D: KerasLayer = (context) => {
   const [top, bottom, left, right] = sides(context, 'cropping');
-  return context.b.pad(only(context), [0, 0, -top, -left, 0, 0, -bottom, -right], 0, context.name);
+  return context.b.pad(picture(context), [0, 0, -top, -left, 0, 0, -bottom, -right], 0, context.name);
 };
 
 /** Dropout and the like: nothing, when the network is not trained. */
@@ -31,7 +44,7 @@ const same: KerasLayer = (context) => context.b.one('Identity', [only(context)],
 /** Each pixel several times: between axes of their own for rows and columns. */
 const UpSampling2D: KerasLayer = (context) => {
   const { b, name } = context;
-  const x = only(context);
+  const x = picture(context);
   const [rows, columns] = pair(context, 'size', 2);
   const interpolation = text(context, 'interpolation', 'nearest');
   if (interpolation !== 'nearest') throw unsupported(context, `its interpolation is ${interpolation}`);
@@ -42,7 +55,7 @@ const UpSampling2D: KerasLayer = (context) => {
 
 /** Only if there is nothing to do. */
 const Resizing: KerasLayer = (context) => {
-  const x = only(context);
+  const x = picture(context);
   const [height, width] = [number(context, 'height', 0), number(context, 'width', 0)];
   if (x.dims[2] !== height || x.dims[3] !== width)
     throw unsupported(

@@ -1,11 +1,11 @@
 /** @file Keras' poolings. */
 import type { Value } from '../../../ir/builder.ts';
-import { flag, type KerasLayer, only, pair, windowPads } from '../layer.ts';
+import { flag, type KerasLayer, pair, picture, windowPads } from '../layer.ts';
 
 const pooling =
   (op: string): KerasLayer =>
   (context) => {
-    const x = only(context);
+    const x = picture(context);
     const kernel = pair(context, 'pool_size', 2);
     const strides = context.config['strides'] ? pair(context, 'strides', 1) : kernel;
     const pads = windowPads(context, x, kernel, strides);
@@ -17,7 +17,7 @@ const globalPooling =
   (op: string): KerasLayer =>
   (context) => {
     const { b, name } = context;
-    const x = only(context);
+    const x = picture(context);
     if (flag(context, 'keepdims', false)) return b.one(op, [x], {}, name);
     const pooled: Value = b.one(op, [x]);
     return b.one('Flatten', [pooled], { axis: 1 }, name);
