@@ -130,8 +130,6 @@ describe('a file', () => {
   });
 
   it.each([
-    ['PK\x03\x04\x14\0\0\0\0\0\0\0!\0metadata.json', 'a `.keras` file'],
-    ['PK\x03\x04....', 'a zip archive'],
     ['{"format":"graph-model","weightsManifest":[]}', 'a TensorFlow.js model'],
     ['\x1c\0\0\0TFL3', 'a TensorFlow Lite model'],
   ])('of another kind is named, and closed: %j', async (content, kind) => {

@@ -76,7 +76,6 @@ describe('the nodes of a file', () => {
     ],
     ['give nothing', (p) => (p.graph!.node[1]!.output = []), 'net.onnx: Relu second: it has no output'],
   ])('are refused if they %s', async (_, change, message) => {
-<<<<<<< HEAD
     await expect(
       openBytes(
         chain((p) => {
@@ -84,11 +83,6 @@ describe('the nodes of a file', () => {
         }),
       ),
     ).rejects.toThrow(expect.objectContaining({ code: 'bad-file', message }));
-=======
-    await expect(openBytes(chain((p) => change(p)))).rejects.toThrow(
-      expect.objectContaining({ code: 'bad-file', message }),
-    );
->>>>>>> net2
   });
 
   it('are refused if two tensors have one name', async () => {
@@ -102,15 +96,11 @@ describe('the nodes of a file', () => {
     ['an input is missing', (p) => (p.graph!.node[1]!.input = [])],
     ['an input is left empty', (p) => (p.graph!.node[1]!.input = [''])],
   ])('never answer with words of the JavaScript engine: %s', async (_, change) => {
-<<<<<<< HEAD
     const problem = await openBytes(
       chain((p) => {
         change(p);
       }),
     ).then(
-=======
-    const problem = await openBytes(chain((p) => change(p))).then(
->>>>>>> net2
       (network): unknown => network.layers(size).barrier,
       (error: unknown) => error,
     );
