@@ -5,15 +5,21 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: [
-      // They run the built package in a child process, which holds no mutants.
-      'test/cli/**',
+      // They run in child processes, which hold no mutants, or are long runs of damaged inputs.
+      'test/cli/render.test.ts',
       'test/fuzz/**',
-      // They look at documents, or need a Python, or compare pictures that the command has made.
+      'test/hub/servers.test.ts',
+      // They look at documents, need a Python, or compare pictures that the command has made.
       'test/docs.test.ts',
       'test/oracles/**',
       'test/pictures.test.ts',
       'test/render/pictures.test.ts',
       'test/render/memory.test.ts',
+      // Whole networks against their recorded outputs: a mutant that only they notice takes a test of its own, and each mutant that
+      // survives would cost half a minute.
+      'test/import/networks.test.ts',
+      'test/import/resnet.test.ts',
+      'test/render/golden.test.ts',
     ],
     testTimeout: 30_000,
   },

@@ -4,7 +4,7 @@
  * others reach. Run as a worker thread, so that all cores compute at once, as in a real run.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { Builder, float32 } from '../dist/index.js';
+import { Builder, float32 } from '../dist/ir/index.js';
 import { nodeRuntime } from '../dist/runtime/node.js';
 
 const { convolutions, seconds } = workerData;

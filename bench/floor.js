@@ -1,21 +1,19 @@
 /** @file The floor of a network's step with all cores: its own convolutions, chained, in as many threads as there are cores. */
 import { Worker } from 'node:worker_threads';
+import { Builder } from '../dist/ir/index.js';
 import { cores } from './machine.js';
 import { median } from './report.js';
 
-/** Convolutions of a network cut from `model` at `size`, with how often each shape occurs. */
-export function convolutionsOf(model, network, size) {
-  const dims = new Map([
-    ['image', [1, 3, size.height, size.width]],
-    ...model.layers(size).map((l) => [l.name, l.dims]),
-  ]);
+/** Convolutions of a network that was cut, with how often each shape occurs. */
+export function convolutionsOf(network) {
+  const b = new Builder();
+  const [image] = network.inputs;
+  b.inline(network, { [image.name]: b.input(image.name, image.dtype, image.dims) });
   const found = new Map();
-  for (const node of network.nodes) {
+  for (const node of b.nodes) {
     if (node.op !== 'Conv') continue;
-    const input = dims.get(node.inputs[0]);
-    const weights = network.constants.get(node.inputs[1]).dims;
-    const out = dims.get(node.outputs[0]);
-    const strided = node.attributes.strides.some((s) => s > 1);
+    const [input, weights, out] = [...node.inputs.slice(0, 2), node.outputs[0]].map((name) => b.value(name).dims);
+    const strided = (node.attributes.strides ?? []).some((s) => s > 1);
     // Padding layers stand before the 3×3 convolutions here; in the step they are part of them.
     const padded = node.attributes.pads ?? [0, 0, 0, 0];
     const key = JSON.stringify({ dims: input, weights, pads: padded, out, strided });

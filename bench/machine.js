@@ -13,7 +13,7 @@ export const machine = () => ({
   load: loadavg()[0],
 });
 
-/** Says so where something else computes: figures taken then are not worth reading. */
+/** Says so if something else computes: figures taken then are not worth reading. */
 export function warnUnlessQuiet({ load }) {
   if (load > 0.5)
     console.error(

@@ -19,7 +19,7 @@ const model = await open(name, { weights });
 console.log(`${name} ${layer}, medians of 3 in MB`);
 console.log('  size   values  weights  measured  estimate    ratio  all else');
 for (const size of values.sizes.split(',').map(Number)) {
-  const all = model.layers({ height: size, width: size });
+  const all = model.layers({ height: size, width: size }).layers;
   const layers = all.slice(0, all.findIndex((l) => l.name === layer) + 1);
   const args = [`--layer=${layer}`, `--size=${size}`, '--steps=3', '--border=0', '--crop=1'];
   const peaks = [];

@@ -1,13 +1,15 @@
 /** @file Milliseconds of one single-threaded step, and of its parts, for choosing lowerings: `node bench/profile.js [WEIGHTS]`. */
-import { openModel } from '../dist/hub/open.js';
-import { channelMean, float32, int64, stepGraph } from '../dist/index.js';
-import { nodeRuntime } from '../dist/runtime/node.js';
-import { layer, nameOf, size } from './seed.js';
+import { float32, int64 } from '../dist/ir/index.js';
+import { nodeRuntime, open } from '../dist/node.js';
+import { median } from './report.js';
+import { layer, nameOf, size, stepOfSeed } from './seed.js';
 
 const weights = process.argv[2];
-const network = (await openModel(nameOf(weights), { weights })).cut(layer, size);
-const step = stepGraph(network, { objective: channelMean(2) });
-const image = float32(
+const network = await open(nameOf(weights), { weights });
+const forward = await network.cut([layer], size);
+await network.close();
+const step = stepOfSeed(forward).graph;
+const picture = float32(
   new Float32Array(3 * size.height * size.width).map((_, i) => Math.sin(i) / 8),
   [1, 3, size.height, size.width],
 );
@@ -25,7 +27,7 @@ async function measure(graph, feeds) {
     times.push(performance.now() - begun);
   }
   await program.dispose();
-  return times.sort((a, b) => a - b)[15];
+  return median(times);
 }
-console.log('forward', (await measure(network, { image })).toFixed(2));
-console.log('step', (await measure(step, { image, channel: int64(7), rate: float32(10) })).toFixed(2));
+console.log('forward', (await measure(forward, { image: picture })).toFixed(2));
+console.log('step', (await measure(step, { z: picture, channel: int64(7), rate: float32(10) })).toFixed(2));

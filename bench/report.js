@@ -10,7 +10,7 @@ export function median(values) {
 
 export const heading = (text) => console.log(`\n${text}`);
 
-/** Prints the median of `rows[…][key]`, with the least and the most where there are several, and keeps them. */
+/** Prints the median of `rows[…][key]`, with the least and the most if there are several, and keeps them. */
 export function figure(rows, key, label, unit = '', digits = 2) {
   const values = rows.map((row) => row[key]);
   const [least, most] = [Math.min(...values), Math.max(...values)];

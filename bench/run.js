@@ -47,7 +47,7 @@ const here = machine();
 warnUnlessQuiet(here);
 
 const model = await open(nameOf(weights), { weights });
-const convolutions = convolutionsOf(model, model.cut(layer, size), size);
+const convolutions = convolutionsOf(await model.cut([layer], size));
 const warm = python ? await Promise.all(peers.map((peer) => startPeer(python, peer, weights))) : [];
 
 /** What takes turns; each returns figures by name. */

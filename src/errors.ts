@@ -20,10 +20,15 @@ export type ErrorCode =
   | 'aborted';
 
 /**
- * An error with its cause explained: subject first, then what was found and what would do.
+ * An error with its cause explained: the thing first, then what was found, then what to do about it.
  *
  * @example
- * try { await open('model.h5'); } catch (e) { if (e instanceof PhospheneError && e.code === 'bad-file') … }
+ * try {
+ *   await open('model.h5');
+ * } catch (error) {
+ *   if (error instanceof PhospheneError && error.code === 'bad-file') console.error(error.message, error.details);
+ *   else throw error;
+ * }
  */
 export class PhospheneError extends Error {
   override readonly name: string = 'PhospheneError';
@@ -107,7 +112,7 @@ export function nearest(name: string, known: Iterable<string>, most = 3): string
     .map(({ candidate }) => candidate);
 }
 
-/** `did you mean …?` for an unknown name, or an empty string where nothing is near. */
+/** `did you mean …?` for an unknown name, or an empty string if nothing is near. */
 export function didYouMean(name: string, known: Iterable<string>): string {
   const names = nearest(name, known).map((n) => `\`${n}\``);
   if (names.length === 0) return '';

@@ -1,4 +1,4 @@
-/** @file Folders made where they are missing. */
+/** @file Folders, made if they are missing. */
 import { lstat, mkdir, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { PhospheneError } from './errors.ts';

@@ -1,11 +1,24 @@
-/** @file The table of contents: what runs anywhere. `phosphene/node` adds files, worker threads and ONNX Runtime for Node. */
+/**
+ * @file The package `phosphene`: networks, recipes, pictures and workers, on any platform. `phosphene/node` and `phosphene/web` are all
+ * of it with an engine and workers; `phosphene/ir` is the language that graphs are written in, `phosphene/grad` differentiates them.
+ */
 export { type ErrorCode, type ErrorData, PhospheneError } from './errors.ts';
 export { Random } from './random.ts';
-export { kind, type Kind, type PartialSpec, type SpecOf, type Table, table } from './noun.ts';
+export {
+  type AnyKind,
+  kind,
+  type Kind,
+  type Optional,
+  type PartialSpec,
+  type SpecOf,
+  type Table,
+  table,
+} from './noun.ts';
 export {
   checked,
   choice,
   flag,
+  type Limits,
   normalised,
   number,
   type Schema,
@@ -15,33 +28,7 @@ export {
   whole,
 } from './settings.ts';
 
-// The language and its calculus.
-export { Builder, type Operand, type Value, type WindowAttributes } from './ir/builder.ts';
-export type { Attribute, Attributes, Graph, Node, ValueInfo } from './ir/graph.ts';
-export { load } from './ir/graph.ts';
-export { decodeOnnx, encodeOnnx, graphOf, type OnnxModel } from './ir/onnx.ts';
-export {
-  type Constant,
-  type Dims,
-  type DType,
-  float32,
-  int64,
-  isLazy,
-  type Lazy,
-  type Tensor,
-  tensor,
-  type Tensors,
-} from './ir/tensor.ts';
-export {
-  differentiable,
-  gradient,
-  type GradientOptions,
-  type Lowering,
-  lowerings,
-  type Rule,
-  type RuleContext,
-  unbroadcast,
-} from './grad/index.ts';
+// Engines.
 export type { CompileOptions, LoweringName, Program, Run, Runtime } from './runtime/index.ts';
 
 // Networks.
@@ -70,7 +57,9 @@ export {
   objectiveOf,
   objectives,
   type ObjectiveSpec,
+  type SumSpec,
   type Term,
+  type TermSpec,
   weighted,
 } from './objective/index.ts';
 export { type Param, type Parameters, params, type ParamSpec } from './param/index.ts';
@@ -86,6 +75,7 @@ export {
   type Change,
   channelRecipe,
   digestOf,
+  fitted,
   type Recipe,
   type RecipeOptions,
   settle,

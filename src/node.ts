@@ -21,12 +21,23 @@ import { checkChannel, factsOf, memoryOf, renderChannels, type RenderEvent, targ
 import { fitted, type RecipeOptions, settle } from './render/recipe.ts';
 import { checkMemory } from './render/step.ts';
 import type { Target } from './render/targets.ts';
-import { run, type RunEvent, seriesOf } from './runs/index.ts';
+import { readResults as read, type Results, run, type RunEvent, seriesOf } from './runs/index.ts';
 import { checked, whole } from './settings.ts';
 
 export * from './index.ts';
-export { nodeHost } from './jobs/node-host.ts';
-export { type Manifest, type PictureRecord, readResults, type Results, type RunEvent } from './runs/index.ts';
+export type { DownloadOptions } from './hub/download.ts';
+export type { EnsureOptions } from './hub/weights.ts';
+export { nodeHost, type NodeHostOptions } from './jobs/node-host.ts';
+export type {
+  FoundManifest,
+  Manifest,
+  ManifestFilter,
+  PictureRecord,
+  ResultPicture,
+  Results,
+  ResultSet,
+  RunEvent,
+} from './runs/index.ts';
 export { nodeRuntime } from './runtime/node.ts';
 
 /** What {@link open} takes; the rest is about downloads: `cacheDir`, `onProgress`, `signal`, `fetch`, `stallMs`, `retries`. */
@@ -178,4 +189,16 @@ export async function* renderToFolder(
   } finally {
     await leave();
   }
+}
+
+/**
+ * What a folder of results holds: the pictures that are there, with what manifests and index say of them. What is damaged or foreign is
+ * left out. Throws `filesystem` if the folder cannot be read.
+ *
+ * @example
+ * const { sets } = await readResults('out');
+ * for (const { layer, pictures } of sets) console.log(layer, pictures.length);
+ */
+export function readResults(out: string): Promise<Results> {
+  return read(out);
 }

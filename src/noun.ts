@@ -14,7 +14,18 @@ export interface Kind<K extends string, S extends Schema, Made> {
   readonly make: (settings: Values<S>) => Made;
 }
 
-/** A kind, with its types inferred. */
+/**
+ * A kind, with its types inferred.
+ *
+ * @example
+ * const { make } = kind({
+ *   kind: 'fog',
+ *   help: 'One grey everywhere',
+ *   settings: { grey: number({ help: 'The grey', default: 0, from: -1, to: 1 }) },
+ *   make: ({ grey }) => `all ${grey}`,
+ * });
+ * make({ grey: 0.5 }); // 'all 0.5'
+ */
 export function kind<const K extends string, const S extends Schema, Made>(
   definition: Kind<K, S, Made>,
 ): Kind<K, S, Made> {
@@ -26,11 +37,15 @@ export type SpecOf<D> = D extends Kind<infer K, infer S, infer _> ? { readonly k
 
 /** What a user gives of a spec: settings that are left out have their defaults. */
 export type PartialSpec<Spec extends { readonly kind: string }> = Spec extends unknown
-  ? { readonly kind: Spec['kind'] } & Partial<Omit<Spec, 'kind'>>
+  ? { readonly kind: Spec['kind'] } & Optional<Omit<Spec, 'kind'>>
   : never;
 
+/** All properties may be left out, or undefined. */
+export type Optional<T> = { readonly [K in keyof T]?: T[K] | undefined };
+
+/** A kind with the types of its settings forgotten. */
 // oxlint-disable-next-line typescript/no-explicit-any -- A table holds kinds of all settings.
-type AnyKind<Made> = Kind<string, any, Made>;
+export type AnyKind<Made> = Kind<string, any, Made>;
 
 /** The kinds of a noun. */
 export interface Table<Made, D extends AnyKind<Made>> {
@@ -45,8 +60,8 @@ export interface Table<Made, D extends AnyKind<Made>> {
  * The table of a noun's kinds. `noun` is its name in messages.
  *
  * @example
- * const params = table('parameterisation', [pixel]);
- * params.make({ kind: 'pixel', noise: 0.1 });
+ * const fog = kind({ kind: 'fog', help: 'One grey', settings: {}, make: () => 'grey' });
+ * table('weather', [fog]).make({ kind: 'fog' }); // 'grey'
  */
 export function table<Made, const D extends AnyKind<Made>>(noun: string, definitions: readonly D[]): Table<Made, D> {
   const kinds = Object.fromEntries(definitions.map((d) => [d.kind, d]));
@@ -70,7 +85,7 @@ export function table<Made, const D extends AnyKind<Made>>(noun: string, definit
     complete,
     make(spec) {
       const { kind: name, ...settings } = complete(spec) as { readonly kind: string };
-      return found(name).make(settings) as Made;
+      return found(name).make(settings);
     },
   };
 }

@@ -16,13 +16,15 @@ export interface Setting<T> {
   readonly alone?: boolean;
 }
 
+/** Settings by name. */
 // oxlint-disable-next-line typescript/no-explicit-any -- A schema holds settings of every type; `Values` tells them apart again.
 export type Schema = Readonly<Record<string, Setting<any>>>;
 
 /** The values of a schema's settings. */
 export type Values<S extends Schema> = { readonly [K in keyof S]: S[K] extends Setting<infer T> ? T : never };
 
-interface Limits {
+/** What a setting of numbers is, and which numbers it takes. */
+export interface Limits {
   readonly help: string;
   readonly default: number;
   /** The least value, itself included unless `above` is given. */
@@ -33,7 +35,12 @@ interface Limits {
   readonly to?: number;
 }
 
-/** A whole number. */
+/**
+ * A whole number.
+ *
+ * @example
+ * whole({ help: 'Steps of ascent', default: 30, to: 1000 }).takes; // 'a whole number from 0 to 1000'
+ */
 export function whole({ help, default: fallback, from = 0, to = Number.MAX_SAFE_INTEGER }: Limits): Setting<number> {
   return {
     help,
@@ -45,7 +52,12 @@ export function whole({ help, default: fallback, from = 0, to = Number.MAX_SAFE_
   };
 }
 
-/** A number. */
+/**
+ * A number.
+ *
+ * @example
+ * number({ help: 'Learning rate', default: 10, above: 0 }).accept(0); // undefined
+ */
 export function number({ help, default: fallback, from, above, to }: Limits): Setting<number> {
   const least = from === undefined ? (above === undefined ? '' : ` above ${above}`) : ` from ${from}`;
   return {
@@ -63,7 +75,12 @@ export function number({ help, default: fallback, from, above, to }: Limits): Se
   };
 }
 
-/** Yes or no. */
+/**
+ * Yes or no.
+ *
+ * @example
+ * flag({ help: 'Stretch each picture', default: false }).parse('true'); // true
+ */
 export function flag({ help, default: fallback }: { help: string; default: boolean }): Setting<boolean> {
   return {
     help,
@@ -75,7 +92,12 @@ export function flag({ help, default: fallback }: { help: string; default: boole
   };
 }
 
-/** Any text that is not empty. */
+/**
+ * Any text that is not empty.
+ *
+ * @example
+ * text({ help: 'Name of the layer' }).accept(''); // undefined
+ */
 export function text({ help, default: fallback = '' }: { help: string; default?: string }): Setting<string> {
   return {
     help,
@@ -86,7 +108,12 @@ export function text({ help, default: fallback = '' }: { help: string; default?:
   };
 }
 
-/** One of a few words. */
+/**
+ * One of a few words.
+ *
+ * @example
+ * choice({ help: 'What lies outside', default: 'wrap', of: ['wrap', 'grey'] }).takes; // 'one of wrap, grey'
+ */
 export function choice<const T extends string>({
   help,
   default: fallback,
@@ -170,5 +197,9 @@ function numberOf(given: string): number {
 }
 
 function shown(value: unknown): string {
-  return typeof value === 'string' ? `\`${value}\`` : typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'string'
+    ? `\`${value}\``
+    : typeof value === 'object'
+      ? JSON.stringify(value)
+      : `${value as number}`;
 }

@@ -10,7 +10,9 @@ import { temporary } from './cli/command.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 // As built: workers are files of their own.
-const { models, open, renderToFolder } = (await import(join(root, 'dist/node.js'))) as typeof Node;
+const { createPool, finishes, models, nodeHost, open, render, renderToFolder } = (await import(
+  join(root, 'dist/node.js')
+)) as typeof Node;
 
 /** Every module that `file` loads when it is loaded, by path, and every package, by name; types are not loaded. */
 function loads(file: string, seen = new Set<string>()): Set<string> {
@@ -25,21 +27,39 @@ function loads(file: string, seen = new Set<string>()): Set<string> {
   return seen;
 }
 
-describe('phosphene', () => {
-  it('loads nothing of Node and no engine', () => {
-    const packages = [...loads(join(root, 'src/index.ts'))].filter((name) => !name.startsWith('/'));
-    expect(packages.sort()).toEqual([
-      '@bufbuild/protobuf',
-      '@bufbuild/protobuf/codegenv2',
-      '@noble/hashes/sha2',
-      '@noble/hashes/utils',
-      'fast-png',
-      'fflate',
-    ]);
+describe('the entries for any platform', () => {
+  const packages = {
+    'ir/index.ts': ['@bufbuild/protobuf', '@bufbuild/protobuf/codegenv2'],
+    'grad/index.ts': [],
+    'index.ts': ['@noble/hashes/sha2', '@noble/hashes/utils', 'fast-png', 'fflate'],
+    // ONNX Runtime is loaded when the first program is compiled.
+    'web.ts': ['@noble/hashes/sha2', '@noble/hashes/utils', 'fast-png', 'fflate'],
+  };
+  it.each(Object.entries(packages))('%s loads nothing of Node and no engine', (file, allowed) => {
+    const loaded = [...loads(join(root, 'src', file))].filter((name) => !name.startsWith('/'));
+    const language = ['@bufbuild/protobuf', '@bufbuild/protobuf/codegenv2'];
+    expect(loaded.filter((name) => ![...language, ...allowed].includes(name))).toEqual([]);
+    expect(allowed.filter((name) => !loaded.includes(name))).toEqual([]);
   });
 });
 
 describe('phosphene/node', () => {
+  it('leaves networks and pools to `await using`, and gives pictures with their raw image', async () => {
+    const pictures: Node.Picture[] = [];
+    {
+      await using network = await open();
+      await using pool = createPool(nodeHost({ parallelism: 1 }));
+      const what = { layer: 'conv1_conv', channels: [5], size: 48, steps: 2, finish: { crop: 4 } } as const;
+      for await (const event of render(network, what, { pool }))
+        if (event.type === 'picture') pictures.push(event.picture);
+    }
+    const [{ image, raster, losses, channel }] = pictures as [Node.Picture];
+    expect([image.dims, image.data.length]).toEqual([[1, 3, 48, 48], 3 * 48 * 48]);
+    expect([raster.width, raster.height, losses.length, channel]).toEqual([40, 40, 2, 5]);
+    // The picture is made of the image.
+    expect(finishes.make({ kind: 'contrast', crop: 4 })(image.data, { height: 48, width: 48 })).toEqual(raster);
+  });
+
   it('names the models that it opens', () => {
     expect(models).toContain('resnet50v2-mini');
     expect(models).toContain('resnet50v2');

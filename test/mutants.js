@@ -62,7 +62,7 @@ if (options.sample !== undefined) sampleOnly(Number(options.sample), Number(opti
  * instrumenter returns is what is tested.
  */
 function sampleOnly(count, seed) {
-  const { instrument } = Instrumenter.prototype;
+  const { value: instrument } = Object.getOwnPropertyDescriptor(Instrumenter.prototype, 'instrument');
   Instrumenter.prototype.instrument = async function (...args) {
     const result = await instrument.apply(this, args);
     const next = generator(seed);

@@ -1,18 +1,18 @@
 /** @file Rules of operators that act on each element. */
 import type { Builder, Value } from '../ir/builder.ts';
-import { type Rule, unbroadcast, unsupported } from './rule.ts';
+import { isFloat32 } from '../ir/tensor.ts';
+import { family, type Rule, unsupported } from './rule.ts';
 
 /** dx = g · f′, with f′ built from the input x and the output y. */
 const times =
-  (derivative: (b: Builder, x: Value, y: Value, attributes: Readonly<Record<string, unknown>>) => Value): Rule =>
-  ({ b, g, inputs, outputs, node }) => [b.mul(g, derivative(b, inputs[0]!, outputs[0]!, node.attributes))];
+  <A>(derivative: (b: Builder, x: Value, y: Value, attributes: A) => Value): Rule<A> =>
+  ({ b, g, inputs, outputs, attributes }) => [b.mul(g, derivative(b, inputs[0]!, outputs[0]!, attributes))];
 
 const identity: Rule = ({ g }) => [g];
-const number = (value: unknown, fallback: number): number => (value as number | undefined) ?? fallback;
 const toFloat = (b: Builder, condition: Value, like: Value): Value => b.cast(condition, like.dtype);
 const both = (b: Builder, x: Value, y: Value): Value => b.one('And', [x, y]);
 
-/** A slope that is infinite at zero, bounded: what lies behind a zero factor, a ReLU's mask say, is then zero and not NaN. */
+/** A slope that is infinite at zero, bounded: what lies behind a zero factor, for example a ReLU's mask, is then zero and not NaN. */
 const STEEPEST = 1e18;
 
 /** Max and Min: the first operand that attains the extremum takes the gradient. */
@@ -22,28 +22,27 @@ const extremum: Rule = ({ b, g, inputs, outputs }) => {
     const hit = toFloat(b, b.equal(x!, outputs[0]!), g);
     const share = rest ? b.mul(hit, rest) : hit;
     rest = b.sub(rest ?? 1, share);
-    return unbroadcast(b, b.mul(g, share), x!.dims);
+    return b.mul(g, share);
   });
 };
 
-export const elementwise: Readonly<Record<string, Rule>> = {
+export const elementwise = family({
   Identity: identity,
   Dropout: identity,
   Relu: ({ b, g, outputs, lower }) => [lower.gate(b, g, outputs[0]!)],
-  LeakyRelu: times((b, x, _, { alpha }) => b.where(b.less(x, 0), b.float(number(alpha, 0.01)), b.float(1))),
+  LeakyRelu: times<{ alpha: number }>((b, x, _, { alpha }) => b.where(b.less(x, 0), b.float(alpha), b.float(1))),
   PRelu: ({ b, g, node, inputs: [x, slope], wants }) => {
     if (wants(1)) throw unsupported(node, 'gradients for its slopes are not supported');
     return [b.mul(g, b.where(b.less(x!, 0), slope!, b.float(1))), undefined];
   },
-  Elu: times((b, x, y, { alpha }) => b.where(b.less(x, 0), b.add(y, number(alpha, 1)), b.float(1))),
-  Selu: times((b, x, y, { alpha, gamma }) => {
-    const scale = number(gamma, 1.0507009873554805);
-    return b.where(b.less(x, 0), b.add(y, scale * number(alpha, 1.6732632423543772)), b.float(scale));
+  Elu: times<{ alpha: number }>((b, x, y, { alpha }) => b.where(b.less(x, 0), b.add(y, alpha), b.float(1))),
+  Selu: times<{ alpha: number; gamma: number }>((b, x, y, { alpha, gamma }) => {
+    return b.where(b.less(x, 0), b.add(y, gamma * alpha), b.float(gamma));
   }),
   Sigmoid: times((b, _, y) => b.mul(y, b.sub(1, y))),
   Tanh: times((b, _, y) => b.sub(1, b.mul(y, y))),
-  HardSigmoid: times((b, _, y, { alpha }) =>
-    b.mul(toFloat(b, both(b, b.greater(y, 0), b.less(y, 1)), y), number(alpha, 0.2)),
+  HardSigmoid: times<{ alpha: number }>((b, _, y, { alpha }) =>
+    b.mul(toFloat(b, both(b, b.greater(y, 0), b.less(y, 1)), y), alpha),
   ),
   HardSwish: times((b, x) => {
     // x·clip(x/6 + ½, 0, 1) has slope 0 below −3, 1 above 3, x/3 + ½ between.
@@ -75,50 +74,40 @@ export const elementwise: Readonly<Record<string, Rule>> = {
   },
   Cast: ({ b, g, inputs }) => [b.cast(g, inputs[0]!.dtype)],
 
-  Add: ({ b, g, inputs }) => inputs.map((x) => unbroadcast(b, g, x!.dims)),
-  Sum: ({ b, g, inputs }) => inputs.map((x) => unbroadcast(b, g, x!.dims)),
-  Mean: ({ b, g, inputs }) => inputs.map((x) => unbroadcast(b, b.mul(g, 1 / inputs.length), x!.dims)),
-  Sub: ({ b, g, inputs: [x, y], wants }) => [
-    unbroadcast(b, g, x!.dims),
-    wants(1) ? unbroadcast(b, b.neg(g), y!.dims) : undefined,
-  ],
+  Add: ({ g, inputs }) => inputs.map(() => g),
+  Sum: ({ g, inputs }) => inputs.map(() => g),
+  Mean: ({ b, g, inputs }) => inputs.map(() => b.mul(g, 1 / inputs.length)),
+  Sub: ({ b, g, wants }) => [g, wants(1) ? b.neg(g) : undefined],
   Mul: ({ b, g, inputs: [x, y], wants, lower }) => {
-    const scaled = (by: Value, dims: readonly number[]): Value =>
-      by.constant?.dtype === 'float32' && isPerChannel(by, g)
-        ? unbroadcast(
-            b,
-            lower.scaleChannels(b, g, { ...by.constant, dims: [by.constant.data.length] } as typeof by.constant & {
-              dtype: 'float32';
-              data: Float32Array;
-            }),
-            dims,
-          )
-        : unbroadcast(b, b.mul(g, by), dims);
-    return [wants(0) ? scaled(y!, x!.dims) : undefined, wants(1) ? scaled(x!, y!.dims) : undefined];
+    const scaled = (by: Value): Value => {
+      const factors = by.constant && isFloat32(by.constant) && isPerChannel(by, g) ? by.constant : undefined;
+      return factors ? lower.scaleChannels(b, g, { ...factors, dims: [factors.data.length] }) : b.mul(g, by);
+    };
+    return [wants(0) ? scaled(y!) : undefined, wants(1) ? scaled(x!) : undefined];
   },
-  Div: ({ b, g, inputs: [x, y], outputs, wants }) => [
-    wants(0) ? unbroadcast(b, b.div(g, y!), x!.dims) : undefined,
-    wants(1) ? unbroadcast(b, b.neg(b.div(b.mul(g, outputs[0]!), y!)), y!.dims) : undefined,
+  Div: ({ b, g, inputs: [, y], outputs, wants }) => [
+    wants(0) ? b.div(g, y!) : undefined,
+    wants(1) ? b.neg(b.div(b.mul(g, outputs[0]!), y!)) : undefined,
   ],
   Pow: ({ b, g, inputs: [x, exponent], outputs, wants }) => {
-    // It may be of another type, whole numbers say.
+    // It may be of another type: of whole numbers, for example.
     const p = b.cast(exponent!, x!.dtype);
     return [
-      wants(0) ? unbroadcast(b, b.mul(g, b.mul(p, b.min(b.pow(x!, b.sub(p, 1)), STEEPEST))), x!.dims) : undefined,
-      wants(1) ? unbroadcast(b, b.mul(g, b.mul(outputs[0]!, b.one('Log', [x!]))), p.dims) : undefined,
+      wants(0) ? b.mul(g, b.mul(p, b.min(b.pow(x!, b.sub(p, 1)), STEEPEST))) : undefined,
+      wants(1) ? b.mul(g, b.mul(outputs[0]!, b.one('Log', [x!]))) : undefined,
     ];
   },
   Max: extremum,
   Min: extremum,
-  Where: ({ b, g, inputs: [condition, x, y], wants }) => {
+  Where: ({ b, g, inputs: [condition], wants }) => {
     const zero = b.float(0);
     return [
       undefined,
-      wants(1) ? unbroadcast(b, b.where(condition!, g, zero), x!.dims) : undefined,
-      wants(2) ? unbroadcast(b, b.where(condition!, zero, g), y!.dims) : undefined,
+      wants(1) ? b.where(condition!, g, zero) : undefined,
+      wants(2) ? b.where(condition!, zero, g) : undefined,
     ];
   },
-};
+});
 
 /** One number a channel of the full-size value g: [c, 1, 1] or [1, c, 1, 1]. */
 function isPerChannel(value: Value, g: Value): boolean {

@@ -8,8 +8,6 @@ import type { Attributes } from '../ir/graph.ts';
 import { float32, sizeOf, type Dims, type Tensor } from '../ir/tensor.ts';
 import type { Window } from '../ir/window.ts';
 import {
-  crop,
-  interleave,
   type Pair,
   type Part,
   phase,
@@ -17,12 +15,18 @@ import {
   sample,
   shift,
   type Spread,
-  spreadOf,
+  Spreads,
   total,
   weave,
 } from './spread.ts';
 
-export interface Lowering {
+/** How the expensive parts of a gradient are spelled, so that one engine computes them fast. */
+export interface Spelling {
+  /**
+   * `x` [n, c, h, w] between zeros, `pads` [top, left, bottom, right] of them, as a value `name`; undefined if ONNX's own Pad is as
+   * good. It is asked when a network is put into the builder, before anything is differentiated.
+   */
+  pad(b: Builder, x: Value, pads: readonly number[], name: string): Value | undefined;
   /** g where y > 0, else 0. */
   gate(b: Builder, g: Value, y: Value): Value;
   /** Gradient of a Conv with constant weights for its input of dims `x`. */
@@ -37,87 +41,106 @@ export interface Lowering {
   scaleChannels(b: Builder, g: Value, scale: Tensor<'float32'>): Value;
 }
 
+/** What an engine needs: its spelling, begun anew for each gradient, since a spelling may remember what it wrote. */
+export type Lowering = () => Spelling;
+
 /**
  * For ONNX Runtime's CPU provider, which keeps tensors in a blocked layout (NCHWc) through Conv, pooling, Add, Mul and
  * HardSigmoid, and reorders them around everything else. Measured in `bench/`.
  */
-export const cpuLowering: Lowering = {
-  // A step function that stays blocked: min(1, max(0, 1e30 y)). Where(Greater(y, 0), g, 0) leaves the layout twice.
-  gate: (b, g, y) => b.mul(g, b.one('HardSigmoid', [y], { alpha: 1e30, beta: 0 })),
+export const cpuLowering: Lowering = () => {
+  const spreads = new Spreads();
+  return {
+    // A 1×1 depthwise convolution by one: the blocked layout stays through that, not through Pad.
+    pad(b, x, pads, name) {
+      const channels = x.dims[1];
+      if (x.dims.length !== 4 || x.dtype !== 'float32' || channels === undefined) return undefined;
+      const ones = b.constant(float32(b.budget.floats(channels).fill(1), [channels, 1, 1, 1]));
+      return b.conv(x, ones, undefined, { pads, group: channels }, name);
+    },
 
-  convInput(b, g, weights, window, group, x) {
-    const unit = (list: readonly number[]): boolean => list.every((v) => v === 1);
-    const w = weights.constant as Tensor<'float32'> | undefined;
-    if (!w || w.dims.length !== 4) return transposed(b, g, weights, window, group, x);
-    const [out, inGroup, ...kernel] = w.dims as [number, number, number, number];
-    const strided = !unit(window.strides);
-    // Padding that was spelled as a convolution.
-    if (!strided && group === out && inGroup === 1 && unit(kernel) && w.data.every((v) => v === 1))
-      return crop(
+    // A step function that stays blocked: min(1, max(0, 1e30 y)). Where(Greater(y, 0), g, 0) leaves the layout twice.
+    gate: (b, g, y) => b.mul(g, b.one('HardSigmoid', [y], { alpha: 1e30, beta: 0 })),
+
+    convInput(b, g, weights, window, group, x) {
+      const unit = (list: readonly number[]): boolean => list.every((v) => v === 1);
+      const w = weights.constant as Tensor<'float32'> | undefined;
+      if (!w || w.dims.length !== 4) return transposed(b, g, weights, window, group, x);
+      const [out, inGroup, ...kernel] = w.dims as [number, number, number, number];
+      const strided = !unit(window.strides);
+      // What `pad` spelled.
+      if (!strided && group === out && inGroup === 1 && unit(kernel) && w.data.every((v) => v === 1))
+        return spreads.crop(
+          b,
+          g,
+          window.pads.map((p) => -p),
+        );
+      const [stride, same] = [window.strides[0]!, window.strides[0] === window.strides[1]];
+      if (group === 1 && same && unit(window.dilations)) {
+        const spread = spreads.of(g);
+        // Interleaving afterwards pays where there are fewer channels then.
+        const fewer = spread && inGroup <= out && stride * spread.stride <= 4 ? spread : undefined;
+        if (strided || fewer) return phased(spreads, b, g, w, window, x, fewer);
+      }
+      if (strided) return transposed(b, g, weights, window, group, x);
+      b.budget.take(8 * w.data.length);
+      // Stride 1: a Conv with the kernel flipped and its channels exchanged within each group, as fast as the forward one.
+      const split: Tensor = { ...w, dims: [group, out / group, inGroup, ...kernel] };
+      const exchanged = reverse(transpose(split, [0, 2, 1, 3, 4]), [3, 4]);
+      const flipped = { ...exchanged, dims: [group * inGroup, out / group, ...kernel] } as Tensor;
+      const full = window.pads.map((p, i) => (window.kernel[i % 2]! - 1) * window.dilations[i % 2]! - p);
+      const pads = full.map((p) => Math.max(p, 0));
+      const attributes: WindowAttributes = {
+        pads,
+        ...(unit(window.dilations) ? {} : { dilations: window.dilations }),
+        ...(group > 1 ? { group } : {}),
+      };
+      const grown = b.conv(g, b.constant(flipped), undefined, attributes);
+      // Padding wider than the kernel reaches: what fell on it is cropped away.
+      return spreads.crop(
         b,
-        g,
-        window.pads.map((p) => -p),
+        grown,
+        full.map((p) => Math.min(p, 0)),
       );
-    const [stride, same] = [window.strides[0]!, window.strides[0] === window.strides[1]];
-    if (group === 1 && same && unit(window.dilations)) {
-      const spread = spreadOf(g);
-      // Interleaving afterwards pays where there are fewer channels then.
-      const fewer = spread && inGroup <= out && stride * spread.stride <= 4 ? spread : undefined;
-      if (strided || fewer) return phased(b, g, w, window, x, fewer);
-    }
-    if (strided) return transposed(b, g, weights, window, group, x);
-    // Stride 1: a Conv with the kernel flipped and its channels exchanged within each group, as fast as the forward one.
-    const split: Tensor = { ...w, dims: [group, out / group, inGroup, ...kernel] };
-    const exchanged = reverse(transpose(split, [0, 2, 1, 3, 4]), [3, 4]);
-    const flipped = { ...exchanged, dims: [group * inGroup, out / group, ...kernel] } as Tensor;
-    const full = window.pads.map((p, i) => (window.kernel[i % 2]! - 1) * window.dilations[i % 2]! - p);
-    const pads = full.map((p) => Math.max(p, 0));
-    const attributes: WindowAttributes = {
-      pads,
-      ...(unit(window.dilations) ? {} : { dilations: window.dilations }),
-      ...(group > 1 ? { group } : {}),
-    };
-    const grown = b.conv(g, b.constant(flipped), undefined, attributes);
-    // Padding wider than the kernel reaches: what fell on it is cropped away.
-    return crop(
-      b,
-      grown,
-      full.map((p) => Math.min(p, 0)),
-    );
-  },
+    },
 
-  // One product with a 0/1 matrix, which places a row's values and the zero rows after it: cheaper than any Pad, Resize or Scatter.
-  insertZeros(b, g, strides, x) {
-    const [n, c, rows, columns] = g.dims as [number, number, number, number];
-    const [down, across] = strides as Pair;
-    const width = x[3]!;
-    const place = new Float32Array(columns * down * width);
-    for (let i = 0; i < columns; i++) place[i * down * width + i * across] = 1;
-    const placed = b.matmul(g, b.constant(float32(place, [columns, down * width])));
-    // Blocked, for the sum with what is blocked that nearly always follows.
-    return shift(b, b.reshape(placed, [n, c, rows * down, width]), 0, 0, [x[2]!, width], true);
-  },
+    // One product with a 0/1 matrix, which places a row's values and the zero rows after it: cheaper than any Pad, Resize or Scatter.
+    insertZeros(b, g, strides, x) {
+      const [n, c, rows, columns] = g.dims as [number, number, number, number];
+      const [down, across] = strides as Pair;
+      const width = x[3]!;
+      const place = b.budget.floats(columns * down * width);
+      for (let i = 0; i < columns; i++) place[i * down * width + i * across] = 1;
+      const placed = b.matmul(g, b.constant(float32(place, [columns, down * width])));
+      // Blocked, for the sum with what is blocked that nearly always follows.
+      return shift(b, b.reshape(placed, [n, c, rows * down, width]), 0, 0, [x[2]!, width], true);
+    },
 
-  crop,
+    crop: (b, g, pads) => spreads.crop(b, g, pads),
 
-  maxPoolInput(b, g, x, y, attributes, window) {
-    const [kernel, stride] = [window.kernel[0]!, window.strides[0]!];
-    const square = x.dims.length === 4 && window.kernel[1] === kernel && window.strides[1] === stride;
-    const plain = !window.ceil && window.pads.every((p) => p === 0) && window.dilations.every((d) => d === 1);
-    // The comparison by taps costs kernel² passes over the output, the general way one slow pass over everything.
-    return square && plain && stride > 1 && kernel <= 3
-      ? byTaps(b, g, x, y, kernel, stride)
-      : byIndices(b, g, x, attributes);
-  },
+    maxPoolInput(b, g, x, y, attributes, window) {
+      const [kernel, stride] = [window.kernel[0]!, window.strides[0]!];
+      const square = x.dims.length === 4 && window.kernel[1] === kernel && window.strides[1] === stride;
+      const plain = !window.ceil && window.pads.every((p) => p === 0) && window.dilations.every((d) => d === 1);
+      // The comparison by taps costs kernel² passes over the output, the general way one slow pass over everything.
+      return square && plain && stride > 1 && kernel <= 3
+        ? byTaps(spreads, b, g, x, y, kernel, stride)
+        : byIndices(b, g, x, attributes);
+    },
 
-  // A 1×1 depthwise convolution in disguise: BatchNormalization stays blocked, Mul with a [c, 1, 1] constant does not.
-  scaleChannels(b, g, scale) {
-    const channels = scale.data.length;
-    const zero = b.constant(float32(new Float32Array(channels)));
-    const one = b.constant(float32(new Float32Array(channels).fill(1)));
-    return b.one('BatchNormalization', [g, b.constant(scale), zero, zero, one], { epsilon: 0 });
-  },
+    scaleChannels,
+  };
 };
+
+/**
+ * A 1×1 depthwise convolution in disguise: BatchNormalization stays blocked, Mul with a [c, 1, 1] constant does not.
+ */
+function scaleChannels(b: Builder, g: Value, scale: Tensor<'float32'>): Value {
+  const channels = scale.data.length;
+  const zero = b.constant(float32(new Float32Array(channels)));
+  const one = b.constant(float32(new Float32Array(channels).fill(1)));
+  return b.one('BatchNormalization', [g, b.constant(scale), zero, zero, one], { epsilon: 0 });
+}
 
 /** The general spelling: any stride, dilation, group and rank. */
 function transposed(b: Builder, g: Value, weights: Value, window: Window, group: number, x: Dims): Value {
@@ -140,10 +163,18 @@ function transposed(b: Builder, g: Value, weights: Value, window: Window, group:
  * and each phase is a small convolution of g; {@link weave} interleaves them. Where g is itself known by its phases modulo s
  * (row f = s q + a), so is the result, modulo M = S s: with J = j + pad = M (q + d) + m,  dx[J] = Σ w[M d + m − S a] g[s q + a].
  */
-function phased(b: Builder, g: Value, w: Tensor<'float32'>, window: Window, x: Dims, spread?: Spread): Value {
+function phased(
+  spreads: Spreads,
+  b: Builder,
+  g: Value,
+  w: Tensor<'float32'>,
+  window: Window,
+  x: Dims,
+  spread?: Spread,
+): Value {
   const channels = w.dims[1]!;
   const stride = window.strides[0]! * (spread?.stride ?? 1);
-  const given = phasePositions(spread?.stride ?? 1).flatMap((at) => {
+  const given = phasePositions(b, spread?.stride ?? 1).flatMap((at) => {
     const value = spread ? phase(b, spread, ...at) : g;
     return value ? [{ value, at }] : [];
   });
@@ -162,14 +193,14 @@ function phased(b: Builder, g: Value, w: Tensor<'float32'>, window: Window, x: D
     total(
       b,
       given.flatMap(({ value, at }) => {
-        const part = phaseKernel(w, window.strides[0]!, stride, at, wanted);
+        const part = phaseKernel(b, w, window.strides[0]!, stride, at, wanted);
         if (!part) return [];
         const { kernel, first, last } = part;
         const pads = [...last, ...size.map((s, i) => s - value.dims[2 + i]! - first[i]!)];
         return [b.conv(value, b.constant(kernel), undefined, { pads })];
       }),
     );
-  const positions = phasePositions(stride);
+  const positions = phasePositions(b, stride);
   const [top, left] = window.pads as [number, number];
   // Each phase has its own reach. Alone it costs no multiplication by zero, but the kernels compute sixteen channels at a time.
   if (channels % 16 !== 0) return weave(b, compute(positions)!, stride, [top, left], x);
@@ -177,7 +208,7 @@ function phased(b: Builder, g: Value, w: Tensor<'float32'>, window: Window, x: D
     const value = compute([[row, column]]);
     return value ? [{ value, top: row - top, left: column - left }] : [];
   });
-  return interleave(b, { stride, dims: x, parts });
+  return spreads.interleave(b, { stride, dims: x, parts });
 }
 
 /**
@@ -185,6 +216,7 @@ function phased(b: Builder, g: Value, w: Tensor<'float32'>, window: Window, x: D
  * each axis. Undefined where it is empty.
  */
 function phaseKernel(
+  b: Builder,
   w: Tensor<'float32'>,
   stride: number,
   modulus: number,
@@ -203,7 +235,7 @@ function phaseKernel(
   const [[top, bottom], [left, right]] = spans as [Pair, Pair];
   const [height, width] = [bottom - top + 1, right - left + 1];
   if (height <= 0 || width <= 0) return undefined;
-  const kernel = new Float32Array(wanted.length * channels * out * height * width);
+  const kernel = b.budget.floats(wanted.length * channels * out * height * width);
   wanted.forEach(([row, column], i) => {
     for (let d = top; d <= bottom; d++) {
       for (let e = left; e <= right; e++) {
@@ -237,13 +269,13 @@ function byIndices(b: Builder, g: Value, x: Value, attributes: Attributes): Valu
  * is passed on to later taps where they do not, so that of equal elements the first takes it. Taps that fall on the same phase of x
  * share its samples. All of it stays blocked.
  */
-function byTaps(b: Builder, g: Value, x: Value, y: Value, kernel: number, stride: number): Value {
-  const negative = cpuLowering.scaleChannels(b, y, float32(new Float32Array(x.dims[1]!).fill(-1)));
+function byTaps(spreads: Spreads, b: Builder, g: Value, x: Value, y: Value, kernel: number, stride: number): Value {
+  const negative = scaleChannels(b, y, float32(new Float32Array(x.dims[1]!).fill(-1)));
   const reached = Math.min(kernel, stride);
-  const samples = phasePositions(reached).map(([row, column]) => sample(b, x, stride, row, column));
+  const samples = phasePositions(b, reached).map(([row, column]) => sample(b, x, stride, row, column));
   const parts: Part[] = [];
   let left = g;
-  for (const [row, column] of phasePositions(kernel)) {
+  for (const [row, column] of phasePositions(b, kernel)) {
     const [down, right] = [Math.floor(row / stride), Math.floor(column / stride)];
     const sampled = samples[(row % stride) * reached + (column % stride)]!;
     const under = shift(b, sampled, -down, -right, [g.dims[2]!, g.dims[3]!]);
@@ -253,5 +285,5 @@ function byTaps(b: Builder, g: Value, x: Value, y: Value, kernel: number, stride
     parts.push({ value: b.mul(left, hit), top: row, left: column });
     left = b.mul(left, b.one('HardSigmoid', [behind], { alpha: -1e30, beta: 0 }));
   }
-  return interleave(b, { stride, dims: x.dims, parts });
+  return spreads.interleave(b, { stride, dims: x.dims, parts });
 }

@@ -1,27 +1,25 @@
 /** @file Rules of operators that only move elements. */
 import { normalAxis, sliceRanges } from '../ir/shape.ts';
 import { toNumbers } from '../ir/tensor.ts';
-import { type Rule, unbroadcast, unsupported } from './rule.ts';
+import { family, type Rule, unsupported } from './rule.ts';
 
 const reshaped: Rule = ({ b, g, inputs }) => [b.reshape(g, inputs[0]!.dims)];
 const numbers = (value: { constant?: Parameters<typeof toNumbers>[0] | undefined } | undefined): number[] | undefined =>
   value?.constant && toNumbers(value.constant);
 
-export const movement: Readonly<Record<string, Rule>> = {
+export const movement = family({
   Reshape: reshaped,
   Flatten: reshaped,
   Squeeze: reshaped,
   Unsqueeze: reshaped,
-  Transpose: ({ b, g, node, inputs }) => {
-    const perm =
-      (node.attributes['perm'] as readonly number[] | undefined) ??
-      inputs[0]!.dims.map((_, i) => inputs[0]!.dims.length - 1 - i);
+  Transpose: ({ b, g, attributes, inputs }) => {
+    const perm = attributes.perm ?? inputs[0]!.dims.map((_, i) => inputs[0]!.dims.length - 1 - i);
     const inverse = perm.map((_, i) => perm.indexOf(i));
     return [b.transpose(g, inverse)];
   },
-  Expand: ({ b, g, inputs }) => [unbroadcast(b, g, inputs[0]!.dims)],
-  Concat: ({ b, g, inputs, node, wants }) => {
-    const axis = normalAxis(node.attributes['axis'] as number, g.dims.length);
+  Expand: ({ g }) => [g],
+  Concat: ({ b, g, inputs, attributes, wants }) => {
+    const axis = normalAxis(attributes.axis, g.dims.length);
     let start = 0;
     return inputs.map((x, i) => {
       const begin = start;
@@ -29,8 +27,8 @@ export const movement: Readonly<Record<string, Rule>> = {
       return wants(i) ? b.slice(g, [begin], [start], [axis]) : undefined;
     });
   },
-  Split: ({ b, gradients, outputs, node }) => {
-    const axis = normalAxis((node.attributes['axis'] as number | undefined) ?? 0, outputs[0]!.dims.length);
+  Split: ({ b, gradients, outputs, attributes }) => {
+    const axis = normalAxis(attributes.axis, outputs[0]!.dims.length);
     return [
       b.concat(
         gradients.map((g, i) => g ?? b.expand(b.float(0), outputs[i]!.dims)),
@@ -38,8 +36,7 @@ export const movement: Readonly<Record<string, Rule>> = {
       ),
     ];
   },
-  Pad: ({ b, g, inputs, node, lower }) => {
-    const mode = (node.attributes['mode'] as string | undefined) ?? 'constant';
+  Pad: ({ b, g, inputs, node, attributes: { mode }, lower }) => {
     if (mode !== 'constant') throw unsupported(node, `no gradient for its mode \`${mode}\``);
     const rank = g.dims.length;
     const pads = numbers(inputs[1])!;
@@ -71,19 +68,18 @@ export const movement: Readonly<Record<string, Rule>> = {
       b.pad(spread, [...ranges.map((r) => r.begin), ...ranges.map((r, i) => x!.dims[i]! - r.begin - spread.dims[i]!)]),
     ];
   },
-  Gather: ({ b, g, inputs: [x, indices], node }) => {
-    const axis = normalAxis((node.attributes['axis'] as number | undefined) ?? 0, x!.dims.length);
+  Gather: ({ b, g, inputs: [x, indices], attributes }) => {
+    const axis = normalAxis(attributes.axis, x!.dims.length);
     const zeros = b.expand(b.float(0), x!.dims);
     const shape = g.dims.map((d, i) => (i >= axis && i < axis + indices!.dims.length ? d : 1));
     const flatDims = [...x!.dims.slice(0, axis), indices!.dims.reduce((n, d) => n * d, 1), ...x!.dims.slice(axis + 1)];
     const positions = b.reshape(b.expand(b.reshape(indices!, shape), g.dims), flatDims);
     return [b.one('ScatterElements', [zeros, positions, b.reshape(g, flatDims)], { axis, reduction: 'add' })];
   },
-  DepthToSpace: ({ b, g, node }) => {
-    const s = node.attributes['blocksize'] as number;
+  DepthToSpace: ({ b, g, attributes: { blocksize: s, mode } }) => {
     const [n, c, h, w] = g.dims as [number, number, number, number];
     const split = b.reshape(g, [n, c, h / s, s, w / s, s]);
-    const perm = node.attributes['mode'] === 'CRD' ? [0, 1, 3, 5, 2, 4] : [0, 3, 5, 1, 2, 4];
+    const perm = mode === 'CRD' ? [0, 1, 3, 5, 2, 4] : [0, 3, 5, 1, 2, 4];
     return [b.reshape(b.transpose(split, perm), [n, c * s * s, h / s, w / s])];
   },
-};
+});

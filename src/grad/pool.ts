@@ -1,50 +1,54 @@
 /** @file Rules of pooling and reductions. */
 import type { Builder, Value } from '../ir/builder.ts';
+import { reducedAxes } from '../ir/ops/pool.ts';
 import { normalAxis } from '../ir/shape.ts';
-import { float32, sizeOf } from '../ir/tensor.ts';
+import { float32, sizeOf, toNumbers } from '../ir/tensor.ts';
 import { type Window, windowOf } from '../ir/window.ts';
-import { type Rule, type RuleContext, unsupported } from './rule.ts';
+import { family, type Rule, type RuleContext, unsupported } from './rule.ts';
+
+/** What the rules of reductions read of their attributes. */
+interface Reduction {
+  readonly noop_with_empty_axes: number;
+}
 
 /** `g` with the reduced axes put back as ones, ready to be broadcast over the input. */
-function unreduced({ b, g, inputs, node }: RuleContext): { g: Value; count: number; axes: number[] } {
+function unreduced({ b, g, inputs, attributes }: RuleContext<Reduction>): { g: Value; count: number; axes: number[] } {
   const { dims } = inputs[0]!;
-  const given = inputs[1]?.constant ? Array.from(inputs[1].constant.data as BigInt64Array, Number) : undefined;
-  const axes = given?.length
-    ? given.map((a) => normalAxis(a, dims.length))
-    : node.attributes['noop_with_empty_axes'] === 1
-      ? []
-      : dims.map((_, i) => i);
+  const given = inputs[1]?.constant && toNumbers(inputs[1].constant);
+  const axes = reducedAxes(given, dims.length, attributes.noop_with_empty_axes);
   const kept = dims.map((d, i) => (axes.includes(i) ? 1 : d));
   return { g: b.reshape(g, kept), count: axes.reduce((n, a) => n * dims[a]!, 1), axes };
 }
 
 /** Max and min: the gradient goes to the elements that attain the extremum, shared equally among ties. */
-const reduceExtremum: Rule = (c) => {
+const reduceExtremum: Rule<Reduction> = (c) => {
   const { b, inputs, outputs } = c;
   const { g, axes } = unreduced(c);
   const hits = b.cast(b.equal(inputs[0]!, b.reshape(outputs[0]!, g.dims)), g.dtype);
   return [b.mul(hits, b.div(g, b.sum(hits, axes)))];
 };
 
-const softmaxAxis = (c: RuleContext): number =>
-  normalAxis((c.node.attributes['axis'] as number | undefined) ?? -1, c.g.dims.length);
+const softmaxAxis = ({ g, attributes }: RuleContext<{ readonly axis: number }>): number =>
+  normalAxis(attributes.axis, g.dims.length);
 
-export const pool: Readonly<Record<string, Rule>> = {
-  MaxPool: ({ b, g, node, inputs: [x], outputs, lower }) => {
-    const window = windowOf(node.attributes, node.attributes['kernel_shape'] as number[], x!.dims.slice(2));
+export const pool = family({
+  MaxPool: ({ b, g, node, attributes, inputs: [x], outputs, lower }) => {
+    const window = windowOf(attributes, attributes.kernel_shape, x!.dims.slice(2));
     const plain = window.pads.every((p) => p === 0);
     if (plain && window.kernel.every((k) => k === 1) && x!.dims.length === 4)
       return [lower.insertZeros(b, g, window.strides, x!.dims)];
     return [lower.maxPoolInput(b, g, x!, outputs[0]!, node.attributes, window)];
   },
-  AveragePool: ({ b, g, node, inputs: [x], lower }) => {
+  AveragePool: ({ b, g, node, attributes, inputs: [x], lower }) => {
     if (x!.dims.length !== 4) throw unsupported(node, 'only two spatial axes are supported');
-    const window = windowOf(node.attributes, node.attributes['kernel_shape'] as number[], x!.dims.slice(2));
+    const window = windowOf(attributes, attributes.kernel_shape, x!.dims.slice(2));
     const channels = x!.dims[1]!;
     const ones = b.constant(
-      float32(new Float32Array(channels * sizeOf(window.kernel)).fill(1), [channels, 1, ...window.kernel]),
+      float32(b.budget.floats(channels * sizeOf(window.kernel)).fill(1), [channels, 1, ...window.kernel]),
     );
-    const shares = averageShares(window, x!.dims.slice(2), g.dims.slice(2), node.attributes['count_include_pad'] === 1);
+    // Twice: as numbers, and as they are counted.
+    b.budget.take(8 * sizeOf(g.dims.slice(2)));
+    const shares = averageShares(window, x!.dims.slice(2), g.dims.slice(2), attributes.count_include_pad === 1);
     return [
       sumWindows(
         b,
@@ -83,7 +87,7 @@ export const pool: Readonly<Record<string, Rule>> = {
     return [c.b.sub(gy, c.b.mul(y, c.b.sum(gy, [softmaxAxis(c)])))];
   },
   LogSoftmax: (c) => [c.b.sub(c.g, c.b.mul(c.b.exp(c.outputs[0]!), c.b.sum(c.g, [softmaxAxis(c)])))],
-};
+});
 
 /** One over the number of elements that each window of an AveragePool counts. */
 function averageShares(

@@ -2,11 +2,18 @@
 import { Builder } from '../ir/builder.ts';
 import type { Graph, Node } from '../ir/graph.ts';
 import { type Constant, type Lazy, sizeOf } from '../ir/tensor.ts';
+import { cpuLowering } from './lowering.ts';
 import { differentiate, type GradientOptions, pathFrom } from './rules.ts';
 
 /**
  * Names of the values of `graph` that have a gradient for its input `x`: those that depend on it, and by operators with rules
  * only. Each rule is tried once, which costs far less than a gradient does.
+ *
+ * @example
+ * const b = new Builder();
+ * const x = b.input('x', 'float32', [1, 8]);
+ * const graph = b.graph({ smooth: b.sigmoid(x), steps: b.one('Floor', [x]) });
+ * [...differentiable(graph, 'x')].filter((name) => graph.outputs.some((o) => o.name === name)); // ['smooth']
  */
 export function differentiable(graph: Graph, x: string, options: GradientOptions = {}): Set<string> {
   const b = new Builder();
@@ -19,7 +26,12 @@ export function differentiable(graph: Graph, x: string, options: GradientOptions
     Object.fromEntries(graph.inputs.map(({ name, dtype, dims }) => [name, b.input(name, dtype, dims)])),
   );
   const nodes = [...b.nodes];
-  const path = pathFrom(b, [values.get(x)!]);
+  const start = values.get(x);
+  // A graph of which nothing depends on the picture has no such input.
+  if (!start) return new Set();
+  const { lowering = cpuLowering, overrides, stop } = options;
+  const spelling = lowering();
+  const path = pathFrom(b, [start], stop);
   const barred = new Set<string>();
   const hasRule = (node: Node): boolean => {
     const gradients = node.outputs.map((o) => {
@@ -27,7 +39,7 @@ export function differentiable(graph: Graph, x: string, options: GradientOptions
       return path.has(o) ? b.input('g', dtype, dims) : undefined;
     });
     try {
-      differentiate(b, node, gradients, path, options);
+      differentiate(b, node, gradients, path, spelling, overrides);
       return true;
     } catch {
       // No rule, or a node that lacks what its rule needs: files come from strangers. Whoever differentiates it hears why.

@@ -13,41 +13,58 @@ export interface Part {
   readonly left: number;
 }
 
-/** The sum of the parts in a tensor of `dims` [n, c, h, w]: zero where none lies, and what lies outside is dropped. */
+/** The sum of the parts in a tensor of `dims` [n, c, h, w]: zero between them, and what lies outside is dropped. */
 export interface Spread {
   readonly stride: number;
   readonly dims: Dims;
   readonly parts: readonly Part[];
 }
 
-const known = new WeakMap<Value, Spread>();
+/** What is known of the values of one gradient: the parts of those that were interleaved. */
+export class Spreads {
+  readonly #known = new Map<Value, Spread>();
 
-/** The parts of a value that came from {@link interleave}, cropped or not. */
-export function spreadOf(v: Value): Spread | undefined {
-  return known.get(v);
-}
+  /** The parts of a value that came from {@link interleave}, cropped or not. */
+  of(v: Value): Spread | undefined {
+    return this.#known.get(v);
+  }
 
-/** The large tensor itself. */
-export function interleave(b: Builder, spread: Spread): Value {
-  const { stride, dims, parts } = spread;
-  // Begins where the first part does, so that nothing has to be cropped before the end.
-  const top = Math.max(0, ...parts.map((p) => -p.top));
-  const left = Math.max(0, ...parts.map((p) => -p.left));
-  const moved = parts.map((p) => ({ ...p, top: p.top + top, left: p.left + left }));
-  const long = (axis: 2 | 3, side: 'top' | 'left', begin: number): number =>
-    Math.max(
-      Math.ceil((dims[axis]! + begin) / stride),
-      ...moved.map((p) => p.value.dims[axis]! + Math.floor(p[side] / stride)),
+  /** The large tensor itself, its parts remembered. */
+  interleave(b: Builder, spread: Spread): Value {
+    const { stride, dims, parts } = spread;
+    // Begins where the first part does, so that nothing has to be cropped before the end.
+    const top = Math.max(0, ...parts.map((p) => -p.top));
+    const left = Math.max(0, ...parts.map((p) => -p.left));
+    const moved = parts.map((p) => ({ ...p, top: p.top + top, left: p.left + left }));
+    const long = (axis: 2 | 3, side: 'top' | 'left', begin: number): number =>
+      Math.max(
+        Math.ceil((dims[axis]! + begin) / stride),
+        ...moved.map((p) => p.value.dims[axis]! + Math.floor(p[side] / stride)),
+      );
+    const size: Pair = [long(2, 'top', top), long(3, 'left', left)];
+    const zero = b.expand(b.float(0), [dims[0]!, dims[1]!, ...size]);
+    const joined = b.concat(
+      phasePositions(b, stride).map(
+        ([row, column]) => phase(b, { ...spread, parts: moved }, row, column, size) ?? zero,
+      ),
+      1,
     );
-  const size: Pair = [long(2, 'top', top), long(3, 'left', left)];
-  const zero = b.expand(b.float(0), [dims[0]!, dims[1]!, ...size]);
-  const joined = b.concat(
-    phasePositions(stride).map(([row, column]) => phase(b, { ...spread, parts: moved }, row, column, size) ?? zero),
-    1,
-  );
-  const value = weave(b, joined, stride, [top, left], dims);
-  known.set(value, spread);
-  return value;
+    const value = weave(b, joined, stride, [top, left], dims);
+    this.#known.set(value, spread);
+    return value;
+  }
+
+  /** Cropped by `pads`, [top, left, bottom, right] of numbers that are zero or negative. */
+  crop(b: Builder, v: Value, pads: readonly number[]): Value {
+    const [top, left, bottom, right] = pads as [number, number, number, number];
+    const cropped = b.pad(v, [0, 0, top, left, 0, 0, bottom, right]);
+    const spread = this.#known.get(v);
+    if (spread && cropped !== v) {
+      const parts = spread.parts.map((p) => ({ ...p, top: p.top + top, left: p.left + left }));
+      this.#known.set(cropped, { ...spread, dims: cropped.dims, parts });
+    }
+    return cropped;
+  }
 }
 
 /**
@@ -61,28 +78,21 @@ export function weave(b: Builder, phases: Value, stride: number, [top, left]: Pa
     : b.slice(full, [top, left], [top + dims[2]!, left + dims[3]!], [2, 3]);
 }
 
-/** Cropped by `pads`, [top, left, bottom, right] of numbers that are zero or negative. */
-export function crop(b: Builder, v: Value, pads: readonly number[]): Value {
-  const [top, left, bottom, right] = pads as [number, number, number, number];
-  const cropped = b.pad(v, [0, 0, top, left, 0, 0, bottom, right]);
-  const spread = known.get(v);
-  if (spread && cropped !== v) {
-    const parts = spread.parts.map((p) => ({ ...p, top: p.top + top, left: p.left + left }));
-    known.set(cropped, { ...spread, dims: cropped.dims, parts });
-  }
-  return cropped;
-}
-
 export type Pair = readonly [number, number];
 
+/** About what a phase takes until it is a value. */
+const PHASE_BYTES = 1024;
+
 /** Rows and columns of the s² phases, row-major. */
-export function phasePositions(stride: number): Pair[] {
+export function phasePositions(b: Builder, stride: number): Pair[] {
+  // A stride of a stranger may be anything.
+  b.budget.take(PHASE_BYTES * stride * stride);
   return Array.from({ length: stride * stride }, (_, i): Pair => [Math.floor(i / stride), i % stride]);
 }
 
 /**
  * One phase of a spread: the elements at rows s q + `row` and columns s r + `column`, for as many q and r as there are (or as
- * `size` says, zero beyond the parts). Undefined where no part lies on it, or the tensor ends before it begins.
+ * `size` says, zero beyond the parts). Undefined if no part lies on it, or the tensor ends before it begins.
  */
 export function phase(b: Builder, spread: Spread, row: number, column: number, size?: Pair): Value | undefined {
   const { stride, dims, parts } = spread;
@@ -95,7 +105,7 @@ export function phase(b: Builder, spread: Spread, row: number, column: number, s
   );
 }
 
-/** The sum of values of the same dims; undefined where there are none. */
+/** The sum of values of the same dims; undefined if there are none. */
 export function total(b: Builder, values: readonly Value[]): Value | undefined {
   return values.reduce<Value | undefined>((sum, v) => (sum ? b.add(sum, v) : v), undefined);
 }
@@ -121,7 +131,7 @@ function along(by: number, length: number, wanted: number): { begin: number; end
   return { begin, at, kernel, end: missing + kernel - 1 };
 }
 
-/** Every s-th row and column of `x` from (`row`, `column`) on: the phases that {@link interleave} puts together. */
+/** Every s-th row and column of `x` from (`row`, `column`) on: the phases that {@link Spreads.interleave} puts together. */
 export function sample(b: Builder, x: Value, stride: number, row: number, column: number): Value {
   const channels = x.dims[1]!;
   const kernel = oneHot(b, channels, [row + 1, column + 1], [row, column]);
@@ -130,7 +140,7 @@ export function sample(b: Builder, x: Value, stride: number, row: number, column
 
 /** Depthwise kernels that are one at a single position. */
 function oneHot(b: Builder, channels: number, [height, width]: Pair, [row, column]: Pair): Value {
-  const data = new Float32Array(channels * height * width);
+  const data = b.budget.floats(channels * height * width);
   for (let c = 0; c < channels; c++) data[(c * height + row) * width + column] = 1;
   return b.constant(float32(data, [channels, 1, height, width]));
 }

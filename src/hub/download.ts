@@ -11,15 +11,16 @@ import { createOurs, lengthOfOurs, openOurs, readTrusted, replaceWith } from './
 import { lock } from './lock.ts';
 import { md5Of, remember, verify } from './verified.ts';
 
+/** What is downloaded, how it is known to be right, and when to give up. */
 export interface DownloadOptions {
   readonly url: string;
   /** MD5 of the whole file, in hex. */
   readonly md5: string;
-  /** Length in bytes where it is known: for progress when the server does not say, and as a bound. */
+  /** Length in bytes, if it is known: for progress when the server does not say, and as a bound. */
   readonly bytes?: number | undefined;
   /** Where the file goes; until it is complete, `FILE.part` stands beside it. */
   readonly file: string;
-  /** Told after every piece. `total` is undefined where nobody knows it. */
+  /** Told after every piece. `total` is undefined if nobody knows it. */
   readonly onProgress?: ((progress: { received: number; total: number | undefined }) => void) | undefined;
   /** Stops the download; what has come stays for the next time. */
   readonly signal?: AbortSignal | undefined;
@@ -60,7 +61,7 @@ class Interruption {
 
 /**
  * Makes sure that `file` holds the bytes with that MD5, and returns its path. A sound file is never fetched again; a second
- * process (or call) waits for the first. Throws `offline`, `download` (with the HTTP status where there is one),
+ * process (or call) waits for the first. Throws `offline`, `download` (with the HTTP status, if there is one),
  * `hash-mismatch`, `filesystem` or `aborted`.
  *
  * @example

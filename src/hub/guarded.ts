@@ -23,7 +23,7 @@ const CAREFULLY = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 /** Others may read: that is what a shared cache is for. */
 const MODE = 0o644;
 
-/** Who we are, where the system knows. */
+/** Who we are, if the system knows. */
 const ourselves = (): number | undefined => process.getuid?.();
 
 /** Whether only we (`user`) or the administrator can have written this file. */

@@ -14,7 +14,7 @@ export interface PublishedModel {
   readonly url: string;
   /** MD5 of that file, in hex, as Keras' source lists it. */
   readonly md5: string;
-  /** Length of that file where it is known. */
+  /** Length of that file, if it is known. */
   readonly bytes?: number;
   /** Keras' preprocessing. `tf`: x / 127.5 - 1. `caffe`: BGR, ImageNet's channel means subtracted. From RGB in 0..255. */
   readonly preprocess: 'tf' | 'caffe';

@@ -4,6 +4,7 @@ import { cacheFolder } from './cache.ts';
 import { download, type DownloadOptions } from './download.ts';
 import { findModel, type PublishedModel } from './models.ts';
 
+/** How published weights are fetched, and where they are kept. */
 export interface EnsureOptions extends Pick<
   DownloadOptions,
   'onProgress' | 'signal' | 'fetch' | 'stallMs' | 'retries'

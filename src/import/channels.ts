@@ -31,7 +31,7 @@ const broadcast: Rule = ({ dims, axes, out }) => {
   return found.size === 1 ? [...found][0] : undefined;
 };
 
-/** Of an operator that takes axes away or adds some, where they are known. */
+/** Of an operator that takes axes away or adds some, if they are known. */
 function without(axis: number, removed: readonly number[]): number | undefined {
   return removed.includes(axis) ? undefined : axis - removed.filter((r) => r < axis).length;
 }

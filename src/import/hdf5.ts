@@ -19,9 +19,9 @@ export interface Hdf5Object {
   /** Names of the members, as the file orders them; empty for a dataset. */
   readonly members: readonly string[];
   readonly attributes: readonly string[];
-  /** The object at a path of member names below this one, or undefined where there is none. Soft and external links are not followed. */
+  /** The object at a path of member names below this one, or undefined if there is none. Soft and external links are not followed. */
   get(path: string): Hdf5Object | undefined;
-  /** The strings of an attribute; undefined where there is no such attribute, none where it is empty. */
+  /** The strings of an attribute; undefined if there is no such attribute, none if it is empty. */
   strings(attribute: string): readonly string[] | undefined;
   /** The shape of a dataset, without reading its numbers; a group has none. Throws `bad-file`. */
   readonly dims: readonly number[];

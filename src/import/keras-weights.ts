@@ -14,10 +14,10 @@ export interface WeightFile {
   has(layer: string): boolean;
   /** Names of a layer's weights in file order: `kernel`, `bias`, `gamma`, … Empty for an unknown layer. */
   weightsOf(layer: string): readonly string[];
-  /** The shape of a weight; its numbers are not read. Undefined where the file has no such layer or weight. */
+  /** The shape of a weight; its numbers are not read. Undefined if the file has no such layer or weight. */
   dims(layer: string, weight: string): readonly number[] | undefined;
   /**
-   * One weight as float32, in Keras' own axis order; undefined where the file has no such layer or weight. `dims` is the shape
+   * One weight as float32, in Keras' own axis order; undefined if the file has no such layer or weight. `dims` is the shape
    * that it must have: another one is refused before any number is read, which may be gigabytes from a small file.
    *
    * Throws `bad-file` if the file is damaged or says more than it can hold, `bad-weights` if a number is NaN or infinite or the shape is another, and `too-large`
@@ -208,7 +208,7 @@ function byOwner(names: readonly string[]): Map<string, string[]> {
   return owners;
 }
 
-/** The strings of an attribute, joined from `name0`, `name1`, … where it was too long for one. */
+/** The strings of an attribute, joined from `name0`, `name1`, … if it was too long for one. */
 function names(object: Hdf5Object, attribute: string): readonly string[] | undefined {
   const whole = object.strings(attribute);
   if (whole !== undefined) return whole;

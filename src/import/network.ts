@@ -78,7 +78,7 @@ export const IMAGE = 'image';
 export interface Built {
   readonly layers: readonly BuiltLayer[];
   /** Why the others cannot be built, by their names, in order: each by its own fault or by that of what it needs. */
-  readonly barred: ReadonlyMap<string, PhospheneError>;
+  readonly barred?: ReadonlyMap<string, PhospheneError>;
 }
 export interface BuiltLayer extends Pick<Layer, 'name' | 'path' | 'type'> {
   readonly value: Value;
@@ -91,8 +91,8 @@ export interface NetworkOptions extends Pick<Network, 'name' | 'input' | 'labels
   /** Adds the network to a builder from its input on, [1, channels, height, width], as far as it can be built. */
   build(b: Builder, input: Value): Built;
   defaultLayer(network: Network): string;
-  digest(): Promise<string>;
-  close(): Promise<void>;
+  readonly digest: () => Promise<string>;
+  readonly close: () => Promise<void>;
 }
 
 /** A network from what its format knows of it. */
@@ -103,7 +103,10 @@ export function network(options: NetworkOptions): Network {
     checkSize(size);
     const b = new Builder();
     const image = b.input(IMAGE, 'float32', [1, input.channels, size.height, size.width]);
-    const { layers: built, barred } = options.build(b, preprocessed(b, image, input.preprocess));
+    const { layers: built, barred = new Map<string, PhospheneError>() } = options.build(
+      b,
+      preprocessed(b, image, input.preprocess),
+    );
     const axes = channelAxes(
       {
         nodes: b.nodes,

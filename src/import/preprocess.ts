@@ -42,6 +42,7 @@ export interface PreprocessRange {
   readonly bgr?: boolean;
 }
 
+/** What a network expects of a picture: a name, or numbers. */
 export type PreprocessSpec = PreprocessName | PreprocessRange;
 
 const names: Readonly<Record<PreprocessName, PreprocessRange>> = {

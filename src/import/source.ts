@@ -27,7 +27,7 @@ export interface Source {
  * A source over bytes in memory, with what lies beside them.
  *
  * @example
- * const source = bytesSource('net.onnx', bytes, { 'net.onnx.data': weights });
+ * const source = bytesSource('net.onnx', bytes, { 'net.onnx.data': data });
  */
 export function bytesSource(
   name: string,

@@ -1,6 +1,7 @@
 /** @file What one build may allocate and how long it may take: tiny files can ask for all memory, a little at a time. */
 import { PhospheneError } from '../errors.ts';
 
+/** How much memory and time may be taken. */
 export interface BudgetOptions {
   /** Bytes of constants that are computed, all together. */
   readonly bytes?: number;
@@ -21,7 +22,7 @@ export class Budget {
   #taken = 0;
   #start: number | undefined;
 
-  constructor({ bytes = 2 ** 30, milliseconds = 60_000 }: BudgetOptions = {}) {
+  constructor({ bytes = 2 ** 30, milliseconds = 30_000 }: BudgetOptions = {}) {
     this.bytes = bytes;
     this.milliseconds = milliseconds;
   }

@@ -1,12 +1,24 @@
 /**
  * @file The Builder: the one language in which models, objectives, parameterisations, transforms and gradient rules are written.
- * Each call adds one ONNX operator, infers its shape, and computes it at once where everything is known.
+ * Each call adds one ONNX operator, infers its shape, and computes it at once if everything is known.
  */
 import { PhospheneError } from '../errors.ts';
-import { fold } from './fold.ts';
+import { Budget } from './budget.ts';
 import { type Attributes, type Graph, type Node, prune, type ValueInfo } from './graph.ts';
-import { infer, shapeOf } from './shape.ts';
-import { type Constant, type Dims, type DType, float32, int64, isLazy, type Tensor } from './tensor.ts';
+import { fold, infer } from './infer.ts';
+import type { Inferred } from './ops/operator.ts';
+import { shapeOf } from './shape.ts';
+import {
+  type Constant,
+  type Dims,
+  type DType,
+  float32,
+  int64,
+  isLazy,
+  sameDims,
+  sizeOf,
+  type Tensor,
+} from './tensor.ts';
 
 /** A value in a graph being built. `constant` holds it if it is known; a lazy constant is known by its dtype and dims only. */
 export interface Value {
@@ -25,7 +37,7 @@ export interface WindowAttributes {
 }
 
 /** What a number stands for in an arithmetic method: a scalar constant of the other operand's dtype. */
-export type Operand = Value | number;
+export type Scalar = Value | number;
 
 /** Constants of no more elements are compared by content; larger ones are weights, of which no two are alike. */
 const SMALL = 64;
@@ -48,9 +60,13 @@ export class Builder {
   readonly #reserved: ReadonlySet<string>;
   #counter = 0;
 
+  /** What this builder, and the rules that write in it, may compute. */
+  readonly budget: Budget;
+
   /** No value gets a name of `reserved`, so that they are free for inputs and outputs of the graph, whatever was inlined. */
-  constructor(reserved: readonly string[] = []) {
+  constructor(reserved: readonly string[] = [], budget: Budget = new Budget()) {
     this.#reserved = new Set(reserved);
+    this.budget = budget;
   }
 
   /** The nodes so far, in order: what differentiation walks. */
@@ -58,7 +74,7 @@ export class Builder {
     return this.#nodes;
   }
 
-  /** The value of that name. Throws where there is none: a programmer's error. */
+  /** The value of that name. Throws if there is none: a programmer's error. */
   value(name: string): Value {
     const value = this.#values.get(name);
     if (!value) throw new Error(`internal: no value \`${name}\` in this builder`);
@@ -117,19 +133,10 @@ export class Builder {
     // ONNX Runtime does not take every absent input that is written out for one that is left off.
     const inputs = operands.slice(0, operands.findLastIndex((i) => i !== undefined) + 1);
     const inferred = infer(op, name ?? '', inputs, attributes, outputs);
+    this.budget.check();
     // Only what inference alone decides, or all inputs known, can be computed now.
-    if (outputs === 1 && (op === 'Shape' || inputs.every((i) => !i || i.constant))) {
-      const folded =
-        op === 'Shape'
-          ? int64(shapeOf(inputs[0]!.dims, attributes))
-          : fold(
-              op,
-              inputs.map((i) => i?.constant),
-              attributes,
-              inferred[0]!,
-            );
-      if (folded) return [this.constant(folded, name)];
-    }
+    const folded = outputs === 1 ? this.#folded(op, name ?? '', inputs, attributes, inferred[0]!) : undefined;
+    if (folded) return [this.constant(folded, name)];
     const key = `${op}(${inputs.map((i) => i?.name ?? '').join()})${outputs}${JSON.stringify(attributes, exactAttribute)}`;
     const seen = name === undefined ? this.#known.get(key) : undefined;
     if (seen) return seen;
@@ -191,25 +198,25 @@ export class Builder {
   }
 
   // Arithmetic, with numbers as scalars.
-  add(a: Operand, b: Operand): Value {
+  add(a: Scalar, b: Scalar): Value {
     return this.#binary('Add', a, b);
   }
-  sub(a: Operand, b: Operand): Value {
+  sub(a: Scalar, b: Scalar): Value {
     return this.#binary('Sub', a, b);
   }
-  mul(a: Operand, b: Operand): Value {
+  mul(a: Scalar, b: Scalar): Value {
     return this.#binary('Mul', a, b);
   }
-  div(a: Operand, b: Operand): Value {
+  div(a: Scalar, b: Scalar): Value {
     return this.#binary('Div', a, b);
   }
-  pow(a: Operand, b: Operand): Value {
+  pow(a: Scalar, b: Scalar): Value {
     return this.#binary('Pow', a, b);
   }
-  max(a: Operand, b: Operand): Value {
+  max(a: Scalar, b: Scalar): Value {
     return this.#binary('Max', a, b);
   }
-  min(a: Operand, b: Operand): Value {
+  min(a: Scalar, b: Scalar): Value {
     return this.#binary('Min', a, b);
   }
   neg(x: Value): Value {
@@ -233,13 +240,13 @@ export class Builder {
   where(condition: Value, a: Value, b: Value): Value {
     return this.one('Where', [condition, a, b]);
   }
-  greater(a: Operand, b: Operand): Value {
+  greater(a: Scalar, b: Scalar): Value {
     return this.#binary('Greater', a, b);
   }
-  less(a: Operand, b: Operand): Value {
+  less(a: Scalar, b: Scalar): Value {
     return this.#binary('Less', a, b);
   }
-  equal(a: Operand, b: Operand): Value {
+  equal(a: Scalar, b: Scalar): Value {
     return this.#binary('Equal', a, b);
   }
   cast(x: Value, to: DType): Value {
@@ -311,10 +318,33 @@ export class Builder {
     return this.one('Gather', [x, indices], { axis });
   }
 
-  #binary(op: string, a: Operand, b: Operand): Value {
+  #folded(
+    op: string,
+    name: string,
+    inputs: readonly (Value | undefined)[],
+    attributes: Attributes,
+    out: Inferred,
+  ): Tensor | undefined {
+    if (op === 'Size') return int64(sizeOf(inputs[0]!.dims));
+    if (op === 'Shape') {
+      const { start = 0, end } = attributes as { readonly start?: number; readonly end?: number };
+      return int64(shapeOf(inputs[0]!.dims, { start, end }));
+    }
+    if (!inputs.every((i) => !i || i.constant)) return undefined;
+    return fold(
+      op,
+      name,
+      inputs.map((i) => i?.constant),
+      attributes,
+      out,
+      this.budget,
+    );
+  }
+
+  #binary(op: string, a: Scalar, b: Scalar): Value {
     if (typeof a === 'number' && typeof b === 'number') throw new Error(`internal: ${op} of two plain numbers`);
     const dtype = (typeof a === 'number' ? (b as Value) : a).dtype;
-    const value = (v: Operand): Value =>
+    const value = (v: Scalar): Value =>
       typeof v !== 'number' ? v : dtype === 'int64' ? this.constant(int64(v)) : this.cast(this.float(v), dtype);
     return this.one(op, [value(a), value(b)]);
   }
@@ -344,10 +374,6 @@ export class Builder {
       unique = `${name}_${this.#counter++}`;
     return unique;
   }
-}
-
-export function sameDims(a: Dims, b: Dims): boolean {
-  return a.length === b.length && a.every((d, i) => d === b[i]);
 }
 
 /** A number as text that tells -0 from 0: 1 / x does too. */

@@ -1,8 +1,9 @@
 /** @file A graph is plain data: nodes in order, constants, and the dtype and dims of every value. Everything is static. */
 import { type Constant, type Dims, type DType, isLazy, type Lazy, type Tensor } from './tensor.ts';
 
-/** An ONNX attribute. Whether a number is INT or FLOAT is decided by the attribute's name when the graph is written. */
+/** An ONNX attribute. Whether a number is INT or FLOAT is what the operator's record declares. */
 export type Attribute = number | string | readonly number[] | Tensor;
+/** A node's attributes by name. */
 export type Attributes = Readonly<Record<string, Attribute>>;
 
 /** One application of an ONNX operator (domain ai.onnx, opset {@link OPSET}). An absent optional input is the empty string. */
@@ -14,6 +15,7 @@ export interface Node {
   readonly attributes: Attributes;
 }
 
+/** A value of a graph: its name and what it holds. */
 export interface ValueInfo {
   readonly name: string;
   readonly dtype: DType;
@@ -32,7 +34,12 @@ export interface Graph {
 /** The one operator set in which graphs are held and written; importers bring older files up to it. */
 export const OPSET = 18;
 
-/** The part of a graph that `outputs` need, and only that. */
+/**
+ * The part of a graph that `outputs` need, and only that.
+ *
+ * @example
+ * const cut = prune(graph, [graph.outputs[0]!]);
+ */
 export function prune(graph: Graph, outputs: readonly ValueInfo[] = graph.outputs): Graph {
   const needed = new Set(outputs.map((o) => o.name));
   const nodes: Node[] = [];

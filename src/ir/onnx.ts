@@ -23,7 +23,18 @@ import {
   TypeProto_TensorSchema,
   TypeProtoSchema,
 } from './onnx_pb.ts';
-import { arrayTypes, type Constant, type DataArrays, type DType, isLazy, sizeOf, type Tensor } from './tensor.ts';
+import { operators } from './ops/index.ts';
+import {
+  arrayTypes,
+  type Constant,
+  type DataArrays,
+  type DType,
+  isDType,
+  isLazy,
+  sizeOf,
+  type Tensor,
+  toInt64,
+} from './tensor.ts';
 
 const dtypes: Readonly<Record<DType, Type>> = {
   float32: Type.FLOAT,
@@ -39,29 +50,21 @@ const dtypes: Readonly<Record<DType, Type>> = {
 };
 const names = new Map(Object.entries(dtypes).map(([name, type]) => [type, name as DType]));
 
-/** Attributes that ONNX declares FLOAT; every other number is INT. */
-const floats = new Set([
-  'alpha',
-  'beta',
-  'bias',
-  'cubic_coeff_a',
-  'epsilon',
-  'extrapolation_value',
-  'gamma',
-  'lambd',
-  'momentum',
-  'value_float',
-]);
-
 /** What stands in a file beside the graph. */
 export interface OnnxModel {
-  /** The graph as the file has it; input dims may hold names or -1 where the file leaves them open. */
+  /** The graph as the file has it; input dims may hold names or -1 if the file leaves them open. */
   readonly proto: ModelProto;
   readonly opset: number;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Serialises a graph whose constants are all read (see `load`). Deterministic: the same graph gives the same bytes. */
+/**
+ * Serialises a graph whose constants are all read (see `load`). Deterministic: the same graph gives the same bytes.
+ *
+ * @example
+ * const b = new Builder();
+ * const bytes = encodeOnnx(b.graph({ y: b.relu(b.input('x', 'float32', [1, 8])) }));
+ */
 export function encodeOnnx(graph: Graph, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
   const model = create(ModelProtoSchema, {
     irVersion: 8n,
@@ -213,19 +216,23 @@ export function decodeTensor(t: TensorProto): Tensor {
   return { dtype, dims, data };
 }
 
+/** As the operator's record declares it; one that it does not declare, by what it is. */
 function encodeAttribute(op: string, name: string, value: Attribute): AttributeProto {
-  const base = { name };
-  if (op === 'Cast' && name === 'to')
-    return create(AttributeProtoSchema, { ...base, type: Kind.INT, i: BigInt(dtypes[value as DType]) });
-  if (typeof value === 'string')
-    return create(AttributeProtoSchema, { ...base, type: Kind.STRING, s: new TextEncoder().encode(value) });
-  if (typeof value === 'number') {
-    return floats.has(name)
-      ? create(AttributeProtoSchema, { ...base, type: Kind.FLOAT, f: value })
-      : create(AttributeProtoSchema, { ...base, type: Kind.INT, i: BigInt(value) });
+  const kind = Object.hasOwn(operators, op) ? operators[op]!.attributes[name]?.kind : undefined;
+  if (typeof value === 'string') {
+    return kind === 'DTYPE' && isDType(value)
+      ? create(AttributeProtoSchema, { name, type: Kind.INT, i: BigInt(dtypes[value]) })
+      : create(AttributeProtoSchema, { name, type: Kind.STRING, s: new TextEncoder().encode(value) });
   }
-  if (Array.isArray(value)) return create(AttributeProtoSchema, { ...base, type: Kind.INTS, ints: value.map(BigInt) });
-  return create(AttributeProtoSchema, { ...base, type: Kind.TENSOR, t: encodeTensor(value as Tensor) });
+  if (typeof value === 'number') {
+    return kind === 'FLOAT' || !Number.isInteger(value)
+      ? create(AttributeProtoSchema, { name, type: Kind.FLOAT, f: value })
+      : create(AttributeProtoSchema, { name, type: Kind.INT, i: toInt64(value) });
+  }
+  if ('dtype' in value) return create(AttributeProtoSchema, { name, type: Kind.TENSOR, t: encodeTensor(value) });
+  return kind === 'FLOATS' || !value.every(Number.isInteger)
+    ? create(AttributeProtoSchema, { name, type: Kind.FLOATS, floats: [...value] })
+    : create(AttributeProtoSchema, { name, type: Kind.INTS, ints: value.map(toInt64) });
 }
 
 function decodeAttribute(a: AttributeProto, op: string): Attribute {
@@ -242,7 +249,8 @@ function decodeAttribute(a: AttributeProto, op: string): Attribute {
     case Kind.FLOATS:
       return a.floats;
     case Kind.TENSOR:
-      return decodeTensor(a.t!);
+      if (!a.t) throw new PhospheneError('bad-file', `attribute \`${a.name}\` of ${op}: its tensor is missing`);
+      return decodeTensor(a.t);
     default:
       throw new PhospheneError('bad-file', `attribute \`${a.name}\` of ${op}: its type ${a.type} is not supported`);
   }

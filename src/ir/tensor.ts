@@ -14,16 +14,21 @@ export interface DataArrays {
   int64: BigInt64Array;
   bool: Uint8Array;
 }
+/** The type of a tensor's elements. */
 export type DType = keyof DataArrays;
 
 /** Axis lengths, outermost first; images are [n, c, h, w]. */
 export type Dims = readonly number[];
 
+/** Numbers with a shape, in row-major order. */
 export interface Tensor<T extends DType = DType> {
   readonly dtype: T;
   readonly dims: Dims;
   readonly data: DataArrays[T];
 }
+
+/** Tensors by name. */
+export type Tensors = Readonly<Record<string, Tensor>>;
 
 /** A big constant that was not read yet: a weight of a file. Its dtype and dims are known, so that shapes can be inferred. */
 export interface Lazy<T extends DType = DType> {
@@ -36,13 +41,15 @@ export interface Lazy<T extends DType = DType> {
 /** What a graph holds beside its nodes. */
 export type Constant = Tensor | Lazy;
 
-/** Whether a constant was not read yet. */
+/**
+ * Whether a constant was not read yet.
+ *
+ * @example
+ * isLazy(float32([1, 2])); // false
+ */
 export function isLazy(constant: Constant): constant is Lazy {
   return 'load' in constant;
 }
-
-/** Tensors by name. */
-export type Tensors = Readonly<Record<string, Tensor>>;
 
 export const arrayTypes: {
   readonly [T in DType]: {
@@ -68,9 +75,18 @@ export function isDType(word: string): word is DType {
   return Object.hasOwn(arrayTypes, word);
 }
 
+/** Whether a tensor is of float32, as weights are. */
+export function isFloat32(t: Tensor): t is Tensor<'float32'> {
+  return t.dtype === 'float32';
+}
+
 /** Number of elements in `dims`. */
 export function sizeOf(dims: Dims): number {
   return dims.reduce((product, d) => product * d, 1);
+}
+
+export function sameDims(a: Dims, b: Dims): boolean {
+  return a.length === b.length && a.every((d, i) => d === b[i]);
 }
 
 /** Distance in elements between neighbours on each axis of a row-major tensor. */
@@ -80,7 +96,12 @@ export function stridesOf(dims: Dims): number[] {
   return strides;
 }
 
-/** A tensor over `data` (not copied). Throws `shape` when the length does not fit the dims. */
+/**
+ * A tensor over `data` (not copied). Throws `shape` when the length does not fit the dims.
+ *
+ * @example
+ * tensor('uint8', [2, 2], Uint8Array.of(1, 2, 3, 4)).dims; // [2, 2]
+ */
 export function tensor<T extends DType>(dtype: T, dims: Dims, data: DataArrays[T]): Tensor<T> {
   if (data.length !== sizeOf(dims)) {
     throw new PhospheneError('shape', `tensor: ${data.length} elements do not fill [${dims.join(', ')}]`);
@@ -88,7 +109,12 @@ export function tensor<T extends DType>(dtype: T, dims: Dims, data: DataArrays[T
   return { dtype, dims, data };
 }
 
-/** A float32 tensor; a plain number becomes a scalar, an array a vector unless dims say otherwise. */
+/**
+ * A float32 tensor; a plain number becomes a scalar, an array a vector unless dims say otherwise.
+ *
+ * @example
+ * float32([1, 2, 3, 4], [2, 2]).data.length; // 4
+ */
 export function float32(values: number | readonly number[] | Float32Array, dims?: Dims): Tensor<'float32'> {
   const data =
     typeof values === 'number'
@@ -99,7 +125,12 @@ export function float32(values: number | readonly number[] | Float32Array, dims?
   return tensor('float32', dims ?? (typeof values === 'number' ? [] : [data.length]), data);
 }
 
-/** An int64 tensor, ONNX's type for shapes, axes and indices. */
+/**
+ * An int64 tensor, ONNX's type for shapes, axes and indices.
+ *
+ * @example
+ * int64(7).data[0]; // 7n
+ */
 export function int64(values: number | readonly number[], dims?: Dims): Tensor<'int64'> {
   const list = typeof values === 'number' ? [values] : values;
   return tensor('int64', dims ?? (typeof values === 'number' ? [] : [list.length]), BigInt64Array.from(list, toInt64));

@@ -5,7 +5,7 @@
  * An error ends all of them, and so does a `break`.
  *
  * @example
- * for await (const event of concurrently(channels, 2, (channel) => pool.submit(program, jobOf(channel)))) …
+ * for await (const event of concurrently(channels, 2, (channel) => pool.submit(program, jobOf(channel)))) console.log(event.type);
  */
 export async function* concurrently<T, U>(
   items: Iterable<T> | AsyncIterable<T>,

@@ -3,9 +3,9 @@
 /** The maker's side. */
 export interface Events<T> {
   /** Appends an event; it takes the place of the last one that waits, if `replaces` says so. Ignored after the end. */
-  push(event: T): void;
+  readonly push: (event: T) => void;
   /** Ends the stream once what waits was taken; with an error, what waits is dropped. Only the first end counts. */
-  end(failure?: { readonly error: unknown }): void;
+  readonly end: (failure?: { readonly error: unknown }) => void;
   /** The taker's side: for one `for await`. */
   readonly stream: AsyncIterableIterator<T, void>;
 }

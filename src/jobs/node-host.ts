@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { FromWorker, Host, ToWorker, WorkerHandle } from './protocol.ts';
 
+/** How many threads there are, and what they run. */
 export interface NodeHostOptions {
   /** Most threads at a time; as many as there are cores unless told otherwise. */
   readonly parallelism?: number | undefined;
@@ -35,7 +36,8 @@ export function nodeHost({
 function thread(script: URL): WorkerHandle {
   // Not zero once the thread shall leave: it may be too busy to read a message.
   const stop = new Int32Array(new SharedArrayBuffer(4));
-  const worker = new Worker(script, { workerData: stop });
+  // It needs none of the process's own options, and some keep it from starting, such as those of `node -e`.
+  const worker = new Worker(script, { workerData: stop, execArgv: [] });
   worker.unref();
   let gone = false;
   let asked = false;

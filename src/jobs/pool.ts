@@ -26,6 +26,7 @@ export interface SubmitOptions {
   readonly snapshots?: readonly number[] | undefined;
 }
 
+/** Workers that stay, and the jobs that wait for them. */
 export interface Pool extends AsyncDisposable {
   /** How many workers there can be. */
   readonly workers: number;
@@ -52,6 +53,7 @@ export interface Pool extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** How large a pool is. */
 export interface PoolOptions {
   /** Most workers at a time, from 1; by default as many as the host can keep busy. */
   readonly workers?: number | undefined;
@@ -94,7 +96,7 @@ interface Member {
  *
  * @example
  * await using pool = createPool(nodeHost());
- * for await (const event of pool.submit(program, job)) …
+ * for await (const event of pool.submit(program, job)) if (event.type === 'done') console.log(event.ascent.losses);
  */
 export function createPool(host: Host, { workers = host.parallelism, warm = 2 }: PoolOptions = {}): Pool {
   for (const [option, value] of Object.entries({ workers, warm }))
@@ -288,7 +290,7 @@ export function createPool(host: Host, { workers = host.parallelism, warm = 2 }:
     if (!closing) {
       const leaving = [...members];
       closing = Promise.resolve();
-      for (const entry of [...entries.values()]) settle(entry, { error: closed() });
+      for (const entry of entries.values()) settle(entry, { error: closed() });
       closing = Promise.all(leaving.map(({ handle }) => handle.stop())).then(() => members.clear());
     }
     return closing;

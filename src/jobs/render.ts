@@ -149,7 +149,10 @@ export interface Engine {
  * Throws `unknown-layer`, `bad-option`, `unsupported-op`, `shape`, `bad-weights`, `missing-weights`, `runtime`, `aborted`.
  *
  * @example
- * for await (const event of renderChannels(network, { layer, channels: [0, 1], settled: settle() }, engine)) …
+ * const engine = { pool: createPool(nodeHost()), lowering: 'cpu' } as const;
+ * const wanted = { layer: network.defaultLayer, channels: [0, 1], settled: settle({ preset: 'keras' }, network.input.size) };
+ * for await (const event of renderChannels(network, wanted, engine))
+ *   if (event.type === 'picture') console.log(event.picture.channel);
  */
 export async function* renderChannels(
   network: Network,

@@ -23,7 +23,6 @@ type CompiledProgram = CompiledStep & { readonly dispose: () => Promise<void> };
 export function serve(port: Port, runtime: Runtime): void {
   const programs = new Map<string, Promise<CompiledProgram>>();
   const jobs = new Map<number, AbortController>();
-  const line = new Line();
   let ended = false;
   const stopped = (): boolean => ended || port.stopped();
 
@@ -34,8 +33,7 @@ export function serve(port: Port, runtime: Runtime): void {
     await program?.then((p) => p.dispose()).catch(() => {});
   };
   const leave = async (): Promise<void> => {
-    for (const id of [...programs.keys()]) await free(id);
-    line.close();
+    for (const id of programs.keys()) await free(id);
     port.close();
   };
 
@@ -54,7 +52,7 @@ export function serve(port: Port, runtime: Runtime): void {
     const compiling = programs.get(program);
     if (!compiling) throw new Error(`internal: the program ${program} was not sent before its job`);
     const compiled = await compiling;
-    await line.listen();
+    await listen();
     check();
     port.post({ type: 'started', id });
     const run = ascend(compiled, job);
@@ -72,7 +70,7 @@ export function serve(port: Port, runtime: Runtime): void {
           port.post({ type: 'step', id, done, loss });
         }
         if (now - listened >= LISTEN_EVERY) {
-          await line.listen();
+          await listen();
           listened = performance.now();
         }
         check();
@@ -119,7 +117,8 @@ export function serve(port: Port, runtime: Runtime): void {
   inTurn(() => runtime.load().catch(() => {}));
 }
 
-async function compile({ id: _, graph, image, ...plan }: StepData, runtime: Runtime): Promise<CompiledProgram> {
+async function compile({ graph, image, states, feeds, values }: StepData, runtime: Runtime): Promise<CompiledProgram> {
+  const plan = { states, feeds, values };
   const program = await runtime.compile(graph);
   if ('state' in image) return { ...plan, program, image, dispose: () => program.dispose() };
   let picture;
@@ -141,27 +140,16 @@ function explained(error: unknown): PhospheneError {
   return new PhospheneError('runtime', `a worker failed: ${message}`, {}, error);
 }
 
-/**
- * Lets a worker hear its messages: an engine may compute without ever giving its thread back. A timer would do as well, but
- * browsers make timers wait.
- */
-class Line {
-  readonly #channel = new MessageChannel();
-  #heard: () => void = () => {};
-
-  constructor() {
+/** Lets a worker hear its messages: an engine may compute without ever giving its thread back. Timers would make it wait. */
+async function listen(): Promise<void> {
+  const { setImmediate } = globalThis as { readonly setImmediate?: (done: () => void) => void };
+  // Node has it. A channel would not do there: Node reads up to a thousand messages of one channel before it looks at another.
+  if (setImmediate) return new Promise((resolve) => setImmediate(resolve));
+  const { port1, port2 } = new MessageChannel();
+  await new Promise<void>((resolve) => {
     // Node's types leave this out.
-    (this.#channel.port1 as { onmessage?: () => void }).onmessage = () => this.#heard();
-  }
-
-  listen(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#heard = resolve;
-      this.#channel.port2.postMessage(undefined);
-    });
-  }
-
-  close(): void {
-    this.#channel.port1.close();
-  }
+    (port1 as { onmessage?: () => void }).onmessage = resolve;
+    port2.postMessage(undefined);
+  });
+  port1.close();
 }

@@ -9,6 +9,7 @@ export interface WebWorker {
   addEventListener(type: 'error' | 'messageerror', listener: (event: { readonly message?: string }) => void): void;
 }
 
+/** How many web workers there are. */
 export interface WebHostOptions {
   /** Most workers at a time; as many as the browser says there are cores unless told otherwise. */
   readonly parallelism?: number | undefined;
@@ -16,7 +17,7 @@ export interface WebHostOptions {
 
 /**
  * Web workers, each of which calls {@link serveWebWorker}. They are made by the page, since bundlers want to see the address of the
- * script where a worker is made.
+ * script in the call that makes a worker.
  *
  * @example
  * const host = webHost(() => new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' }));

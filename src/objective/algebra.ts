@@ -12,7 +12,9 @@ export interface Term {
  * The weighted sum of objectives. Weights are fed, so that sums that differ only in them share a program.
  *
  * @example
- * weighted([{ weight: 1, objective: channel('mixed4a', 3) }, { weight: -0.5, objective: channel('mixed4a', 9) }]).text; // 'mixed4a:3 - 0.5*mixed4a:9'
+ * const [three, nine] = [3, 9].map((channel) => objectives.make({ kind: 'channel', layer: 'mixed4a', channel }));
+ * const sum = weighted([{ weight: 1, objective: three! }, { weight: -0.5, objective: nine! }]);
+ * sum.text; // 'mixed4a:3 - 0.5*mixed4a:9'
  */
 export function weighted(terms: readonly Term[]): Objective {
   if (terms.length === 1 && terms[0]!.weight === 1) return terms[0]!.objective;
@@ -36,7 +38,12 @@ export function weighted(terms: readonly Term[]): Objective {
   };
 }
 
-/** The objective that is raised by lowering this one. */
+/**
+ * The objective that is raised by lowering this one.
+ *
+ * @example
+ * negative(objectives.make({ kind: 'channel', layer: 'mixed4a', channel: 3 })).text; // '-mixed4a:3'
+ */
 export function negative(objective: Objective): Objective {
   return weighted([{ weight: -1, objective }]);
 }

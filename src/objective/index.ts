@@ -26,7 +26,13 @@ export interface SumSpec {
 /** All data of an objective. */
 export type ObjectiveSpec = TermSpec | SumSpec;
 
-/** The objective that a spec describes. Throws `bad-option`. */
+/**
+ * The objective that a spec describes. Throws `bad-option`.
+ *
+ * @example
+ * const seven = { kind: 'channel', layer: 'mixed4a', channel: 7, border: 2 } as const;
+ * objectiveOf({ kind: 'sum', terms: [{ weight: 2, objective: seven }] }).text; // '2*mixed4a:7'
+ */
 export function objectiveOf(spec: ObjectiveSpec): Objective {
   return spec.kind === 'sum'
     ? weighted(spec.terms.map(({ weight, objective }) => ({ weight, objective: objectiveOf(objective) })))

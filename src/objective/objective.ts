@@ -18,9 +18,9 @@ export interface ObjectiveContext {
   /** The picture [n, c, h, w] as it is stored, about [-1, 1], before transforms. */
   readonly image: Value;
   /** The activation of one of the objective's `layers`. */
-  activation(layer: string): Activation;
+  readonly activation: (layer: string) => Activation;
   /** One of the objective's `values`, as an input of the graph. */
-  value(name: string): Value;
+  readonly value: (name: string) => Value;
 }
 
 /** An objective with its settings. */

@@ -3,6 +3,7 @@ import { PhospheneError } from '../errors.ts';
 import type { Raster } from './raster.ts';
 import { raster } from './raster.ts';
 
+/** The size of the image, and what is made of it. */
 export interface DeprocessOptions {
   /** Rows of the image, pixels. */
   readonly height: number;
@@ -44,14 +45,14 @@ export function deprocess(image: Float32Array, options: DeprocessOptions): Raste
     const most = Math.ceil(Math.min(height, width) / 2) - 1;
     throw new PhospheneError(
       'bad-option',
-      `crop ${crop} leaves nothing of a picture of ${width}x${height}; a whole number from 0 to ${most} would do`,
+      `crop ${crop} leaves nothing of a picture of ${width}x${height}; choose a whole number from 0 to ${most}`,
       { crop, height, width },
     );
   }
   if (!Number.isFinite(deviation) || deviation < 0) {
     throw new PhospheneError(
       'bad-option',
-      `deviation ${deviation} is no spread of values; a number from 0 would do (0.15 is usual)`,
+      `deviation ${deviation} is no spread of values; choose a number from 0 (0.15 is usual)`,
       { deviation },
     );
   }

@@ -3,6 +3,7 @@ import { PhospheneError } from '../errors.ts';
 import type { Raster } from './raster.ts';
 import { mostPixels, raster } from './raster.ts';
 
+/** How a grid is laid out. */
 export interface GridOptions {
   /** Tiles in a row, from 1. */
   readonly columns: number;
@@ -86,10 +87,10 @@ export function gridSize(
   { columns, margin = 5 }: GridOptions,
 ): { width: number; height: number } {
   if (!Number.isInteger(columns) || columns < 1) {
-    throw new PhospheneError('bad-option', `columns: ${columns} found; a whole number from 1 would do`, { columns });
+    throw new PhospheneError('bad-option', `columns: ${columns} found; choose a whole number from 1`, { columns });
   }
   if (!Number.isInteger(margin) || margin < 0) {
-    throw new PhospheneError('bad-option', `margin: ${margin} found; a whole number of pixels from 0 would do`, {
+    throw new PhospheneError('bad-option', `margin: ${margin} found; choose a whole number of pixels from 0`, {
       margin,
     });
   }
@@ -107,7 +108,12 @@ export function gridSize(
   return { width, height };
 }
 
-/** Columns for `count` tiles that make the grid about square: `ceil(sqrt(count))`, which is 8 for 64; at least 1. */
+/**
+ * Columns for `count` tiles that make the grid about square: `ceil(sqrt(count))`, which is 8 for 64; at least 1.
+ *
+ * @example
+ * defaultColumns(64); // 8
+ */
 export function defaultColumns(count: number): number {
   return Math.max(1, Math.ceil(Math.sqrt(count)));
 }

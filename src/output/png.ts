@@ -131,7 +131,7 @@ interface Header {
 
 interface PngFile {
   readonly header: Header;
-  /** RGB of each index, where the picture has a palette. */
+  /** RGB of each index, if the picture has a palette. */
   readonly palette: Uint8Array;
   /** The compressed pixels, in the pieces in which they stand in the file. */
   readonly data: readonly Uint8Array[];

@@ -15,7 +15,7 @@ export interface Raster {
 }
 
 /**
- * A raster over `data` (not copied); black where it is left out. Throws `shape` when the sides are not positive whole
+ * A raster over `data` (not copied); black if it is left out. Throws `shape` when the sides are not positive whole
  * numbers or the bytes do not fill them.
  *
  * @example

@@ -7,6 +7,7 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils';
 import { didYouMean, PhospheneError } from '../errors.ts';
 import type { Size } from '../import/network.ts';
 import type { Preprocess } from '../import/preprocess.ts';
+import type { Optional, PartialSpec } from '../noun.ts';
 import type { Schema, Setting } from '../settings.ts';
 import { checked, refuseUnknown, whole } from '../settings.ts';
 import { type ObjectiveSpec, objectives, type TermSpec } from '../objective/index.ts';
@@ -45,7 +46,7 @@ export interface Recipe {
 
 /** A spec of which some settings are changed; of another kind, the others have that kind's defaults. */
 export type Change<Spec extends { readonly kind: string }> = Spec extends unknown
-  ? { readonly kind?: Spec['kind'] } & Partial<Omit<Spec, 'kind'>>
+  ? { readonly kind?: Spec['kind'] | undefined } & Optional<Omit<Spec, 'kind'>>
   : never;
 
 /** What decides a picture besides its model and target. All may be left out. */
@@ -61,7 +62,7 @@ export interface RecipeOptions {
   readonly objective?: { readonly kind?: 'channel'; readonly border?: number | undefined } | undefined;
   readonly param?: Change<ParamSpec> | undefined;
   /** In place of the preset's. */
-  readonly transforms?: readonly TransformSpec[] | undefined;
+  readonly transforms?: readonly PartialSpec<TransformSpec>[] | undefined;
   readonly optimiser?: Change<OptimiserSpec> | undefined;
   readonly finish?: Change<FinishSpec> | undefined;
 }
@@ -108,13 +109,14 @@ export function settle(options: RecipeOptions = {}, fixed: TargetFacts['fixed'] 
     objectives,
     { kind: 'channel', layer: 'any', channel: 0, border: preset.border },
     options.objective,
-  );
+    // Options speak of channels only, whatever other kinds of objectives there are.
+  ) as Extract<TermSpec, { kind: 'channel' }>;
   const finish = changed(finishes, { ...preset.finish, crop: cropFor(preset, size) }, options.finish);
   if (2 * finish.crop >= Math.min(size.height, size.width)) {
     const most = Math.ceil(Math.min(size.height, size.width) / 2) - 1;
     throw new PhospheneError(
       'bad-option',
-      `crop: ${finish.crop} pixels from each side leave nothing of ${size.height}×${size.width}; at most ${most} leave something`,
+      `crop: ${finish.crop} pixels from each side leave nothing of ${size.height}×${size.width}; choose a crop of at most ${most}`,
       {
         option: 'crop',
         crop: finish.crop,
@@ -168,6 +170,10 @@ function cropFor({ finish: { crop }, size }: Preset, { height, width }: Size): n
 /**
  * Settings for a target: a border that nobody asked for is narrowed until it leaves a position of a small map. `dims` are those of
  * the layer's output.
+ *
+ * @example
+ * const [target] = targets(network, size);
+ * const { border } = fitted(settle({ size }, network.input.size), { size }, target!);
  */
 export function fitted(
   settled: Settled,
@@ -180,7 +186,13 @@ export function fitted(
   return map.length === 0 ? settled : { ...settled, border: Math.min(settled.border, most) };
 }
 
-/** The recipe of one channel of a layer. */
+/**
+ * The recipe of one channel of a layer.
+ *
+ * @example
+ * const facts = { model: { name: network.name, digest: await network.digest() }, preprocess: network.input.preprocess };
+ * const recipe = channelRecipe(settle({ steps: 60 }), facts, 'conv3_block4_out', 7);
+ */
 export function channelRecipe(settled: Settled, facts: TargetFacts, layer: string, channel: number): Recipe {
   const { preset: _, border, ...rest } = settled;
   return {
@@ -194,6 +206,9 @@ export function channelRecipe(settled: Settled, facts: TargetFacts, layer: strin
 /**
  * The digest of a recipe, in hex: equal for recipes that give the same picture, different for all others. The name of the model and
  * the order of keys do not count; the revision of the algorithm does.
+ *
+ * @example
+ * digestOf(recipe) === digestOf({ ...recipe, seed: recipe.seed + 1 }); // false
  */
 export function digestOf(recipe: Recipe): string {
   const { model, ...rest } = recipe;
@@ -283,7 +298,7 @@ function withDefault(
 function changed<Spec extends { readonly kind: string }>(
   nouns: { complete(spec: never): Spec },
   from: Spec,
-  change: { readonly kind?: string } = {},
+  change: { readonly kind?: string | undefined } = {},
 ): Spec {
   const base = change.kind === undefined || change.kind === from.kind ? from : {};
   return nouns.complete({ ...base, ...defined(change) } as never);

@@ -1,9 +1,9 @@
 /** @file A step of ascent put together from the nouns: parameterisation, transforms, network, objective, gradient, optimiser. */
 import { gradient, type GradientOptions } from '../grad/index.ts';
 import { Builder, type Value } from '../ir/builder.ts';
-import { inlineFused } from '../ir/fuse.ts';
+import { inlineFused } from '../grad/fuse.ts';
 import type { Graph } from '../ir/graph.ts';
-import { type Dims, sizeOf, type Tensor } from '../ir/tensor.ts';
+import { sizeOf, type Tensor } from '../ir/tensor.ts';
 import type { Layer } from '../import/network.ts';
 import type { Objective } from '../objective/index.ts';
 import type { Optimiser } from '../optimiser/index.ts';
@@ -57,7 +57,7 @@ export function stepOf(parts: StepParts): Step {
   const given = new Map<string, Value>();
   for (const [name, { dtype, dims: shape }] of Object.entries(objective.values))
     given.set(name, s.value(name, dtype, shape));
-  const activations = inlineFused(b, network.graph, { [IMAGE]: seen });
+  const activations = inlineFused(b, network.graph, { [IMAGE]: seen }, options);
   const loss = objective.build({
     b,
     image,
@@ -83,7 +83,14 @@ export function stepOf(parts: StepParts): Step {
   };
 }
 
-/** What a job gives a step of these parts: the values of the objective and of the optimiser. */
+/**
+ * What a job gives a step of these parts: the values of the objective and of the optimiser.
+ *
+ * @example
+ * const objective = objectives.make({ kind: 'channel', layer: 'mixed4a', channel: 3 });
+ * const optimiser = optimisers.make({ kind: 'normalised' });
+ * Object.keys(valuesOf({ objective, optimiser })); // ['channel', 'rate']
+ */
 export function valuesOf({ objective, optimiser }: Pick<StepParts, 'objective' | 'optimiser'>): Tensors {
   return { ...objective.values, ...optimiser.values } satisfies Record<string, Tensor>;
 }
@@ -114,7 +121,7 @@ function reserved({ objective, param, transforms = [], optimiser, network }: Ste
  * read, as they came and as they are packed; and some more while it folds constants.
  */
 export function workerMemory(layers: readonly Pick<Layer, 'dims' | 'parameters'>[]): number {
-  return layers.reduce((sum, l) => sum + 5 * sizeOf(l.dims as Dims) + 36 * l.parameters, 50e6);
+  return layers.reduce((sum, l) => sum + 5 * sizeOf(l.dims) + 36 * l.parameters, 50e6);
 }
 
 /** Refuses what would not fit. Call before anything of that size is allocated. Throws `too-large`. */

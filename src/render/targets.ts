@@ -10,7 +10,13 @@ export type Target = Layer & { readonly channels: NonNullable<Layer['channels']>
 /** Why a layer cannot be a target. */
 export type Obstacle = 'no channels' | 'no gradient';
 
-/** Each layer at this size, with what keeps it from being a target. Nothing is differentiated for it, and no weight is read. */
+/**
+ * Each layer at this size, with what keeps it from being a target. Nothing is differentiated for it, and no weight is read.
+ *
+ * @example
+ * for (const { layer, obstacle } of surveyed(network, { height: 180, width: 180 }))
+ *   console.log(layer.name, obstacle ?? `${layer.channels!.count} channels`);
+ */
 export function surveyed(network: Network, size: Size): readonly { layer: Layer; obstacle?: Obstacle }[] {
   const { layers, graph } = network.layers(size);
   const reached = differentiable(graph, IMAGE);
@@ -20,7 +26,12 @@ export function surveyed(network: Network, size: Size): readonly { layer: Layer;
   });
 }
 
-/** The layers that can be ascended: those with channels and a gradient for the image. */
+/**
+ * The layers that can be ascended: those with channels and a gradient for the image.
+ *
+ * @example
+ * const names = targets(network, { height: 180, width: 180 }).map((layer) => layer.name);
+ */
 export function targets(network: Network, size: Size): Target[] {
   return surveyed(network, size).flatMap(({ layer, obstacle }) => (obstacle ? [] : [layer as Target]));
 }

@@ -1,6 +1,6 @@
 /** @file Folders of results: many pictures, resumed and recorded, by many runs. */
 export type { Entry, PictureEntry, SetEntry } from './journal.ts';
-export type { Manifest, ManifestFilter } from './manifest.ts';
+export type { FoundManifest, Manifest, ManifestFilter } from './manifest.ts';
 export { folderName } from './names.ts';
 export type { PictureRecord } from './record.ts';
 export { readResults, type ResultPicture, type Results, type ResultSet } from './results.ts';

@@ -83,7 +83,8 @@ export function mostBytes({ recipe, width, height }: Expected): number {
 export function decodePicture(bytes: Uint8Array, expected: Expected): Finished | undefined {
   if (bytes.length > mostBytes(expected) || !isPlain(bytes, expected)) return undefined;
   try {
-    const { raster, text } = decodePng(bytes);
+    const { raster, text } = decodePng(bytes, expected);
+    if (text['Software'] === undefined) return undefined;
     const record: unknown = JSON.parse(text['phosphene'] ?? 'null');
     const made = parse(record, expected.recipe.steps);
     if (made === undefined || made.pixels !== digestOfPixels(raster)) return undefined;
@@ -145,20 +146,22 @@ export function isDiagnosis(value: unknown): value is Diagnosis {
   return typeof value === 'string' && Object.hasOwn(diagnoses, value);
 }
 
-const ours: ReadonlySet<string> = new Set(['IHDR', 'tEXt', 'IDAT', 'IEND']);
+// What is written, and nothing else: two texts, of which one is the record, and pixels.
+const ours = /^IHDR(?:IDAT)*(?:tEXt(?:IDAT)*){2}IEND$/;
 
-/** Whether a PNG has the expected size and only chunks that we write; looked at before anything in it is inflated. */
+/** Whether a PNG has the expected size and the chunks that we write; looked at before anything in it is inflated. */
 function isPlain(bytes: Uint8Array, { width, height }: Expected): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 33 || view.getUint32(16) !== width || view.getUint32(20) !== height) return false;
   // 8 bits a sample, RGB, the one compression, the one filtering, not interlaced.
   if (view.getUint32(24) !== 0x08020000 || view.getUint8(28) !== 0) return false;
   let at = 8;
+  let types = '';
   while (at + 12 <= bytes.length) {
-    if (!ours.has(String.fromCharCode(...bytes.subarray(at + 4, at + 8)))) return false;
+    types += String.fromCharCode(...bytes.subarray(at + 4, at + 8));
     at += 12 + view.getUint32(at);
   }
-  return at === bytes.length;
+  return at === bytes.length && ours.test(types);
 }
 
 function digestOfPixels({ data }: Raster): string {

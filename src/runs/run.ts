@@ -40,6 +40,7 @@ export interface RunOptions<Event extends { readonly type: string }> {
   readonly fs?: FileSystem;
 }
 
+/** What a run into a folder tells besides what its rendering does. */
 export type RunEvent =
   /** Pictures that are there already; again for those that another run finishes meanwhile. */
   | { readonly type: 'resumed'; readonly channels: readonly number[] }

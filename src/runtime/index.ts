@@ -22,7 +22,7 @@ export interface Program {
    * @example
    * const run = await program.open({ z });
    * const { loss } = await run.step({ channel: int64(7) });
-   * const z = await run.read('z');
+   * const now = await run.read('z');
    * await run.close();
    */
   open(states: Tensors): Promise<Run>;
@@ -43,6 +43,7 @@ export interface Run {
   close(): Promise<void>;
 }
 
+/** How a graph is compiled. */
 export interface CompileOptions {
   /** Threads inside one evaluation; 1 (default) if several programs run side by side. */
   readonly threads?: number;
@@ -51,6 +52,7 @@ export interface CompileOptions {
 /** How the gradients of a graph must be spelled to be right and fast on an engine. */
 export type LoweringName = 'cpu' | 'wasm' | 'webgpu';
 
+/** An engine: it compiles graphs to programs. */
 export interface Runtime {
   /** Engine and device, for the record of a run: `onnxruntime-node cpu`. */
   readonly name: string;

@@ -1,4 +1,4 @@
-/** @file Programs and runs on a session of ONNX Runtime, which is the same in Node and in browsers but for where results can go. */
+/** @file Programs and runs on a session of ONNX Runtime, the same in Node and in browsers, except that only some engines write results into memory that they are given. */
 import { PhospheneError } from '../errors.ts';
 import type { Graph } from '../ir/graph.ts';
 import { encodeOnnx } from '../ir/onnx.ts';

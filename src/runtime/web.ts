@@ -8,6 +8,7 @@ import type { Tensor } from '../ir/tensor.ts';
 import type { Runtime } from './index.ts';
 import { explaining, ownBytes, programOf } from './session.ts';
 
+/** Where the page has the parts of ONNX Runtime. */
 export interface WebRuntimeOptions {
   /**
    * The folder, as a URL that ends in `/`, from which the page gets `ort-wasm-simd-threaded.wasm` and its `.mjs`; or the URL of each.

@@ -275,13 +275,13 @@ describe('phosphene layers', () => {
     expect(short.code).toBe(0);
     expect(short.stdout).not.toContain('\npooled');
     expect(short.stderr).toBe(
-      'The list ends here at 2×2: MaxPool pooled: a window of 3 does not fit an axis of 2: the input is too small; the file is for pictures of 8×8, not 2×2\n',
+      'The list ends here at 2×2: MaxPool pooled: a window of 3 does not fit an axis of 2; the file is for pictures of 8×8, not 2×2\n',
     );
     const { stdout, stderr } = await phosphene(['layers', file, '--size', '2', '--json']);
     expect(stderr).toBe('');
     expect(JSON.parse(stdout)).toMatchObject({
       layers: [{ name: 'first' }],
-      barrier: { code: 'shape', op: 'MaxPool', node: 'pooled', message: expect.stringContaining('too small') },
+      barrier: { code: 'shape', op: 'MaxPool', node: 'pooled', message: expect.stringContaining('does not fit') },
     });
   });
 

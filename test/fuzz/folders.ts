@@ -3,13 +3,13 @@ import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
   chmodSync,
-  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -19,6 +19,7 @@ import { deflateSync } from 'node:zlib';
 import { asciiJson, decodePng, encodePng } from '../../src/output/png.ts';
 import { type Raster, raster } from '../../src/output/raster.ts';
 import { Random } from '../../src/random.ts';
+import { walk } from '../runs/fake.ts';
 import { type Chunk, chunksOf, pngOf } from '../runs/png.ts';
 
 /** A way to spoil a folder. */
@@ -43,6 +44,14 @@ interface Place {
 type Spoil = (place: Place) => void;
 type Json = Record<string, unknown>;
 
+/** A file's bytes; not those of one that was made huge before, which would take all of a case's time. */
+function read(file: string): Buffer {
+  if (statSync(file).size > 1e8) throw new Error(`${file} is too large to be spoiled once more`);
+  return readFileSync(file);
+}
+
+const copy = (from: string, to: string): void => writeFileSync(to, read(from));
+
 // Made once: a gigabyte takes a while to deflate.
 const bombs = new Map<number, Buffer>();
 function bomb(bytes: number): Buffer {
@@ -54,7 +63,7 @@ function bomb(bytes: number): Buffer {
 const chunks =
   (change: (chunks: Chunk[]) => readonly Chunk[] | void): Spoil =>
   ({ file }) => {
-    const found = chunksOf(readFileSync(file));
+    const found = chunksOf(read(file));
     writeFileSync(file, pngOf(change(found) ?? found));
   };
 
@@ -72,7 +81,7 @@ function rewritten(
   file: string,
   change: (record: Json, pixels: Raster) => { record?: unknown; pixels?: Raster } | void,
 ): void {
-  const { raster: pixels, text } = decodePng(readFileSync(file));
+  const { raster: pixels, text } = decodePng(read(file));
   const record = JSON.parse(text['phosphene']!) as Json;
   const changed = change(record, pixels) ?? {};
   writeFileSync(
@@ -89,16 +98,17 @@ const record =
   ({ file }) =>
     rewritten(file, change);
 
+/** The pictures of a set that are plain files: whoever reads a pipe waits for ever. */
 const pictures = (set: string): string[] =>
-  readdirSync(set)
-    .filter((name) => /^\d+\.png$/.test(name))
-    .map((name) => join(set, name));
+  readdirSync(set, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && /^\d+\.png$/.test(entry.name))
+    .map(({ name }) => join(set, name));
 
 const manifest =
   (change: (manifest: Json) => void): Spoil =>
   ({ set }) => {
     const file = join(set, 'manifest.json');
-    const found = JSON.parse(readFileSync(file, 'utf8')) as Json;
+    const found = JSON.parse(read(file).toString()) as Json;
     change(found);
     writeFileSync(file, JSON.stringify(found));
   };
@@ -116,25 +126,25 @@ const linked = (path: string, target: string): void => {
 
 /** What a run mends. */
 const mended: Readonly<Record<string, Spoil>> = {
-  'picture cut short': ({ file, random }) => truncateSync(file, random.integer(readFileSync(file).length)),
+  'picture cut short': ({ file, random }) => truncateSync(file, random.integer(read(file).length)),
   'picture empty': ({ file }) => writeFileSync(file, ''),
   'picture gone': ({ file }) => rmSync(file),
   'picture garbage': ({ file, random }) => writeFileSync(file, Uint8Array.from(random.uniform(3000, 0, 256))),
   'one bit': ({ file, random }) => {
-    const bytes = readFileSync(file);
+    const bytes = read(file);
     bytes[random.integer(bytes.length)]! ^= 1 << random.integer(8);
     writeFileSync(file, bytes);
   },
   'picture of another channel': ({ file, set }) =>
-    cpSync(
+    copy(
       pictures(set).find((other) => other !== file)!,
       file,
     ),
   'picture of another set': ({ out, set, file }) => {
-    const others = (readdirSync(out, { recursive: true }) as string[])
+    const others = walk(out)
       .map((name) => join(out, name))
       .filter((name) => /[/\\]\d+\.png$/.test(name) && dirname(name) !== set);
-    cpSync(others[0]!, file);
+    copy(others[0]!, file);
   },
   'bytes after the end': ({ file }) => appendFileSync(file, 'x'),
   'text but no pixels': chunks((found) => found.filter(([type]) => type !== 'IDAT')),
@@ -191,7 +201,7 @@ const mended: Readonly<Record<string, Spoil>> = {
   'picture 3 GB sparse': ({ file }) => truncateSync(file, 3e9),
   'picture a link to a picture': ({ file, set, outside }) => {
     const target = join(outside, 'target.png');
-    if (!existsSync(target)) cpSync(pictures(set)[0]!, target);
+    if (!existsSync(target)) copy(pictures(set)[0]!, target);
     linked(file, target);
   },
   'picture a link to nothing': ({ file, outside }) => linked(file, join(outside, 'nothing.png')),
@@ -269,26 +279,29 @@ export const ways: number = all.length;
  * for (const { name, spoil } of cases(1, 500)) spoil('out', 'conv1/keras', 'elsewhere');
  */
 export function* cases(seed: number, count: number): Generator<Case, void> {
-  for (let i = 0; i < count; i++) {
-    const random = new Random(`folders/${seed}/${i}`);
-    const alone = i < ways;
-    const parts = alone ? [all[i]!] : Array.from({ length: 2 + random.integer(3) }, () => all[random.integer(ways)]!);
-    yield {
-      name: `${i}: ${parts.map(([name]) => name).join(' + ')}`,
-      mayRefuse: parts.some(([, , mayRefuse]) => mayRefuse),
-      spoil(out, set, outside) {
-        for (const [, spoil] of parts) {
-          const folder = join(out, set);
-          try {
-            const files = pictures(folder);
-            const file = files[random.integer(files.length)] ?? join(folder, '0.png');
-            spoil({ out, set: folder, outside, file, random });
-          } catch (error) {
-            // Together, one may find nothing left to spoil.
-            if (alone) throw error;
-          }
+  for (let i = 0; i < count; i++) yield caseOf(seed, i);
+}
+
+/** Case `i` of {@link cases}. */
+export function caseOf(seed: number, i: number): Case {
+  const random = new Random(`folders/${seed}/${i}`);
+  const alone = i < ways;
+  const parts = alone ? [all[i]!] : Array.from({ length: 2 + random.integer(3) }, () => all[random.integer(ways)]!);
+  return {
+    name: `${i}: ${parts.map(([name]) => name).join(' + ')}`,
+    mayRefuse: parts.some(([, , mayRefuse]) => mayRefuse),
+    spoil(out, set, outside) {
+      for (const [, spoil] of parts) {
+        const folder = join(out, set);
+        try {
+          const files = pictures(folder);
+          const file = files[random.integer(files.length)] ?? join(folder, '0.png');
+          spoil({ out, set: folder, outside, file, random });
+        } catch (error) {
+          // Together, one may find nothing left to spoil.
+          if (alone) throw error;
         }
-      },
-    };
-  }
+      }
+    },
+  };
 }

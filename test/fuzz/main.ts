@@ -8,7 +8,7 @@ import { type Outcome, Worker } from './pool.ts';
 
 const { values: options } = parseArgs({
   options: {
-    kind: { type: 'string', multiple: true, default: Object.keys(kinds) },
+    kind: { type: 'string', multiple: true, default: Object.keys(kinds).filter((kind) => kinds[kind]!.count > 0) },
     count: { type: 'string' },
     from: { type: 'string', default: '0' },
     only: { type: 'string' },

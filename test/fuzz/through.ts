@@ -1,71 +1,77 @@
-/** @file What one file goes through: the only file of the fuzzer that knows how phosphene is called. */
+/** @file What one file goes through: from its bytes to a picture that was ascended by one step. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PhospheneError } from '../../src/errors.ts';
 import { openModel } from '../../src/hub/open.ts';
-import { openWeights } from '../../src/import/keras-weights.ts';
-import { IMAGE, type Size } from '../../src/import/model.ts';
-import { sizeOf, float32, int64 } from '../../src/ir/tensor.ts';
-import { channelMean } from '../../src/objective/index.ts';
+import { defaultSize, type Network, type Size } from '../../src/import/network.ts';
+import { memoryOf, programOf } from '../../src/jobs/render.ts';
+import { objectives } from '../../src/objective/index.ts';
+import { optimisers } from '../../src/optimiser/index.ts';
 import { Random } from '../../src/random.ts';
-import { CHANNEL, checkMemory, LOSS, RATE, stepGraph, workerMemory } from '../../src/render/step.ts';
+import { ascend } from '../../src/render/ascend.ts';
+import { settle } from '../../src/render/recipe.ts';
+import { checkMemory, valuesOf } from '../../src/render/step.ts';
 import { targets } from '../../src/render/targets.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
+import { readAll } from './hdf5.ts';
 
 /** Files of the fuzzer are small: a picture that needs more than this is refused as a user's would be. */
 const MEMORY = 1e9;
 
-/** Opens an ONNX file, lists its layers, and takes one step of ascent at two of its targets. */
+/** Opens an ONNX file, lists its layers, and takes a step of ascent at two of its targets. */
 export async function throughOnnx(bytes: Uint8Array, folder: string, size: Size): Promise<string> {
   const path = join(folder, 'model.onnx');
   writeFileSync(path, bytes);
-  const model = await openModel(path);
+  return throughNetwork(await openModel(path), size, `target/${bytes.length}`);
+}
+
+/** Reads every weight that a Keras weight file says it has, and opens it as that of a published model. */
+export async function throughHdf5(bytes: Uint8Array, folder: string): Promise<string> {
+  const path = join(folder, 'weights.h5');
+  writeFileSync(path, bytes);
+  const read = readAll('weights.h5', bytes);
+  const seen = await throughNetwork(
+    await openModel('resnet50v2', { weights: path }),
+    { height: 32, width: 32 },
+    'conv1_conv',
+    ['conv1_conv'],
+  );
+  return `weights: ${read}, network: ${seen}`;
+}
+
+async function throughNetwork(
+  network: Network,
+  otherwise: Size,
+  key: string,
+  only?: readonly string[],
+): Promise<string> {
   try {
-    const layers = model.layers(size);
-    const reachable = targets(model, size);
-    const last = reachable.at(-1);
+    const size = defaultSize(network.input, otherwise);
+    const all = targets(network, size);
+    const last = all.at(-1);
     if (!last) return 'listed, nothing to render';
-    const some = reachable[new Random(`target/${bytes.length}`).integer(reachable.length)]!;
-    for (const { name } of new Set([some, last])) {
-      const at = layers.findIndex((l) => l.name === name);
-      checkMemory(workerMemory(layers.slice(0, at + 1)), MEMORY);
-      const step = stepGraph(model.cut(name, size), { objective: channelMean(0) });
-      const program = await nodeRuntime.compile(step);
+    const asked = only
+      ? all.filter((t) => only.includes(t.name))
+      : new Set([all[new Random(key).integer(all.length)]!, last]);
+    const settled = settle({ size, steps: 1, finish: { crop: 0 } });
+    for (const target of asked) {
+      checkMemory(memoryOf(network, target, settled), MEMORY);
+      const step = await programOf(network, target, settled, nodeRuntime.lowering);
+      const program = await nodeRuntime.compile(step.graph);
+      const image = 'state' in step.image ? step.image : await nodeRuntime.compile(step.image);
       try {
-        const dims = [1, 3, size.height, size.width];
-        const image = float32(new Random('image').uniform(sizeOf(dims), -1, 1), dims);
-        const { [LOSS]: loss } = await program.run({ [IMAGE]: image, [CHANNEL]: int64(0), [RATE]: float32(1) });
-        if (loss!.dims.length > 0) throw new Error(`the loss has dims [${loss!.dims.join(', ')}]`);
+        const values = valuesOf({
+          objective: objectives.make({ kind: 'channel', layer: target.name, channel: 0, border: settled.border }),
+          optimiser: optimisers.make(settled.optimiser),
+        });
+        const run = ascend({ ...step, program, image }, { values, key, steps: 1 });
+        while (!(await run.next()).done);
       } finally {
         await program.dispose();
+        if (!('state' in image)) await image.dispose();
       }
     }
     return 'ran';
   } finally {
-    model.close();
-  }
-}
-
-/** Opens a Keras weight file and reads every weight that it says it has. */
-export async function throughHdf5(bytes: Uint8Array, folder: string): Promise<string> {
-  const path = join(folder, 'weights.h5');
-  writeFileSync(path, bytes);
-  const file = await openWeights(path);
-  try {
-    let read = 0;
-    let refusal: unknown;
-    for (const layer of file.layers) {
-      try {
-        for (const weight of file.weightsOf(layer)) if (file.read(layer, weight)) read++;
-      } catch (error) {
-        // One damaged weight does not end the others.
-        if (!(error instanceof PhospheneError)) throw error;
-        refusal = error;
-      }
-    }
-    if (refusal) throw refusal;
-    return read > 0 ? 'read' : 'opened, nothing to read';
-  } finally {
-    file.close();
+    await network.close();
   }
 }

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { PhospheneError } from '../../src/errors.ts';
 import { elementwise } from '../../src/grad/elementwise.ts';
-import { gradient, rules } from '../../src/grad/index.ts';
+import { differentiable, gradient, type Lowering, lowerings, type RuleContext, rules } from '../../src/grad/index.ts';
 import { linear } from '../../src/grad/linear.ts';
 import { movement } from '../../src/grad/movement.ts';
 import { pool } from '../../src/grad/pool.ts';
@@ -100,6 +100,68 @@ describe('gradient', () => {
 
   it('does not flow through comparisons', async () => {
     await checkGradient((b, [x]) => b.mul(x!, b.cast(b.greater(x!, 0), 'float32')), [{ dims: [5], low: 0.1 }]);
+  });
+
+  it('does not flow through a value at which it is stopped', async () => {
+    const b = new Builder();
+    const x = b.input('x', 'float32', [3]);
+    const square = b.mul(x, x);
+    const [whole] = gradient(b, b.sum(b.mul(square, x), undefined, false), [x]);
+    const [stopped] = gradient(b, b.sum(b.mul(square, x), undefined, false), [x], { stop: [square] });
+    const program = await nodeRuntime.compile(b.graph({ whole: whole!, stopped: stopped! }));
+    const results = await program.run({ x: float32([1, -2, 3]) });
+    await program.dispose();
+    // Of x³, and of x² x with x² taken for a constant.
+    expect(toNumbers(results['whole']!)).toEqual([3, 12, 27]);
+    expect(toNumbers(results['stopped']!)).toEqual([1, 4, 9]);
+    expect(differentiable(b.graph({ square, x }), 'x', { stop: [square] })).toEqual(new Set(['x']));
+  });
+
+  it('sums what a rule gives over the axes along which its input was broadcast', () => {
+    const b = new Builder();
+    const [x, y] = [b.input('x', 'float32', [3, 1]), b.input('y', 'float32', [2, 3, 4])];
+    const [dx, dy] = gradient(b, b.sum(b.add(x, y), undefined, false), [x, y]);
+    expect([dx!.dims, dy!.dims]).toEqual([
+      [3, 1],
+      [2, 3, 4],
+    ]);
+  });
+
+  it('does not take what a rule gives for something else', () => {
+    const b = new Builder();
+    const x = b.input('x', 'float32', [2]);
+    for (const odd of [b.float([1, 2, 3]), b.float(1)])
+      expect(() => gradient(b, b.sum(b.exp(x), undefined, false), [x], { overrides: { Exp: () => [odd] } })).toThrow(
+        /^internal: Exp exp\w*: gradient of input 0 is \[.*\], the input \[2\]$/,
+      );
+  });
+
+  it('gives a rule the attributes of its node, defaults filled in', () => {
+    const b = new Builder();
+    const x = b.input('x', 'float32', [2]);
+    const seen: unknown[] = [];
+    const overrides = {
+      LeakyRelu: ({ g, attributes }: RuleContext) => {
+        seen.push(attributes);
+        return [g];
+      },
+    };
+    gradient(b, b.sum(b.one('LeakyRelu', [x]), undefined, false), [x], { overrides });
+    expect(seen).toEqual([{ alpha: 0.01 }]);
+  });
+
+  it('is spelled by the lowering that is given, begun once', () => {
+    const b = new Builder();
+    const x = b.input('x', 'float32', [2]);
+    let begun = 0;
+    const lowering: Lowering = () => {
+      begun++;
+      return { ...lowerings.cpu(), gate: (builder, g) => builder.neg(g) };
+    };
+    gradient(b, b.sum(b.mul(b.relu(b.relu(x)), b.input('u', 'float32', [2])), undefined, false), [x], { lowering });
+    expect(begun).toBe(1);
+    expect(b.nodes.filter(({ op }) => op === 'Neg')).toHaveLength(2);
+    expect(Object.keys(lowerings)).toEqual(['cpu', 'wasm', 'webgpu']);
   });
 
   it('uses overrides before the table', () => {

@@ -3,6 +3,7 @@
  * channels: few channels are computed at once, sixteen phase by phase.
  */
 import { describe, it } from 'vitest';
+import type { Builder, Value } from '../../src/ir/builder.ts';
 import { checkGradient, combinations, noise, titled } from '../check.ts';
 
 const pair = (v: number): [number, number] => [v, v];
@@ -101,5 +102,30 @@ describe('a convolution with one row of output before padding and max pooling', 
       [{ dims: [1, channels, 6, 16] }],
       { directions: 1, step: 1e-4, tolerance: 3e-3 },
     );
+  });
+});
+
+describe('several pictures at once', () => {
+  it.each<[string, (b: Builder, x: Value) => Value]>([
+    ['strided convolution', (b, x) => b.conv(x, noise(b, [3, 16, 3, 3]), undefined, { strides: [2, 2] })],
+    ['convolution by groups', (b, x) => b.conv(x, noise(b, [16, 4, 3, 3]), undefined, { group: 4 })],
+    ['max pooling', (b, x) => b.one('MaxPool', [x], { kernel_shape: [3, 3], strides: [2, 2] })],
+    ['max pooling in general', (b, x) => b.one('MaxPool', [x], { kernel_shape: [3, 3], pads: [1, 1, 1, 1] })],
+    ['average pooling', (b, x) => b.one('AveragePool', [x], { kernel_shape: [3, 2], pads: [1, 0, 1, 0] })],
+    ['a factor for each channel', (b, x) => b.mul(x, noise(b, [16, 1, 1]))],
+    ['every second position', (b, x) => b.slice(x, [0, 1], [7, 8], [2, 3], [2, 2])],
+    [
+      'pooling after padding after a strided convolution',
+      (b, x) => {
+        const c = b.conv(x, noise(b, [2, 16, 3, 3]), undefined, { strides: [2, 2], pads: [1, 1, 1, 1] });
+        return b.one('MaxPool', [b.pad(c, [0, 0, 1, 1, 0, 0, 1, 1])], { kernel_shape: [2, 2], strides: [2, 2] });
+      },
+    ],
+  ])('%s', async (_, build) => {
+    await checkGradient((b, [x]) => build(b, x!), [{ dims: [3, 16, 7, 8], distinct: true }], {
+      directions: 1,
+      tolerance: 3e-4,
+      step: 2e-3,
+    });
   });
 });

@@ -34,10 +34,20 @@ async function outputOf(network: Network): Promise<number[]> {
 }
 
 /** A model in which two nested ones are called again, and a layer too: name and path of each call. */
-const NESTED =
-  'conv2d fn/conv2d, fn, fn:1/conv2d, fn:1, conv2d_1 sq/conv2d_1, sq, sq:1/conv2d_1, sq:1, shared, shared:1, fn:2/conv2d, fn:2'.split(
-    ', ',
-  );
+const NESTED = [
+  'conv2d fn/conv2d',
+  'fn',
+  'fn:1/conv2d',
+  'fn:1',
+  'conv2d_1 sq/conv2d_1',
+  'sq',
+  'sq:1/conv2d_1',
+  'sq:1',
+  'shared',
+  'shared:1',
+  'fn:2/conv2d',
+  'fn:2',
+];
 
 const open = async (file: string): Promise<Network> =>
   openNetwork(bytesSource(file, readFileSync(join(fixtures!, file))), { preprocess: 'tf' });

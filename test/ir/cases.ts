@@ -1,11 +1,11 @@
 /** @file Cases of every operator: what shape inference and the graphs that we write are held to. */
 import type { Builder, Value } from '../../src/ir/builder.ts';
 import type { Attributes } from '../../src/ir/graph.ts';
-import type { Dims, DType } from '../../src/ir/tensor.ts';
+import { type Dims, type DType, int64 } from '../../src/ir/tensor.ts';
 import { combinations } from '../check.ts';
 
 /** An operand: dims of a float32 input, an int64 constant, an input of another dtype, or nothing. */
-type Operand = Dims | { ints: number[] } | { dtype: DType; dims: Dims } | undefined;
+type Operand = Dims | { ints: number[] } | { scalar: number } | { dtype: DType; dims: Dims } | undefined;
 export interface OperatorCase {
   inputs: Operand[];
   attributes?: Attributes;
@@ -74,7 +74,7 @@ const reductions = (...ops: string[]): Record<string, OperatorCase[]> =>
 /** Every operator that a graph can have, over its attributes. */
 export const cases: Readonly<Record<string, readonly OperatorCase[]>> = {
   // prettier-ignore
-  ...unary('Abs', 'Ceil', 'Cos', 'Elu', 'Erf', 'Exp', 'Floor', 'HardSigmoid', 'HardSwish', 'Identity', 'LeakyRelu', 'Log', 'Neg', 'Reciprocal', 'Relu', 'Round', 'Selu', 'Sigmoid', 'Sign', 'Sin', 'Softplus', 'Softsign', 'Sqrt', 'Tanh', 'ThresholdedRelu', 'Clip', 'Dropout'),
+  ...unary('Abs', 'Ceil', 'Cos', 'Elu', 'Erf', 'Exp', 'Floor', 'HardSigmoid', 'HardSwish', 'Identity', 'LeakyRelu', 'Log', 'Neg', 'Reciprocal', 'Relu', 'Round', 'Selu', 'Sigmoid', 'Sign', 'Sin', 'Softplus', 'Softsign', 'Sqrt', 'Tanh', 'ThresholdedRelu', 'Clip', 'Dropout', 'Celu', 'Mish'),
   Softmax: [one(), one({ axis: 1 })],
   LogSoftmax: [one(), one({ axis: 1 })],
   Not: [{ inputs: [{ dtype: 'bool', dims: image }] }],
@@ -100,6 +100,10 @@ export const cases: Readonly<Record<string, readonly OperatorCase[]>> = {
     'Less',
     'LessOrEqual',
   ),
+  Mod: [
+    { inputs: [image, [4, 1, 1]], attributes: { fmod: 1 } },
+    { inputs: [{ dtype: 'int64', dims: [3] }, { ints: [2] }] },
+  ],
   And: both('bool'),
   Or: both('bool'),
   Where: [
@@ -173,6 +177,7 @@ export const cases: Readonly<Record<string, readonly OperatorCase[]>> = {
   ...reductions(
     'ReduceL1',
     'ReduceL2',
+    'ReduceLogSumExp',
     'ReduceMax',
     'ReduceMean',
     'ReduceMin',
@@ -213,6 +218,12 @@ export const cases: Readonly<Record<string, readonly OperatorCase[]>> = {
   DepthToSpace: [one({ blocksize: 2 }), one({ blocksize: 2, mode: 'CRD' })],
   SpaceToDepth: [{ inputs: [[1, 2, 6, 4]], attributes: { blocksize: 2 } }],
   Shape: [one(), one({ start: 1, end: -1 })],
+  Size: [one()],
+  Range: [
+    { inputs: [{ scalar: 1 }, { scalar: 8 }, { scalar: 3 }] },
+    { inputs: [{ scalar: 5 }, { scalar: -1 }, { scalar: -2 }] },
+  ],
+  CumSum: [{ inputs: [image, { scalar: -1 }], attributes: { exclusive: 1, reverse: 1 } }],
   ConstantOfShape: [{ inputs: [{ ints: [2, 3] }] }],
 };
 
@@ -221,6 +232,7 @@ export function build(b: Builder, op: string, { inputs, attributes = {}, outputs
   const values = inputs.map((input, i): Value | undefined => {
     if (!input) return undefined;
     if ('ints' in input) return b.ints(input.ints);
+    if ('scalar' in input) return b.constant(int64(input.scalar));
     return 'dtype' in input ? b.input(`i${i}`, input.dtype, input.dims) : b.input(`i${i}`, 'float32', input);
   });
   return b.op(

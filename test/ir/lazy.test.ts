@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { differentiable } from '../../src/grad/index.ts';
 import { Builder } from '../../src/ir/builder.ts';
-import { inlineFused } from '../../src/ir/fuse.ts';
+import { inlineFused } from '../../src/grad/fuse.ts';
 import { type Graph, load, prune } from '../../src/ir/graph.ts';
 import { encodeOnnx } from '../../src/ir/onnx.ts';
 import { float32, int64, isLazy, type Lazy, type Tensor } from '../../src/ir/tensor.ts';

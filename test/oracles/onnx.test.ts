@@ -78,7 +78,7 @@ describe.skipIf(!python)('onnx accepts (needs PHOSPHENE_PYTHON, a Python with on
       const step = seedStep(network, 2).graph;
       return [[`${layer}, forward`, network] as const, [`${layer}, step`, step] as const];
     });
-    model.close();
+    await model.close();
     check(model.name, graphs);
   };
 

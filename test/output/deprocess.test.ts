@@ -81,7 +81,7 @@ describe('deprocess', () => {
   });
 
   it.each([
-    [{ height: 50, width: 60, crop: 25 }, 'bad-option', 'a whole number from 0 to 24 would do'],
+    [{ height: 50, width: 60, crop: 25 }, 'bad-option', 'choose a whole number from 0 to 24'],
     [{ height: 51, width: 60, crop: 26 }, 'bad-option', 'from 0 to 25'],
     [{ height: 50, width: 60, crop: 1.5 }, 'bad-option', 'crop 1.5'],
     [{ height: 50, width: 60, crop: -1 }, 'bad-option', 'crop -1'],

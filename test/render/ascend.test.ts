@@ -104,7 +104,7 @@ describe('ascend', () => {
     const start = startStates(plan, job)['z']!.data as Float32Array;
     const first = await going.next();
     const image = await (first.value as Progress).image();
-    expect((image.data as Float32Array)[0]).toBeCloseTo(start[0]! + 0.5, 5);
+    expect(image.data[0]).toBeCloseTo(start[0]! + 0.5, 5);
     await going.return(undefined as never);
   });
   it('makes the picture by a program of its own', async () => {

@@ -103,8 +103,8 @@ describe('settle', () => {
     [{ optimiser: { beta1: 0.5 } }, 'bad-option', 'optimiser `normalised`: there is no setting `beta1`', 'beta1'],
     [{ finish: { contrast: 99 } }, 'bad-option', 'contrast: a number above 0 to 1 is needed, not 99', 'contrast'],
     [{ finish: { contrast: 0 } }, 'bad-option', 'contrast: ', 'contrast'],
-    [{ finish: { crop: 90 } }, 'bad-option', 'nothing of 180×180; at most 89 leave something', 'crop'],
-    [{ size: 32, finish: { crop: 16 } }, 'bad-option', 'nothing of 32×32; at most 15 leave something', 'crop'],
+    [{ finish: { crop: 90 } }, 'bad-option', 'nothing of 180×180; choose a crop of at most 89', 'crop'],
+    [{ size: 32, finish: { crop: 16 } }, 'bad-option', 'nothing of 32×32; choose a crop of at most 15', 'crop'],
     [{ transforms: [{ kind: 'roll', by: -1 }] }, 'bad-option', 'by: ', 'by'],
     [{ iterations: 5 }, 'bad-option', 'options: there is no setting `iterations`', 'iterations'],
   ])('refuses %j', (options, code, message, option) => {

@@ -1,6 +1,6 @@
 /** @file A series of tiny pictures, a renderer that makes them without a network, and a file system that counts. */
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import * as node from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -71,14 +71,31 @@ export async function ran(
   return { events, rendered };
 }
 
-/** A new folder for a test. */
-export const temporary = (): string => mkdtempSync(join(tmpdir(), 'phosphene-runs-'));
+let root: string | undefined;
 
-/** All files of a folder, links not followed, sorted. */
-export function files(folder: string): string[] {
-  return (readdirSync(folder, { recursive: true }) as string[])
-    .filter((file) => !lstatSync(join(folder, file)).isDirectory())
+/** A new folder for a test, removed when the process ends. */
+export function temporary(): string {
+  if (root === undefined) {
+    const made = mkdtempSync(join(tmpdir(), 'phosphene-runs-'));
+    process.once('exit', () => rmSync(made, { recursive: true, force: true }));
+    root = made;
+  }
+  return mkdtempSync(join(root, 'run-'));
+}
+
+/** All that lies in a folder and below, sorted; folders too. Not readdir's own `recursive`, which follows links in circles. */
+export function walk(folder: string, below = ''): string[] {
+  return readdirSync(join(folder, below), { withFileTypes: true })
+    .flatMap((entry) => {
+      const name = join(below, entry.name);
+      return entry.isDirectory() ? [name, ...walk(folder, name)] : [name];
+    })
     .sort();
+}
+
+/** All files of a folder and below, sorted. */
+export function files(folder: string): string[] {
+  return walk(folder).filter((file) => !lstatSync(join(folder, file)).isDirectory());
 }
 
 /** The digest of each file of a folder, the index aside: its lines depend on who ran, and how often. */

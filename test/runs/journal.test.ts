@@ -55,9 +55,10 @@ describe('an index', () => {
     await Promise.all(journals.map((journal) => journal.close()));
     const { entries, malformed } = await read();
     expect(malformed).toBe(0);
-    expect(entries.map((entry) => entry.type === 'picture' && entry.channel).toSorted()).toEqual(
-      many.map((_, i) => i).toSorted(),
+    expect(new Set(entries.map((entry) => entry.type === 'picture' && entry.channel))).toEqual(
+      new Set(many.map((_, i) => i)),
     );
+    expect(entries).toHaveLength(many.length);
   });
 
   it('ends a line that a killed run left unfinished', async () => {

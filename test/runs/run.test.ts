@@ -12,7 +12,7 @@ import {
 import * as node from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { decodePng } from '../../src/output/png.ts';
+import { asciiJson, decodePng, encodePng } from '../../src/output/png.ts';
 import { raster } from '../../src/output/raster.ts';
 import { diagnoses } from '../../src/render/diagnosis.ts';
 import { ALGORITHM, type RecipeOptions } from '../../src/render/recipe.ts';
@@ -266,7 +266,7 @@ describe('resuming', () => {
       appendFileSync(join(killed, 'index.jsonl'), '{"type":"pict');
       const { rendered, events } = await ran(killed, one, channels);
       const kept = channels.filter((c) => channels.indexOf(c) < channels.indexOf(kill) && c !== 2);
-      expect(rendered.toSorted()).toEqual(channels.filter((c) => !kept.includes(c)));
+      expect(rendered.toSorted((a, b) => a - b)).toEqual(channels.filter((c) => !kept.includes(c)));
       expect(events[0]).toMatchObject(kept.length > 0 ? { type: 'resumed', channels: kept } : { type: 'steps' });
       // The mark of the killed run stays, since its process, ours, still lives.
       const { [files(killed).find((f) => f.includes('tmp')) ?? '']: mark, ...left } = sums(killed);
@@ -358,9 +358,8 @@ describe('resuming', () => {
     const bytes = readFileSync(join(out, set, '1.png'), 'latin1');
     expect(bytes).toContain(`"version":"${VERSION}"`);
     const { raster: pixels, text } = decodePng(Buffer.from(bytes, 'latin1'));
-    const { encodePng, asciiJson } = await import('../../src/output/png.ts');
     const record: PictureRecord = { ...(JSON.parse(text['phosphene']!) as PictureRecord), version: '99.0.0-beta.1' };
-    writeFileSync(join(out, set, '1.png'), encodePng(pixels, { phosphene: asciiJson(record) }));
+    writeFileSync(join(out, set, '1.png'), encodePng(pixels, { ...text, phosphene: asciiJson(record) }));
     expect((await ran(out, one, channels)).rendered).toEqual([]);
   });
 });
@@ -375,13 +374,17 @@ describe('folders of sets', () => {
     expect(
       series({ size: 224, steps: 30, finish: { crop: 25 } }, { fixed: { height: 224, width: 224 } }).folders[0],
     ).toBe('keras');
+    // A preset that cannot be used at that size has no settings of its own to be compared with.
+    expect(series({ size: 32, finish: { crop: 0 } }, { fixed: { height: 32, width: 32 } }).folders[0]).toMatch(
+      /^keras-[0-9a-f]{6}$/,
+    );
     for (const name of ['index.jsonl', 'manifest.json', 'stitched_filters.png'])
       expect(series({}, { layer: name }).layerFolder).toMatch(/-[0-9a-f]{8}$/);
   });
 
   it('go to the next name if another model has the first', async () => {
     const out = temporary();
-    const plain: RecipeOptions = { size: 60, steps: 30, finish: { crop: 25 } };
+    const plain: RecipeOptions = { size: 60, steps: 30, finish: {} };
     const fixed = { height: 60, width: 60 };
     const [a, b] = ['aa', 'bb'].map((byte) => series(plain, { fixed, model: { name: byte, digest: byte.repeat(32) } }));
     await ran(out, a!, [0, 1]);
@@ -475,7 +478,7 @@ describe('two runs at once', () => {
     const out = temporary();
     const fixed = { height: 60, width: 60 };
     const all = ['aa', 'bb', 'cc'].map((byte) =>
-      series({ size: 60, steps: 30, finish: { crop: 25 } }, { fixed, model: { name: byte, digest: byte.repeat(32) } }),
+      series({ size: 60, steps: 30, finish: {} }, { fixed, model: { name: byte, digest: byte.repeat(32) } }),
     );
     await Promise.all(all.map((of) => ran(out, of, [0, 1])));
     const folders = readdirSync(join(out, 'conv1'));
@@ -488,7 +491,7 @@ describe('two runs at once', () => {
     const out = temporary();
     const fixed = { height: 60, width: 60 };
     const [a, b] = ['aa', 'bb'].map((byte) =>
-      series({ size: 60, steps: 30, finish: { crop: 25 } }, { fixed, model: { name: byte, digest: byte.repeat(32) } }),
+      series({ size: 60, steps: 30, finish: {} }, { fixed, model: { name: byte, digest: byte.repeat(32) } }),
     );
     await ran(out, a!, [0]);
     rmSync(join(out, 'conv1/keras/manifest.json'));

@@ -92,7 +92,7 @@ export class Cursor {
     return Number(value);
   }
 
-  /** An address, or undefined where HDF5 stores its "nowhere" (all bits set). */
+  /** An address, or undefined if HDF5 stores its "nowhere" (all bits set). */
   address(): number | undefined {
     this.take(8);
     const value = this.#view.getBigUint64(this.at - 8, true);
@@ -117,7 +117,7 @@ export function cursorAt(source: ByteSource, address: number | undefined, length
   return new Cursor(source.name, bytesAt(source, address, length));
 }
 
-/** `length` bytes at `address`, or `bad-file` where they do not lie inside the file. */
+/** `length` bytes at `address`, or `bad-file` if they do not lie inside the file. */
 export function bytesAt(source: ByteSource, address: number | undefined, length: number): Uint8Array {
   if (address === undefined || !(address >= 0) || !(length >= 0) || address + length > source.size) {
     throw damaged(

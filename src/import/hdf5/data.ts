@@ -223,7 +223,7 @@ function unfilter(
   return bytes;
 }
 
-/** The plain bytes of a chunk: as many as it was declared to have, and a checksum where one was taken before compressing. */
+/** The plain bytes of a chunk: as many as it was declared to have, and a checksum if one was taken before compressing. */
 function unzip(source: ByteSource, what: string, bytes: Uint8Array, length: number): Uint8Array {
   const broken = (why: string): Error =>
     damaged(source.name, `${what} cannot be decompressed (${why}); the file is damaged`);

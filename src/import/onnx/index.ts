@@ -2,6 +2,7 @@
 import { PhospheneError } from '../../errors.ts';
 import type { Builder, Value } from '../../ir/builder.ts';
 import type { Node } from '../../ir/graph.ts';
+import { upgraded } from '../../ir/infer.ts';
 import { decodeOnnx, nodesOf, openInfo } from '../../ir/onnx.ts';
 import { AttributeProto_AttributeType as AttributeType, type GraphProto, type TensorProto } from '../../ir/onnx_pb.ts';
 import type { Constant } from '../../ir/tensor.ts';
@@ -17,7 +18,6 @@ import { modulePaths } from './modules.ts';
 import { inOrder } from './order.ts';
 import { outlineOf } from './outline.ts';
 import { heldAs, heldNode } from './precision.ts';
-import { replay } from './replay.ts';
 import { weightsOf } from './weights.ts';
 
 /**
@@ -72,7 +72,7 @@ export async function openOnnx(source: Source, options: OpenOptions = {}): Promi
       let out: Value[];
       const inputs = node.inputs.map(resolve);
       try {
-        out = wellFormed(`${name}: ${node.op} ${node.name}`, () => replay(b, node, opset, inputs));
+        out = upgraded(b, node, opset, inputs);
       } catch (error) {
         if (!(error instanceof PhospheneError) || error.code === 'bad-file') throw error;
         if (error.code === 'too-large') spent = error;
@@ -279,7 +279,7 @@ function wellFormed<T>(what: string, read: () => T): T {
     if (error instanceof PhospheneError) throw error;
     throw new PhospheneError(
       'bad-file',
-      `${what}: an input or attribute is missing, or not of the kind that ONNX asks for; export the model again`,
+      `${what}: an input or attribute that ONNX asks for is missing, or of another type; export the file again`,
       {},
       error,
     );

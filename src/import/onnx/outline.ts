@@ -17,7 +17,7 @@ const SMALL = 4096;
 const WINDOW = 1 << 14;
 /** Limits of the outline: real ones have some megabytes and some ten thousand messages. */
 const MOST_BYTES = 1 << 26;
-const MOST_MESSAGES = 1 << 20;
+const MOST_MESSAGES = 1 << 18;
 
 /** What becomes of a field: kept as it is, kept as numbers (by reference if long), or walked. All others are left out. */
 type Fields = { readonly [field: number]: 'keep' | 'numbers' | Fields };

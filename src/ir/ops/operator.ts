@@ -149,15 +149,23 @@ export interface UpgradeCall {
   readonly number: (name: string) => Value | undefined;
 }
 
+/**
+ * The type of an input: `T` is the same for all such inputs of a node; `index` is int32 or int64. One that ends in `?` may be
+ * absent, one that ends in `*` is the last and may come any number of times, but once at least.
+ */
+export type InputType = 'T' | 'float' | 'number' | 'bool' | 'int64' | 'index' | 'any';
+export type InputKind = InputType | `${InputType}?` | `${InputType}*`;
+
 /** All that the language knows of an operator. Its gradient is in `src/grad`. */
 export interface Operator<D extends Declarations = Declarations> {
-  /** The least and the most inputs. */
-  readonly inputs: readonly [least: number, most: number];
+  readonly inputs: readonly InputKind[];
+  /** Which types `T` can be; float types unless it is said. */
+  readonly of?: 'float' | 'number' | 'bool' | 'any';
   readonly attributes: D;
-  /** Its inputs may be of several float types. */
-  readonly mixed?: boolean;
-  /** No gradient flows through it: its output moves in jumps or not at all. */
-  readonly stepwise?: boolean;
+  /** No gradient flows through it: its output moves in jumps. */
+  readonly jumps?: boolean;
+  /** What `fold` gives shares the first input's data. */
+  readonly view?: boolean;
   /** Dtype and dims of each output. Throws `shape` if the inputs do not fit; the operator and the node are added by the caller. */
   infer(call: Call<AttributesOf<D>>): readonly Inferred[];
   /** Its value, for shape arithmetic and weights; undefined if it must wait for the runtime. Throws as `infer` does. */
@@ -201,7 +209,57 @@ export function checked<D extends Declarations>(declared: D, given: Attributes):
   return Object.fromEntries(entries) as AttributesOf<D>;
 }
 
-/** A value for a message, cut where it is long. */
+/** Checks the number and the types of a node's inputs. Throws `shape`; the operator and the node are added by the caller. */
+export function checkInputs({ inputs: kinds, of = 'float' }: Operator, inputs: Inputs): void {
+  const many = kinds.at(-1)!.endsWith('*');
+  const least = kinds.filter((kind) => !kind.endsWith('?')).length;
+  if (inputs.length > kinds.length && !many)
+    throw new PhospheneError('shape', `it has ${inputs.length} inputs, ${kinds.length} at most are known`);
+  const kindOf = (i: number): InputKind => kinds[Math.min(i, kinds.length - 1)]!;
+  const missing = Array.from({ length: Math.max(inputs.length, least) }, (_, i) => i).find(
+    (i) => !inputs[i] && !kindOf(i).endsWith('?'),
+  );
+  if (missing !== undefined) throw new PhospheneError('shape', `input ${missing} of ${least} is missing`);
+  let common: DType | undefined;
+  inputs.forEach((input, i) => {
+    if (!input) return;
+    const type = kindOf(i).replace(/[?*]$/, '') as InputType;
+    if (type === 'T' && (common ??= input.dtype) !== input.dtype)
+      throw new PhospheneError(
+        'shape',
+        `inputs of ${common} and ${input.dtype}; one type is needed, and pictures are float32`,
+      );
+    const wanted = type === 'T' ? of : type;
+    if (!isOf(input.dtype, wanted))
+      throw new PhospheneError('shape', `input ${i} is ${input.dtype}; ${typeWords[wanted]} is needed`);
+  });
+}
+
+const typeWords: Readonly<Record<Exclude<InputType, 'T'>, string>> = {
+  float: 'a float type',
+  number: 'a type of numbers',
+  bool: 'bool',
+  int64: 'int64',
+  index: 'int32 or int64',
+  any: 'any type',
+};
+
+function isOf(dtype: DType, type: Exclude<InputType, 'T'>): boolean {
+  switch (type) {
+    case 'float':
+      return dtype.startsWith('float');
+    case 'number':
+      return dtype !== 'bool';
+    case 'index':
+      return dtype === 'int32' || dtype === 'int64';
+    case 'any':
+      return true;
+    default:
+      return dtype === type;
+  }
+}
+
+/** A value for a message, cut if it is long. */
 function written(value: Attribute): string {
   if (typeof value === 'object' && 'dtype' in value) return `a tensor [${value.dims.join(', ')}]`;
   const text =

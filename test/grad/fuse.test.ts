@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { gradient } from '../../src/grad/index.ts';
 import { Builder, type Value } from '../../src/ir/builder.ts';
-import { inlineFused } from '../../src/ir/fuse.ts';
+import { inlineFused } from '../../src/grad/fuse.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { float32, sizeOf, type Tensor } from '../../src/ir/tensor.ts';
 import { Random } from '../../src/random.ts';

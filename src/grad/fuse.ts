@@ -3,12 +3,25 @@
  * after it, a batch normalisation into the convolution before it, and a ReLU behind the max pool after it. ONNX Runtime does
  * the first two forward, but the gradient is written before it could.
  */
-import type { Builder, Value } from './builder.ts';
-import type { Graph, Node } from './graph.ts';
-import { type Constant, float32, isLazy, type Tensor, toNumbers } from './tensor.ts';
+import type { Builder, Value } from '../ir/builder.ts';
+import type { Graph, Node } from '../ir/graph.ts';
+import { cpuLowering } from './lowering.ts';
+import type { GradientOptions } from './rules.ts';
+import { type Constant, float32, isLazy, type Tensor, toNumbers } from '../ir/tensor.ts';
 
-/** Adds `graph` to the builder, fused, and returns its outputs by name. Values inside a fused pair are gone. */
-export function inlineFused(b: Builder, graph: Graph, inputs: Readonly<Record<string, Value>>): Map<string, Value> {
+/**
+ * Adds `graph` to the builder, fused, and returns its outputs by name. Values inside a fused pair are gone. What is left of its
+ * padding is spelled as the `lowering` says.
+ *
+ * @example
+ * const activation = inlineFused(b, graph, { image: x }).get('conv3_block4_out')!;
+ */
+export function inlineFused(
+  b: Builder,
+  graph: Graph,
+  inputs: Readonly<Record<string, Value>>,
+  { lowering = cpuLowering }: Pick<GradientOptions, 'lowering'> = {},
+): Map<string, Value> {
   const uses = new Map<string, number>(graph.outputs.map((o) => [o.name, 1]));
   for (const node of graph.nodes) for (const i of node.inputs) uses.set(i, (uses.get(i) ?? 0) + 1);
   const producer = new Map(graph.nodes.map((node) => [node.outputs[0]!, node]));
@@ -74,20 +87,14 @@ export function inlineFused(b: Builder, graph: Graph, inputs: Readonly<Record<st
   const nodes = graph.nodes.flatMap((node) => replaced.get(node.outputs[0]!) ?? [node]);
   const used = new Set(nodes.flatMap((node) => node.inputs));
   const kept = new Map([...constants].filter(([name]) => used.has(name)));
-  return b.inline({ ...graph, nodes, constants: kept }, inputs, (node, [x]) =>
-    node.op === 'Pad' && x ? depthwisePad(b, x, convolutionPads(node, EMPTY_CONV, kept), node.name) : undefined,
-  );
+  const spelling = lowering();
+  return b.inline({ ...graph, nodes, constants: kept }, inputs, (node, [x]) => {
+    const pads = node.op === 'Pad' ? convolutionPads(node, EMPTY_CONV, kept) : undefined;
+    return pads && x ? spelling.pad(b, x, pads, node.name) : undefined;
+  });
 }
 
 const EMPTY_CONV: Node = { op: 'Conv', name: '', inputs: [], outputs: [], attributes: {} };
-
-/** Zero padding as a 1×1 depthwise convolution by one: ONNX Runtime keeps its blocked layout through that, not through Pad. */
-function depthwisePad(b: Builder, x: Value, pads: readonly number[] | undefined, name: string): Value | undefined {
-  const channels = x.dims[1];
-  if (!pads || x.dims.length !== 4 || x.dtype !== 'float32' || channels === undefined) return undefined;
-  const ones = b.constant(float32(new Float32Array(channels).fill(1), [channels, 1, 1, 1]));
-  return b.conv(x, ones, undefined, { pads, group: channels }, name);
-}
 
 /** A constant that is known and read. */
 function read(constants: ReadonlyMap<string, Constant>, name: string | undefined): Tensor | undefined {
@@ -95,7 +102,7 @@ function read(constants: ReadonlyMap<string, Constant>, name: string | undefined
   return constant && !isLazy(constant) ? constant : undefined;
 }
 
-/** Pads of the convolution that does its zero padding itself, or undefined where that is something else. */
+/** Pads of the convolution that does its zero padding itself, or undefined if that is something else. */
 function convolutionPads(pad: Node, conv: Node, constants: ReadonlyMap<string, Constant>): number[] | undefined {
   const amounts = read(constants, pad.inputs[1]);
   const value = read(constants, pad.inputs[2]);

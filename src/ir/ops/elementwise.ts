@@ -1,0 +1,219 @@
+/** @file Operators that act on each element. */
+import { PhospheneError } from '../../errors.ts';
+import { isInteger, fromNumbers, pointwise, readable } from '../fold.ts';
+import { broadcast, normalAxis } from '../shape.ts';
+import { sizeOf, toNumbers } from '../tensor.ts';
+import { type Call, each, elementType, float, type FoldCall, type Inferred, int, operator } from './operator.ts';
+
+const same = ({ inputs: [x] }: Pick<Call, 'inputs'>): Inferred[] => [{ dtype: x!.dtype, dims: x!.dims }];
+const spread = ({ inputs }: Pick<Call, 'inputs'>): Inferred[] => [
+  { dtype: inputs[0]!.dtype, dims: broadcast(...inputs.map((i) => i!.dims)) },
+];
+const truth = ({ inputs }: Pick<Call, 'inputs'>): Inferred[] => [
+  { dtype: 'bool', dims: broadcast(...inputs.map((i) => i!.dims)) },
+];
+type Function = (...values: number[]) => number;
+const folding =
+  (f: Function) =>
+  ({ inputs, out }: Pick<FoldCall, 'inputs' | 'out'>) =>
+    pointwise(f, inputs, out);
+
+const unary = (f?: Function) =>
+  operator({ inputs: ['T'], attributes: {}, infer: same, ...(f ? { fold: folding(f) } : {}) });
+const unaryNumber = (f: Function) => ({ ...unary(f), of: 'number' as const });
+const jumping = (f: Function) => ({ ...unary(f), jumps: true });
+const binary = (f: Function) =>
+  operator({ inputs: ['T', 'T'], of: 'number', attributes: {}, infer: spread, fold: folding(f) });
+const several = (f: Function) =>
+  operator({ inputs: ['T*'], of: 'number', attributes: {}, infer: spread, fold: folding(f) });
+const compared = (f: (a: number, b: number) => boolean) =>
+  operator({
+    inputs: ['T', 'T'],
+    of: 'number',
+    attributes: {},
+    infer: truth,
+    fold: folding((a, b) => Number(f(a, b))),
+  });
+const logical = (f: Function) =>
+  operator({ inputs: ['T', 'T'], of: 'bool', attributes: {}, infer: truth, fold: folding(f) });
+
+/** To the nearest whole number, halves to the even one, as ONNX rounds. */
+const roundEven = (x: number): number => {
+  const nearest = Math.round(x);
+  return nearest - x === 0.5 && nearest % 2 !== 0 ? nearest - 1 : nearest;
+};
+/** The remainder that has the sign of the divisor. */
+const modulo = (a: number, n: number): number => a - Math.floor(a / n) * n;
+
+/** A division that is no number ends the process of the runtime if it is of whole numbers. */
+function divisible({ inputs: [, divisor], out }: Pick<FoldCall, 'inputs' | 'out'>): void {
+  if (isInteger(out.dtype) && toNumbers(divisor!).includes(0))
+    throw new PhospheneError('shape', 'a whole number is divided by zero');
+}
+
+export const elementwise = {
+  ...each(['Cos', 'Erf', 'HardSwish', 'Mish', 'Sigmoid', 'Sin', 'Softplus', 'Softsign', 'Tanh'], unary()),
+  Abs: unaryNumber(Math.abs),
+  Neg: unaryNumber((x) => -x),
+  Relu: unaryNumber((x) => Math.max(x, 0)),
+  Sqrt: unary(Math.sqrt),
+  Exp: unary(Math.exp),
+  Log: unary(Math.log),
+  Reciprocal: unary((x) => 1 / x),
+  Ceil: jumping(Math.ceil),
+  Floor: jumping(Math.floor),
+  Round: jumping(roundEven),
+  Sign: { ...unaryNumber(Math.sign), jumps: true },
+  Not: operator({ inputs: ['T'], of: 'bool', attributes: {}, infer: same, fold: folding((x) => 1 - x) }),
+  ...each(
+    ['Celu', 'Elu', 'ThresholdedRelu'],
+    operator({ inputs: ['T'], attributes: { alpha: float(1) }, infer: same }),
+  ),
+  LeakyRelu: operator({ inputs: ['T'], attributes: { alpha: float(0.01) }, infer: same }),
+  HardSigmoid: operator({ inputs: ['T'], attributes: { alpha: float(0.2), beta: float(0.5) }, infer: same }),
+  Selu: operator({
+    inputs: ['T'],
+    attributes: { alpha: float(1.6732632423543772), gamma: float(1.0507009873554805) },
+    infer: same,
+  }),
+  PRelu: operator({
+    inputs: ['T', 'T'],
+    attributes: {},
+    infer({ inputs: [x, slope] }) {
+      const dims = broadcast(x!.dims, slope!.dims);
+      if (sizeOf(dims) !== sizeOf(x!.dims))
+        throw new PhospheneError('shape', `slopes of [${slope!.dims.join(', ')}] do not fit [${x!.dims.join(', ')}]`);
+      return [{ dtype: x!.dtype, dims: x!.dims }];
+    },
+  }),
+  Clip: operator({
+    inputs: ['T', 'T?', 'T?'],
+    of: 'number',
+    attributes: {},
+    infer({ inputs }) {
+      if (inputs.slice(1).some((bound) => bound && sizeOf(bound.dims) !== 1))
+        throw new PhospheneError('shape', 'its bounds must be single numbers');
+      return same({ inputs });
+    },
+    fold({ inputs: [x, low, high], out }) {
+      const [least, most] = [low ? toNumbers(low)[0]! : -Infinity, high ? toNumbers(high)[0]! : Infinity];
+      return pointwise((v) => Math.min(Math.max(v, least), most), [x], out);
+    },
+    upgrade: ({ opset, inputs, number, as }) =>
+      opset < 11 ? as([inputs[0], number('min'), number('max')], {}) : undefined,
+  }),
+  Identity: operator({
+    inputs: ['T'],
+    of: 'any',
+    attributes: {},
+    infer: same,
+    view: true,
+    fold: ({ inputs: [x] }) => x,
+  }),
+  Dropout: operator({
+    inputs: ['T', 'float?', 'bool?'],
+    attributes: { seed: int() },
+    infer: same,
+    upgrade({ b, inputs, name }) {
+      const training = inputs[2]?.constant;
+      if (inputs[2] && (!training || toNumbers(training)[0] !== 0))
+        throw new PhospheneError(
+          'unsupported-op',
+          'it drops values at random, as in training; export the network for inference (in PyTorch: after `model.eval()`)',
+        );
+      return [b.one('Identity', [inputs[0]], {}, name)];
+    },
+  }),
+
+  Add: binary((a, b) => a + b),
+  Sub: binary((a, b) => a - b),
+  Mul: binary((a, b) => a * b),
+  Div: operator({
+    inputs: ['T', 'T'],
+    of: 'number',
+    attributes: {},
+    infer: spread,
+    fold(call) {
+      divisible(call);
+      const whole = isInteger(call.out.dtype);
+      return pointwise(whole ? (a, b) => Math.trunc(a / b) : (a, b) => a / b, call.inputs, call.out);
+    },
+  }),
+  Mod: operator({
+    inputs: ['T', 'T'],
+    of: 'number',
+    attributes: { fmod: int(0, { least: 0, most: 1 }) },
+    jumps: true,
+    infer({ inputs, attributes: { fmod } }) {
+      if (fmod === 0 && inputs[0]!.dtype.startsWith('float'))
+        throw new PhospheneError('shape', 'of numbers that are not whole it needs `fmod` 1');
+      return spread({ inputs });
+    },
+    fold(call) {
+      divisible(call);
+      return pointwise(call.attributes.fmod === 1 ? (a, b) => a % b : (a, b) => modulo(a, b), call.inputs, call.out);
+    },
+  }),
+  Pow: operator({
+    inputs: ['T', 'number'],
+    of: 'number',
+    attributes: {},
+    infer: spread,
+    fold: folding((a, b) => a ** b),
+  }),
+  Max: several(Math.max),
+  Min: several(Math.min),
+  Sum: several((...values) => values.reduce((a, b) => a + b, 0)),
+  Mean: { ...several((...values) => values.reduce((a, b) => a + b, 0) / values.length), of: 'float' as const },
+  Equal: { ...compared((a, b) => a === b), of: 'any' as const },
+  Greater: compared((a, b) => a > b),
+  GreaterOrEqual: compared((a, b) => a >= b),
+  Less: compared((a, b) => a < b),
+  LessOrEqual: compared((a, b) => a <= b),
+  And: logical((a, b) => a & b),
+  Or: logical((a, b) => a | b),
+  Where: operator({
+    inputs: ['bool', 'T', 'T'],
+    of: 'any',
+    attributes: {},
+    infer: ({ inputs: [condition, a, b] }) => [{ dtype: a!.dtype, dims: broadcast(condition!.dims, a!.dims, b!.dims) }],
+    fold: folding((condition, a, b) => (condition ? a : b)),
+  }),
+  Cast: operator({
+    inputs: ['any'],
+    attributes: { to: elementType() },
+    infer: ({ inputs: [x], attributes: { to } }) => [{ dtype: to, dims: x!.dims }],
+    fold({ inputs: [x], out }) {
+      const values = readable(x!);
+      return fromNumbers(out.dtype, out.dims, isInteger(out.dtype) ? (i) => Math.trunc(values[i]!) : (i) => values[i]!);
+    },
+    // What opset 19 says beside the type concerns 8-bit floats, which we do not have.
+    upgrade: ({ inputs, without, as }) => as(inputs, without('saturate', 'round_mode')),
+  }),
+  DequantizeLinear: operator({
+    inputs: ['number', 'float', 'number?'],
+    attributes: { axis: int(1) },
+    infer({ inputs: [x, scale, zero], attributes: { axis } }) {
+      const { dims } = scale!;
+      const wanted =
+        dims.length === 0 || sizeOf(dims) === 1 ? sizeOf(dims) : x!.dims[normalAxis(axis, x!.dims.length)]!;
+      if (dims.length > 1 || sizeOf(dims) !== wanted || (zero && sizeOf(zero.dims) !== wanted))
+        throw new PhospheneError(
+          'shape',
+          `scales of [${dims.join(', ')}] do not fit axis ${axis} of [${x!.dims.join(', ')}]`,
+        );
+      return [{ dtype: scale!.dtype, dims: x!.dims }];
+    },
+    fold({ inputs: [x, scale, zero], attributes: { axis }, out }) {
+      const [q, s, z] = [readable(x!), readable(scale!), zero && readable(zero)];
+      const values = new Float32Array(q.length);
+      const run = s.length === 1 ? q.length : sizeOf(out.dims.slice(normalAxis(axis, out.dims.length) + 1));
+      // Plain loops: all weights of a quantised model go through here while a user waits.
+      for (let start = 0, channel = 0; start < q.length; start += run, channel = (channel + 1) % s.length) {
+        const [factor, shift] = [s[channel]!, z?.[channel] ?? 0];
+        for (let i = start; i < start + run; i++) values[i] = (q[i]! - shift) * factor;
+      }
+      return out.dtype === 'float32' ? { ...out, data: values } : undefined;
+    },
+  }),
+};

@@ -1,0 +1,31 @@
+/** @file The table of operators: what is in it can be in a graph. */
+import { elementwise } from './elementwise.ts';
+import { linear } from './linear.ts';
+import { movement } from './movement.ts';
+import type { AttributesOf, Operator } from './operator.ts';
+import { pool } from './pool.ts';
+
+const table = { ...elementwise, ...linear, ...pool, ...movement };
+
+/** One record an operator, one file a family. */
+export const operators: Readonly<Record<string, Operator>> = table;
+
+/** An operator that graphs can have. */
+export type OperatorName = keyof typeof table;
+/** The attributes of an operator, typed, with defaults. */
+export type OperatorAttributes<K extends OperatorName> = AttributesOf<(typeof table)[K]['attributes']>;
+
+const trained = 'export the network before it is quantised';
+const control = 'only networks without control flow are supported; export the network by tracing it';
+/** What is not supported for a reason that its user should know. */
+export const refused: Readonly<Record<string, string>> = {
+  QLinearConv: `a convolution of a quantised network; ${trained}`,
+  QLinearMatMul: `a product of a quantised network; ${trained}`,
+  ConvInteger: `a convolution of a quantised network; ${trained}`,
+  MatMulInteger: `a product of a quantised network; ${trained}`,
+  QuantizeLinear: `its values are rounded to whole numbers, and no gradient flows through that; ${trained}`,
+  DynamicQuantizeLinear: `its values are rounded to whole numbers, and no gradient flows through that; ${trained}`,
+  If: control,
+  Loop: control,
+  Scan: control,
+};
