@@ -127,16 +127,19 @@ async function openWeights(path: string): Promise<WeightFileSource> {
   }
 }
 
+/** What the last layer of a published file is called, if it has its classifier. */
+const CLASSIFIERS = ['probs', 'predictions', 'fc1000'];
+
 /** What is said of a file that holds weights and no layers: what it is, and to which model it belongs. */
 async function weightsAlone(source: Source): Promise<PhospheneError> {
   const path = source.name;
   try {
     const file = readWeights(await byteSource(source));
-    const fits = models.find(({ topology }) =>
-      topology()
-        .filter(({ type }) => type === 'Conv2D' || type === 'BatchNormalization')
-        .every(({ name }) => file.has(name)),
-    );
+    // A file may hold a part of a model: the first of which it holds nothing else.
+    const fits = models.find(({ topology }) => {
+      const names = new Set([...topology().map((l) => l.name), ...CLASSIFIERS]);
+      return file.layers.length > 0 && file.layers.every((layer) => names.has(layer));
+    });
     const what = fits
       ? `it has those of \`${fits.name}\`, so open \`${fits.name}\` with this file as its weights`
       : `open the model that it belongs to by name (${models.map((m) => m.name).join(', ')}) with this file as its weights, or convert the model to ONNX`;

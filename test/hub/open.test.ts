@@ -18,7 +18,7 @@ const sha256 = (file: string): string => createHash('sha256').update(readFileSyn
 
 /** A file with the first convolution of a ResNet and nothing else, or with the names of all of them. */
 async function weights(name: string, every = false): Promise<string> {
-  const all = models[0]!.topology().filter((l) => l.type === 'Conv2D');
+  const all = models[0]!.topology().filter((l) => ['Conv2D', 'BatchNormalization'].includes(l.type));
   const layers = Object.fromEntries(
     all
       .slice(1)
