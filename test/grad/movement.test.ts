@@ -105,6 +105,29 @@ checkRules(movement, {
       { title: titled(pads), build: (b, [x]) => b.pad(x!, pads), inputs },
       { title: `${titled(pads)} with −2`, build: (b, [x]) => b.pad(x!, pads, -2), inputs },
     ])
+    .concat(
+      ['reflect', 'edge'].flatMap((mode) =>
+        [
+          [0, 0, 1, 2, 0, 0, 3, 0],
+          [0, 2, 0, 0, 0, 1, 0, 5],
+          [1, 0, 3, 5, 1, 0, 3, 5],
+        ].map((pads): Case => ({
+          title: `${mode} ${titled(pads)}`,
+          build: (b, [x]) => b.one('Pad', [x, b.ints(pads)], { mode }),
+          inputs,
+        })),
+      ),
+      {
+        title: 'edge of named axes',
+        build: (b, [x]) => b.one('Pad', [x, b.ints([3, 1, 2, 0]), undefined, b.ints([-1, 2])], { mode: 'edge' }),
+        inputs,
+      },
+      {
+        title: 'reflect on a single axis',
+        build: (b, [x]) => b.one('Pad', [x, b.ints([2, 3])], { mode: 'reflect' }),
+        inputs: [{ dims: [5] }],
+      },
+    )
     .concat({
       title: 'with axes',
       build: (b, [x]) => b.one('Pad', [x, b.ints([1, -1, 2, 0]), undefined, b.ints([-1, 2])]),

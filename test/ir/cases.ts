@@ -198,6 +198,7 @@ export const cases: Readonly<Record<string, readonly OperatorCase[]>> = {
     { inputs: [image, { ints: [0, 0, 1, -1, 0, 1, 0, 2] }] },
     { inputs: [image, { ints: [1, 2] }, undefined, { ints: [-1] }] },
     { inputs: [image, { ints: [0, 0, 1, 1, 0, 0, 1, 1] }], attributes: { mode: 'reflect' } },
+    { inputs: [image, { ints: [0, 0, 7, 1, 0, 0, 1, 9] }], attributes: { mode: 'edge' } },
   ],
   Slice: [
     { inputs: [image, { ints: [1] }, { ints: [100] }, { ints: [-1] }, { ints: [2] }] },

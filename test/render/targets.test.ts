@@ -44,11 +44,6 @@ describe('a layer behind an operator without a gradient', () => {
 
   it.each<[string, RegExp, (b: Builder, x: Value) => Value]>([
     [
-      'a Pad that reflects',
-      /^Pad odd: no gradient for its mode `reflect`; layers up to `first`/,
-      (b, x) => b.one('Pad', [x, b.ints([0, 0, 1, 1, 0, 0, 1, 1])], { mode: 'reflect' }, 'odd'),
-    ],
-    [
       'a Slice that runs backwards',
       /^Slice odd: no gradient for negative steps; layers up to `first`/,
       (b, x) => b.one('Slice', [x, b.ints([-1]), b.ints([-100]), b.ints([3]), b.ints([-1])], {}, 'odd'),
