@@ -1,5 +1,6 @@
 /** @file Rules of operators that only move elements. */
 import type { Builder, Value } from '../ir/builder.ts';
+import { type AxisMap, resizeMaps } from '../ir/ops/resize.ts';
 import { normalAxis, sliceRanges } from '../ir/shape.ts';
 import { float32, toNumbers } from '../ir/tensor.ts';
 import { family, type Rule, unsupported } from './rule.ts';
@@ -80,6 +81,11 @@ export const movement = family({
     const positions = b.reshape(b.expand(b.reshape(indices!, shape), g.dims), flatDims);
     return [b.one('ScatterElements', [zeros, positions, b.reshape(g, flatDims)], { axis, reduction: 'add' })];
   },
+  Resize: ({ b, g, inputs, attributes, node }) => {
+    const maps = resizeMaps(inputs, attributes);
+    if (!maps) throw unsupported(node, `no gradient for its mode \`${attributes.mode}\``);
+    return [throughMaps(b, g, maps)];
+  },
   DepthToSpace: ({ b, g, attributes: { blocksize: s, mode } }) => {
     const [n, c, h, w] = g.dims as [number, number, number, number];
     const split = b.reshape(g, [n, c, h / s, s, w / s, s]);
@@ -87,12 +93,6 @@ export const movement = family({
     return [b.reshape(b.transpose(split, perm), [n, c * s * s, h / s, w / s])];
   },
 });
-
-/** A linear map along one axis of `length`: for each position of its result, the positions that it is made of, and their weights. */
-interface AxisMap {
-  readonly length: number;
-  readonly taps: readonly (readonly (readonly [at: number, weight: number])[])[];
-}
 
 /** The positions from which a Pad that reflects or repeats takes each of its own, on one axis; undefined if it leaves the axis alone. */
 function borderMap(mode: string, length: number, begin: number, end: number): AxisMap | undefined {

@@ -1,0 +1,84 @@
+/** @file What files spell by one operator and we by others gives what ONNX says of it. */
+import { describe, expect, it } from 'vitest';
+import { Builder, type Value } from '../../src/ir/builder.ts';
+import type { Attributes } from '../../src/ir/graph.ts';
+import { upgraded } from '../../src/ir/infer.ts';
+import { float32, toNumbers } from '../../src/ir/tensor.ts';
+import { Random } from '../../src/random.ts';
+import { nodeRuntime } from '../../src/runtime/node.ts';
+
+const dims = [1, 4, 6, 8];
+const xs = new Random('foreign').uniform(4 * 6 * 8, -1, 1);
+
+interface Written {
+  readonly op: string;
+  readonly opset: number;
+  readonly attributes?: Attributes;
+  /** Those behind the picture. */
+  readonly inputs?: (b: Builder) => Value[];
+}
+
+function built({ op, opset, attributes = {}, inputs = () => [] }: Written): { b: Builder; y: Value } {
+  const b = new Builder();
+  const x = b.input('x', 'float32', dims);
+  const [y] = upgraded(b, { op, name: 'n', inputs: [], outputs: ['y'], attributes }, opset, [x, ...inputs(b)]);
+  return { b, y: y! };
+}
+
+async function run(written: Written): Promise<number[]> {
+  const { b, y } = built(written);
+  expect(y.name).toBe('y');
+  const program = await nodeRuntime.compile(b.graph([y]));
+  const result = await program.run({ x: float32(xs, dims) });
+  await program.dispose();
+  return toNumbers(result['y']!);
+}
+
+function close(found: readonly number[], expected: readonly number[]): void {
+  expect(found).toHaveLength(expected.length);
+  found.forEach((v, i) => expect(v).toBeCloseTo(expected[i]!, 4));
+}
+
+describe('Upsample, and Resize as it was before it could do other things', () => {
+  const larger = Array.from({ length: 4 * 12 * 16 }, (_, i) => {
+    const [c, row, column] = [Math.floor(i / 192), Math.floor(i / 16) % 12, i % 16];
+    return xs[c * 48 + Math.floor(row / 2) * 8 + Math.floor(column / 2)]!;
+  });
+  const scales = (b: Builder): Value[] => [b.float([1, 1, 2, 2])];
+
+  it.each<Written>([
+    { op: 'Upsample', opset: 9, inputs: scales },
+    { op: 'Upsample', opset: 7, attributes: { scales: [1, 1, 2, 2] } },
+    { op: 'Resize', opset: 10, inputs: scales, attributes: { mode: 'nearest' } },
+    { op: 'Resize', opset: 10, inputs: scales },
+  ])('repeat each element: case %#', async (written) => {
+    close(await run(written), larger);
+  });
+
+  it('interpolate without half pixels', () => {
+    const { b } = built({ op: 'Upsample', opset: 9, inputs: scales, attributes: { mode: 'linear' } });
+    expect(b.nodes.map(({ op, attributes }) => [op, attributes])).toEqual([
+      ['Resize', { mode: 'linear', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' }],
+    ]);
+  });
+
+  it('need their scales', () => {
+    expect(() => built({ op: 'Upsample', opset: 9 })).toThrow('Upsample y: its scales are missing');
+    expect(() => built({ op: 'Upsample', opset: 7, attributes: { scales: 'all' } })).toThrow(
+      'Upsample y: attribute `scales` must be numbers, not `all`',
+    );
+  });
+
+  it('Resize of opset 11 may have an empty region', () => {
+    const none = (b: Builder): Value[] => [b.constant(float32([], [0])), b.float([1, 1, 2, 2])];
+    expect(built({ op: 'Resize', opset: 11, inputs: none }).y.dims).toEqual([1, 4, 12, 16]);
+  });
+
+  it('crops are not supported', () => {
+    const attributes = { coordinate_transformation_mode: 'tf_crop_and_resize' };
+    const none = (b: Builder): Value[] => [b.float([0, 0, 0, 0, 1, 1, 1, 1]), b.float([1, 1, 2, 2])];
+    expect(() => built({ op: 'Resize', opset: 11, inputs: none, attributes })).toThrow(
+      'Resize y: crops (`tf_crop_and_resize`) are not supported',
+    );
+  });
+});
