@@ -6,6 +6,7 @@ import { upgraded } from '../../src/ir/infer.ts';
 import { float32, toNumbers } from '../../src/ir/tensor.ts';
 import { Random } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
+import { checkGradient, noise } from '../check.ts';
 
 const dims = [1, 4, 6, 8];
 const xs = new Random('foreign').uniform(4 * 6 * 8, -1, 1);
@@ -80,5 +81,54 @@ describe('Upsample, and Resize as it was before it could do other things', () =>
     expect(() => built({ op: 'Resize', opset: 11, inputs: none, attributes })).toThrow(
       'Resize y: crops (`tf_crop_and_resize`) are not supported',
     );
+  });
+});
+
+describe('GroupNormalization', () => {
+  it.each([
+    [18, [2, 3]],
+    [21, [1, 2, 3, 4]],
+  ])('of opset %i normalises groups of channels', async (opset, scale) => {
+    const found = await run({
+      op: 'GroupNormalization',
+      opset,
+      attributes: { num_groups: 2, epsilon: 0.1 },
+      inputs: (b) => [b.float(scale), b.float(scale.map((s) => s / 2))],
+    });
+    const expected = [0, 1].flatMap((group) => {
+      const part = Array.from(xs.slice(96 * group, 96 * (group + 1)));
+      const mean = part.reduce((a, v) => a + v, 0) / 96;
+      const variance = part.reduce((a, v) => a + (v - mean) ** 2, 0) / 96;
+      return part.map((v, i) => {
+        const s = scale[scale.length === 2 ? group : 2 * group + Math.floor(i / 48)]!;
+        return ((v - mean) / Math.sqrt(variance + 0.1)) * s + s / 2;
+      });
+    });
+    close(found, expected);
+  });
+
+  it.each<[number, number[], string]>([
+    [3, [1, 2, 3], '[1, 4, 6, 8] does not divide into 3 groups of channels'],
+    [2, [1, 2, 3], 'input has 4 channels, a parameter is [3]'],
+  ])('is refused where %i groups do not fit', (num_groups, scale, why) => {
+    const inputs = (b: Builder): Value[] => [b.float(scale), b.float(scale)];
+    expect(() => built({ op: 'GroupNormalization', opset: 21, attributes: { num_groups }, inputs })).toThrow(
+      `GroupNormalization y: ${why}`,
+    );
+  });
+
+  it('is refused without its inputs and attributes, and in sets that had none', () => {
+    const inputs = (b: Builder): Value[] => [b.float([1, 1]), b.float([1, 1])];
+    expect(() => built({ op: 'GroupNormalization', opset: 21 })).toThrow('input 1 of 3 is missing');
+    expect(() => built({ op: 'GroupNormalization', opset: 21, inputs })).toThrow('attribute `num_groups` is missing');
+    expect(() => built({ op: 'GroupNormalization', opset: 17, inputs })).toThrow('this operator is not supported');
+  });
+
+  it('has a gradient', async () => {
+    const build = (b: Builder, [x]: Value[]): Value => {
+      const node = { op: 'GroupNormalization', name: 'n', inputs: [], outputs: ['y'], attributes: { num_groups: 2 } };
+      return upgraded(b, node, 21, [x, noise(b, [4]), noise(b, [4])])[0]!;
+    };
+    await checkGradient(build, [{ dims: [2, 4, 3, 2] }], { op: 'InstanceNormalization' });
   });
 });

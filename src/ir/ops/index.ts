@@ -1,6 +1,6 @@
 /** @file The table of operators: what is in it can be in a graph. */
 import { elementwise } from './elementwise.ts';
-import { linear } from './linear.ts';
+import { foreignLinear, linear } from './linear.ts';
 import { movement } from './movement.ts';
 import type { AttributesOf, Foreign, Operator } from './operator.ts';
 import { pool } from './pool.ts';
@@ -17,7 +17,7 @@ export type OperatorName = keyof typeof table;
 export type OperatorAttributes<K extends OperatorName> = AttributesOf<(typeof table)[K]['attributes']>;
 
 /** What files spell by one operator and we by others. */
-export const foreigners: Readonly<Record<string, Foreign>> = { ...foreignResize };
+export const foreigners: Readonly<Record<string, Foreign>> = { ...foreignLinear, ...foreignResize };
 
 const trained = 'export the network before it is quantised';
 const control = 'only networks without control flow are supported; export the network by tracing it';
