@@ -132,3 +132,36 @@ describe('GroupNormalization', () => {
     await checkGradient(build, [{ dims: [2, 4, 3, 2] }], { op: 'InstanceNormalization' });
   });
 });
+
+describe('Gelu and Swish', () => {
+  const erf = (v: number): number => {
+    // Its series, good for small numbers.
+    let [sum, term] = [0, v];
+    for (let n = 0; n < 60; n++) {
+      sum += term / (2 * n + 1);
+      term *= (-v * v) / (n + 1);
+    }
+    return (2 / Math.sqrt(Math.PI)) * sum;
+  };
+
+  it.each<[string, number, Attributes, (v: number) => number]>([
+    ['Gelu', 20, {}, (v) => 0.5 * v * (1 + erf(v / Math.SQRT2))],
+    [
+      'Gelu',
+      20,
+      { approximate: 'tanh' },
+      (v) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))),
+    ],
+    ['Swish', 24, {}, (v) => v / (1 + Math.exp(-v))],
+    ['Swish', 24, { alpha: 0.5 }, (v) => v / (1 + Math.exp(-0.5 * v))],
+  ])('%s of opset %i with %j has its values and its gradient', async (op, opset, attributes, f) => {
+    close(await run({ op, opset, attributes }), Array.from(xs, f));
+    const node = { op, name: 'n', inputs: [], outputs: ['y'], attributes };
+    await checkGradient((b, [x]) => upgraded(b, node, opset, [x])[0]!, [{ dims: [2, 3, 4], low: -3, high: 3 }]);
+  });
+
+  it('are refused in sets that had none', () => {
+    expect(() => built({ op: 'Gelu', opset: 19 })).toThrow('Gelu y: this operator is not supported');
+    expect(() => built({ op: 'Swish', opset: 23 })).toThrow('Swish y: this operator is not supported');
+  });
+});

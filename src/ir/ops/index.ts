@@ -1,5 +1,5 @@
 /** @file The table of operators: what is in it can be in a graph. */
-import { elementwise } from './elementwise.ts';
+import { elementwise, foreignElementwise } from './elementwise.ts';
 import { foreignLinear, linear } from './linear.ts';
 import { movement } from './movement.ts';
 import type { AttributesOf, Foreign, Operator } from './operator.ts';
@@ -17,7 +17,11 @@ export type OperatorName = keyof typeof table;
 export type OperatorAttributes<K extends OperatorName> = AttributesOf<(typeof table)[K]['attributes']>;
 
 /** What files spell by one operator and we by others. */
-export const foreigners: Readonly<Record<string, Foreign>> = { ...foreignLinear, ...foreignResize };
+export const foreigners: Readonly<Record<string, Foreign>> = {
+  ...foreignElementwise,
+  ...foreignLinear,
+  ...foreignResize,
+};
 
 const trained = 'export the network before it is quantised';
 const control = 'only networks without control flow are supported; export the network by tracing it';
