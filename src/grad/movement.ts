@@ -81,6 +81,14 @@ export const movement = family({
     const positions = b.reshape(b.expand(b.reshape(indices!, shape), g.dims), flatDims);
     return [b.one('ScatterElements', [zeros, positions, b.reshape(g, flatDims)], { axis, reduction: 'add' })];
   },
+  Tile: ({ b, g, inputs: [x] }) => {
+    const { dims } = x!;
+    // Each axis as two: which copy, and where in it.
+    const pairs = dims.flatMap((d, i) => [g.dims[i]! / d, d]);
+    const copies = dims.map((_, i) => 2 * i);
+    return [b.reshape(b.sum(b.reshape(g, pairs), copies), dims)];
+  },
+  SpaceToDepth: ({ b, g, attributes: { blocksize } }) => [b.one('DepthToSpace', [g], { blocksize, mode: 'DCR' })],
   Resize: ({ b, g, inputs, attributes, node }) => {
     const maps = resizeMaps(inputs, attributes);
     if (!maps) throw unsupported(node, `no gradient for its mode \`${attributes.mode}\``);

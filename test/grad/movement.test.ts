@@ -160,6 +160,20 @@ checkRules(movement, {
       inputs,
     },
   ],
+  Tile: [
+    [1, 1, 2, 3],
+    [2, 1, 1, 1],
+    [1, 1, 1, 1],
+  ].map((repeats) => ({
+    title: titled(repeats),
+    build: (b, [x]) => b.one('Tile', [x, b.ints(repeats)]),
+    inputs,
+  })),
+  SpaceToDepth: [2, 3].map((blocksize) => ({
+    title: `${blocksize}`,
+    build: (b, [x]) => b.one('SpaceToDepth', [x], { blocksize }),
+    inputs: [{ dims: [2, 3, 2 * blocksize, 3 * blocksize] }],
+  })),
   Resize: [
     ...combinations({
       mode: ['nearest', 'linear'],
