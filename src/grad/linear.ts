@@ -90,6 +90,16 @@ export const linear = family({
       g,
     ];
   },
+  LRN: ({ b, g, attributes, inputs }) => {
+    const x = inputs[0]!;
+    const { size, alpha, beta, bias } = attributes;
+    // Each channel is divided by a power of d = bias + α/size · the sum of squares of those around it.
+    const around = neighbours(b, x.dims[1]!, size);
+    const d = b.add(b.mul(b.conv(b.mul(x, x), around), alpha / size), bias);
+    const direct = b.mul(g, b.pow(d, -beta));
+    const shared = b.conv(b.div(b.mul(direct, x), d), around);
+    return [b.sub(direct, b.mul(b.mul(x, shared), (2 * alpha * beta) / size))];
+  },
 });
 
 interface Standardised {
@@ -109,4 +119,13 @@ function standardised(b: Builder, x: Value, axes: readonly number[], epsilon: nu
 function throughNormalisation(b: Builder, g: Value, { value, inverse }: Standardised, axes: readonly number[]): Value {
   const along = b.mul(value, b.mean(b.mul(g, value), axes));
   return b.mul(b.sub(b.sub(g, b.mean(g, axes)), along), inverse);
+}
+
+/** The kernel that sums the `size` channels around each, an odd number: its own transpose. */
+function neighbours(b: Builder, channels: number, size: number): Value {
+  const data = b.budget.floats(channels * channels);
+  const reach = (size - 1) / 2;
+  for (let c = 0; c < channels; c++)
+    data.fill(1, c * channels + Math.max(0, c - reach), c * channels + Math.min(channels, c + reach + 1));
+  return b.constant(float32(data, [channels, channels, 1, 1]));
 }

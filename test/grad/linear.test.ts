@@ -212,6 +212,18 @@ const layered = combinations({
   };
 });
 
+const responses = combinations({
+  size: [1, 3, 5],
+  alpha: [undefined, 0.5],
+  beta: [undefined, 1.5],
+  bias: [undefined, 2],
+}).map(({ size, ...rest }): Case => ({
+  title: titled({ size, ...rest }),
+  build: (b, [x]) =>
+    b.one('LRN', [x], { size, ...Object.fromEntries(Object.entries(rest).filter(([, v]) => v !== undefined)) }),
+  inputs: [{ dims: [2, 4, 2, 3] }],
+}));
+
 checkRules(linear, {
   Conv: [...convolutions, ...others],
   ConvTranspose: transposed,
@@ -220,4 +232,5 @@ checkRules(linear, {
   BatchNormalization: normalisation,
   InstanceNormalization: instances,
   LayerNormalization: layered,
+  LRN: responses,
 });

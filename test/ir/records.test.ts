@@ -193,6 +193,7 @@ describe('inputs', () => {
     ['Resize', [image, undefined, scales(1, 1, Infinity, 1)], {}, 'a scale must be positive, not Infinity'],
     ['Resize', [image, undefined, undefined, given(1, 4, -3, 1)], {}, 'a size must be positive, not -3'],
     ['Resize', [image, undefined, scales(2)], { axes: [4] }, 'axis 4 is outside a rank of 4'],
+    ['LRN', [image], { size: 2 }, 'attribute `size` must be odd, not 2'],
     ['Squeeze', [image, given(1)], {}, 'axis 1 of [1, 4, 8, 8] is not 1'],
     ['Flatten', [image], { axis: 5 }, 'axis 5 is outside a rank of 4'],
     ['Gemm', [image, image], {}, '[1, 4, 8, 8] and [1, 4, 8, 8]: matrices are needed'],

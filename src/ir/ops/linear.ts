@@ -203,7 +203,9 @@ export const linear = {
       bias: float(1),
       size: { ...int(1, { least: 1 }), needed: true },
     },
-    infer({ inputs: [x] }) {
+    infer({ inputs: [x], attributes: { size } }) {
+      // ONNX allows others, ONNX Runtime does not.
+      if (size % 2 === 0) throw new PhospheneError('shape', `attribute \`size\` must be odd, not ${size}`);
       if (x!.dims.length !== 4) throw new PhospheneError('shape', `[${x!.dims.join(', ')}] is not [n, c, h, w]`);
       return [{ dtype: x!.dtype, dims: x!.dims }];
     },
