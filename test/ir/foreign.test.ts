@@ -165,3 +165,40 @@ describe('Gelu and Swish', () => {
     expect(() => built({ op: 'Swish', opset: 23 })).toThrow('Swish y: this operator is not supported');
   });
 });
+
+describe('reductions', () => {
+  const sums = (f: (v: number) => number): number[] =>
+    Array.from({ length: 4 }, (_, c) => xs.slice(48 * c, 48 * (c + 1)).reduce((a, v) => a + f(v), 0));
+
+  it.each<[string, Written]>([
+    ['an attribute', { op: 'ReduceLogSum', opset: 13, attributes: { axes: [2, 3], keepdims: 0 } }],
+    ['an input', { op: 'ReduceLogSum', opset: 18, attributes: { keepdims: 0 }, inputs: (b) => [b.ints([2, 3])] }],
+  ])('ReduceLogSum is the logarithm of a sum, its axes %s', async (_, written) => {
+    const { b, y } = built(written);
+    expect(b.nodes.map(({ op }) => op)).toEqual(['ReduceSum', 'Log']);
+    expect(y.dims).toEqual([1, 4]);
+    const program = await nodeRuntime.compile(b.graph([y]));
+    const result = await program.run({ x: float32(xs.map(Math.abs), dims) });
+    await program.dispose();
+    close(toNumbers(result['y']!), sums(Math.abs).map(Math.log));
+  });
+
+  it.each([undefined, 1, 2, 3])('GlobalLpPool with p %s is a norm, and has a gradient', async (p) => {
+    const attributes = p === undefined ? {} : { p };
+    const power = p ?? 2;
+    close(
+      await run({ op: 'GlobalLpPool', opset: 2, attributes }),
+      sums((v) => Math.abs(v) ** power).map((s) => s ** (1 / power)),
+    );
+    const node = { op: 'GlobalLpPool', name: 'n', inputs: [], outputs: ['y'], attributes };
+    await checkGradient((b, [x]) => upgraded(b, node, 2, [x])[0]!, [{ dims: [1, 2, 3, 4], low: 0.2 }]);
+  });
+
+  it('GlobalLpPool needs spatial axes', () => {
+    const b = new Builder();
+    const node = { op: 'GlobalLpPool', name: 'n', inputs: [], outputs: ['y'], attributes: {} };
+    expect(() => upgraded(b, node, 2, [b.input('x', 'float32', [2, 3])])).toThrow(
+      'GlobalLpPool y: [2, 3] has no spatial axes',
+    );
+  });
+});

@@ -3,7 +3,7 @@ import { elementwise, foreignElementwise } from './elementwise.ts';
 import { foreignLinear, linear } from './linear.ts';
 import { movement } from './movement.ts';
 import type { AttributesOf, Foreign, Operator } from './operator.ts';
-import { pool } from './pool.ts';
+import { foreignPool, pool } from './pool.ts';
 import { foreignResize, resize } from './resize.ts';
 
 const table = { ...elementwise, ...linear, ...pool, ...movement, ...resize };
@@ -20,6 +20,7 @@ export type OperatorAttributes<K extends OperatorName> = AttributesOf<(typeof ta
 export const foreigners: Readonly<Record<string, Foreign>> = {
   ...foreignElementwise,
   ...foreignLinear,
+  ...foreignPool,
   ...foreignResize,
 };
 
