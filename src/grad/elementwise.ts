@@ -35,6 +35,15 @@ export const elementwise = family({
     if (wants(1)) throw unsupported(node, 'gradients for its slopes are not supported');
     return [b.mul(g, b.where(b.less(x!, 0), slope!, b.float(1))), undefined];
   },
+  ThresholdedRelu: times<{ alpha: number }>((b, x, _, { alpha }) => toFloat(b, b.greater(x, alpha), x)),
+  Celu: times<{ alpha: number }>((b, x, y, { alpha }) =>
+    b.where(b.less(x, 0), b.add(b.mul(y, 1 / alpha), 1), b.float(1)),
+  ),
+  Mish: times((b, x) => {
+    // x·tanh(s) with s = log(1 + eˣ), whose slope is the sigmoid.
+    const t = b.tanh(b.one('Softplus', [x]));
+    return b.add(t, b.mul(b.mul(x, b.sub(1, b.mul(t, t))), b.sigmoid(x)));
+  }),
   Elu: times<{ alpha: number }>((b, x, y, { alpha }) => b.where(b.less(x, 0), b.add(y, alpha), b.float(1))),
   Selu: times<{ alpha: number; gamma: number }>((b, x, y, { alpha, gamma }) => {
     return b.where(b.less(x, 0), b.add(y, gamma * alpha), b.float(gamma));

@@ -1,4 +1,6 @@
-/** @file Rules of the bilinear maps and of normalisation with known statistics. Weights are constants here: pictures are what we differentiate for. */
+/** @file Rules of the bilinear maps and of normalisation. Weights are constants here: pictures are what we differentiate for. */
+import type { Builder, Value } from '../ir/builder.ts';
+import { normalAxis } from '../ir/shape.ts';
 import { float32, isFloat32 } from '../ir/tensor.ts';
 import { windowOf } from '../ir/window.ts';
 import { family, type RuleContext, unsupported } from './rule.ts';
@@ -66,4 +68,64 @@ export const linear = family({
     const scale = b.div(gamma!, b.sqrt(b.add(variance!, epsilon)));
     return [b.mul(g, b.reshape(scale, [scale.dims[0]!, ...g.dims.slice(2).map(() => 1)]))];
   },
+  InstanceNormalization: (c) => {
+    weightsStay(c, 1, 2);
+    const { b, g, attributes } = c;
+    const [x, scale] = c.inputs;
+    const { dims } = x!;
+    const size = dims.slice(2);
+    const axes = size.map((_, i) => i + 2);
+    const factors = b.reshape(scale!, [dims[1]!, ...size.map(() => 1)]);
+    return [throughNormalisation(b, b.mul(g, factors), standardised(b, x!, axes, attributes.epsilon), axes)];
+  },
+  LayerNormalization: (c) => {
+    const { b, g, attributes, wants } = c;
+    const [x, scale] = c.inputs;
+    const first = normalAxis(attributes.axis, x!.dims.length);
+    const axes = x!.dims.slice(first).map((_, i) => first + i);
+    const normal = standardised(b, x!, axes, attributes.epsilon);
+    return [
+      wants(0) ? throughNormalisation(b, b.mul(g, scale!), normal, axes) : undefined,
+      wants(1) ? b.mul(g, normal.value) : undefined,
+      g,
+    ];
+  },
+  LRN: ({ b, g, attributes, inputs }) => {
+    const x = inputs[0]!;
+    const { size, alpha, beta, bias } = attributes;
+    // Each channel is divided by a power of d = bias + α/size · the sum of squares of those around it.
+    const around = neighbours(b, x.dims[1]!, size);
+    const d = b.add(b.mul(b.conv(b.mul(x, x), around), alpha / size), bias);
+    const direct = b.mul(g, b.pow(d, -beta));
+    const shared = b.conv(b.div(b.mul(direct, x), d), around);
+    return [b.sub(direct, b.mul(b.mul(x, shared), (2 * alpha * beta) / size))];
+  },
 });
+
+interface Standardised {
+  readonly value: Value;
+  /** One over the standard deviation. */
+  readonly inverse: Value;
+}
+
+/** `x` with mean 0 and variance 1 along `axes`. */
+function standardised(b: Builder, x: Value, axes: readonly number[], epsilon: number): Standardised {
+  const centred = b.sub(x, b.mean(x, axes));
+  const inverse = b.one('Reciprocal', [b.sqrt(b.add(b.mean(b.mul(centred, centred), axes), epsilon))]);
+  return { value: b.mul(centred, inverse), inverse };
+}
+
+/** What of a gradient is left that a normalisation does not take away: its mean, and what it has of the result. */
+function throughNormalisation(b: Builder, g: Value, { value, inverse }: Standardised, axes: readonly number[]): Value {
+  const along = b.mul(value, b.mean(b.mul(g, value), axes));
+  return b.mul(b.sub(b.sub(g, b.mean(g, axes)), along), inverse);
+}
+
+/** The kernel that sums the `size` channels around each, an odd number: its own transpose. */
+function neighbours(b: Builder, channels: number, size: number): Value {
+  const data = b.budget.floats(channels * channels);
+  const reach = (size - 1) / 2;
+  for (let c = 0; c < channels; c++)
+    data.fill(1, c * channels + Math.max(0, c - reach), c * channels + Math.min(channels, c + reach + 1));
+  return b.constant(float32(data, [channels, channels, 1, 1]));
+}

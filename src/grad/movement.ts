@@ -1,6 +1,8 @@
 /** @file Rules of operators that only move elements. */
+import type { Builder, Value } from '../ir/builder.ts';
+import { type AxisMap, resizeMaps } from '../ir/ops/resize.ts';
 import { normalAxis, sliceRanges } from '../ir/shape.ts';
-import { toNumbers } from '../ir/tensor.ts';
+import { float32, toNumbers } from '../ir/tensor.ts';
 import { family, type Rule, unsupported } from './rule.ts';
 
 const reshaped: Rule = ({ b, g, inputs }) => [b.reshape(g, inputs[0]!.dims)];
@@ -36,8 +38,7 @@ export const movement = family({
       ),
     ];
   },
-  Pad: ({ b, g, inputs, node, attributes: { mode }, lower }) => {
-    if (mode !== 'constant') throw unsupported(node, `no gradient for its mode \`${mode}\``);
+  Pad: ({ b, g, inputs, attributes: { mode }, lower }) => {
     const rank = g.dims.length;
     const pads = numbers(inputs[1])!;
     const axes = numbers(inputs[3])?.map((a) => normalAxis(a, rank)) ?? g.dims.map((_, i) => i);
@@ -46,6 +47,10 @@ export const movement = family({
       back[axis] = -pads[i]!;
       back[axis + rank] = -pads[i + axes.length]!;
     });
+    if (mode !== 'constant') {
+      const maps = inputs[0]!.dims.map((d, axis) => borderMap(mode, d, -back[axis]!, -back[axis + rank]!));
+      return [throughMaps(b, g, maps)];
+    }
     const spatial = rank === 4 && back.every((p, i) => p <= 0 && (i % 4 >= 2 || p === 0));
     return [spatial ? lower.crop(b, g, [...back.slice(2, 4), ...back.slice(6)]) : b.pad(g, back)];
   },
@@ -76,6 +81,19 @@ export const movement = family({
     const positions = b.reshape(b.expand(b.reshape(indices!, shape), g.dims), flatDims);
     return [b.one('ScatterElements', [zeros, positions, b.reshape(g, flatDims)], { axis, reduction: 'add' })];
   },
+  Tile: ({ b, g, inputs: [x] }) => {
+    const { dims } = x!;
+    // Each axis as two: which copy, and where in it.
+    const pairs = dims.flatMap((d, i) => [g.dims[i]! / d, d]);
+    const copies = dims.map((_, i) => 2 * i);
+    return [b.reshape(b.sum(b.reshape(g, pairs), copies), dims)];
+  },
+  SpaceToDepth: ({ b, g, attributes: { blocksize } }) => [b.one('DepthToSpace', [g], { blocksize, mode: 'DCR' })],
+  Resize: ({ b, g, inputs, attributes, node }) => {
+    const maps = resizeMaps(inputs, attributes);
+    if (!maps) throw unsupported(node, `no gradient for its mode \`${attributes.mode}\``);
+    return [throughMaps(b, g, maps)];
+  },
   DepthToSpace: ({ b, g, attributes: { blocksize: s, mode } }) => {
     const [n, c, h, w] = g.dims as [number, number, number, number];
     const split = b.reshape(g, [n, c, h / s, s, w / s, s]);
@@ -83,3 +101,37 @@ export const movement = family({
     return [b.reshape(b.transpose(split, perm), [n, c * s * s, h / s, w / s])];
   },
 });
+
+/** The positions from which a Pad that reflects or repeats takes each of its own, on one axis; undefined if it leaves the axis alone. */
+function borderMap(mode: string, length: number, begin: number, end: number): AxisMap | undefined {
+  if (begin === 0 && end === 0) return undefined;
+  const inside = (at: number): number =>
+    mode === 'edge' ? Math.min(Math.max(at, 0), length - 1) : at < 0 ? -at : at >= length ? 2 * (length - 1) - at : at;
+  return { length, taps: Array.from({ length: begin + length + end }, (_, i) => [[inside(i - begin), 1]]) };
+}
+
+/** The adjoint of linear maps along the axes: a product with each map's matrix. */
+function throughMaps(b: Builder, g: Value, maps: readonly (AxisMap | undefined)[]): Value {
+  return maps.reduce<Value>((flowing, map, axis) => (map ? throughMap(b, flowing, map, axis) : flowing), g);
+}
+
+function throughMap(b: Builder, g: Value, { length, taps }: AxisMap, axis: number): Value {
+  const rank = g.dims.length;
+  const last = axis === rank - 1;
+  const data = b.budget.floats(taps.length * length);
+  taps.forEach((row, i) => {
+    for (const [at, weight] of row) data[last ? i * length + at : at * taps.length + i] = weight;
+  });
+  const matrix = b.constant(float32(data, last ? [taps.length, length] : [length, taps.length]));
+  // A product needs two axes.
+  if (rank === 1) return b.reshape(b.matmul(b.reshape(g, [1, taps.length]), matrix), [length]);
+  if (last) return b.matmul(g, matrix);
+  if (axis === rank - 2) return b.matmul(matrix, g);
+  // The axis stands second to last while it is multiplied.
+  const order = [...g.dims.keys()].filter((i) => i !== axis);
+  const perm = [...order.slice(0, -1), axis, order.at(-1)!];
+  return b.transpose(
+    b.matmul(matrix, b.transpose(g, perm)),
+    perm.map((_, i) => perm.indexOf(i)),
+  );
+}

@@ -81,6 +81,11 @@ export const pool = family({
     return [c.b.mul(g, c.b.div(c.inputs[0]!, length))];
   },
   ReduceL1: (c) => [c.b.mul(unreduced(c).g, c.b.one('Sign', [c.inputs[0]!]))],
+  // The exponential of each over their sum, as one of a number that is at most 0.
+  ReduceLogSumExp: (c) => {
+    const { g } = unreduced(c);
+    return [c.b.mul(g, c.b.exp(c.b.sub(c.inputs[0]!, c.b.reshape(c.outputs[0]!, g.dims))))];
+  },
   Softmax: (c) => {
     const y = c.outputs[0]!;
     const gy = c.b.mul(c.g, y);

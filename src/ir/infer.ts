@@ -3,7 +3,7 @@ import { PhospheneError } from '../errors.ts';
 import type { Budget } from './budget.ts';
 import type { Builder, Value } from './builder.ts';
 import type { Attributes, Node } from './graph.ts';
-import { operators, refused } from './ops/index.ts';
+import { foreigners, operators, refused } from './ops/index.ts';
 import { checked, checkInputs, type Inferred, type Inputs, type Operator } from './ops/operator.ts';
 import { arrayTypes, sizeOf, type Tensor } from './tensor.ts';
 
@@ -115,6 +115,11 @@ export function upgraded(b: Builder, node: Node, opset: number, inputs: readonly
     throw new PhospheneError('bad-file', `attribute \`${attribute}\` must be ${wanted}`);
   };
   return about(op, name, () => {
+    const foreigner = Object.hasOwn(foreigners, op) ? foreigners[op] : undefined;
+    if (foreigner && opset >= (foreigner.since ?? 1)) {
+      checkInputs(foreigner, inputs);
+      return foreigner.upgrade({ b, inputs, attributes: checked(foreigner.attributes, attributes), name });
+    }
     const other = recordOf(op).upgrade?.({
       b,
       inputs,

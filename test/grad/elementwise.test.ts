@@ -108,6 +108,12 @@ checkRules(elementwise, {
     })),
   ),
   Elu: kinked('Elu', { alpha: 0.5 }),
+  Celu: kinked('Celu', { alpha: 0.5 }, { alpha: 2 }),
+  Mish: smooth('Mish', -3, 3),
+  ThresholdedRelu: [
+    ...unary('ThresholdedRelu', { dims, low: 0.6, high: 1 }, { dims, low: -1, high: 0.4 })({ alpha: 0.5 }),
+    ...unary('ThresholdedRelu', { dims, low: 1.1, high: 2 }, { dims, low: -1, high: 0.9 })(),
+  ],
   Selu: kinked('Selu', { alpha: 1.2, gamma: 0.7 }),
   Sigmoid: smooth('Sigmoid', -3, 3),
   Tanh: smooth('Tanh', -2, 2),

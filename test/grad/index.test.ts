@@ -7,6 +7,7 @@ import { linear } from '../../src/grad/linear.ts';
 import { movement } from '../../src/grad/movement.ts';
 import { pool } from '../../src/grad/pool.ts';
 import { Builder, type Value } from '../../src/ir/builder.ts';
+import type { Attributes } from '../../src/ir/graph.ts';
 import { float32, toNumbers } from '../../src/ir/tensor.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import { checkGradient, noise } from '../check.ts';
@@ -177,11 +178,25 @@ describe('gradient', () => {
   it('names the operator and the node that have no rule', () => {
     const b = new Builder();
     const x = b.input('x', 'float32', [1, 4, 5, 5]);
-    const y = b.one('LRN', [x], { size: 3 }, 'norm1');
+    const y = b.one('CumSum', [x, b.ints([1])], {}, 'sums');
     const error = thrown(() => gradient(b, b.sum(y, undefined, false), [x]));
     expect(error.code).toBe('unsupported-op');
-    expect(error.message).toContain('LRN norm1');
-    expect(error.details).toEqual({ op: 'LRN', node: 'norm1' });
+    expect(error.message).toBe('CumSum sums: there is no gradient rule for this operator');
+    expect(error.details).toEqual({ op: 'CumSum', node: 'sums' });
+  });
+
+  it.each<[string, Attributes, string]>([
+    ['cubic', { mode: 'cubic' }, 'no gradient for its mode `cubic`'],
+    ['smoothed', { mode: 'linear', antialias: 1 }, 'no gradient for its mode `linear`'],
+  ])('names a Resize whose interpolation is %s', (_, attributes, why) => {
+    const b = new Builder();
+    const x = b.input('x', 'float32', [1, 2, 4, 4]);
+    const y = b.one('Resize', [x, undefined, b.float([1, 1, 0.5, 0.5])], attributes, 'smaller');
+    expect(thrown(() => gradient(b, b.sum(y, undefined, false), [x]))).toMatchObject({
+      code: 'unsupported-op',
+      message: `Resize smaller: ${why}`,
+      details: { op: 'Resize', node: 'smaller' },
+    });
   });
 
   it('names the operator and the node whose axes have no rule', () => {

@@ -176,10 +176,61 @@ const normalisation = combinations({
   inputs: [{ dims }],
 }));
 
+const instances = combinations({
+  dims: [
+    [2, 3, 4, 5],
+    [1, 2, 7],
+    [1, 3, 2, 2, 3],
+  ],
+  epsilon: [undefined, 0.1],
+}).map(({ dims, epsilon }): Case => ({
+  title: titled({ dims, epsilon }),
+  build: (b, [x]) =>
+    b.one(
+      'InstanceNormalization',
+      [x, noise(b, [dims[1]!], 0.5, 2), noise(b, [dims[1]!])],
+      epsilon === undefined ? {} : { epsilon },
+    ),
+  inputs: [{ dims }],
+}));
+
+const layered = combinations({
+  axis: [undefined, -1, 1, 0, -2],
+  epsilon: [undefined, 0.1],
+  bias: [false, true],
+}).map(({ axis, epsilon, bias }): Case => {
+  const dims = [2, 3, 4];
+  const normalised = dims.slice((axis ?? -1) < 0 ? dims.length + (axis ?? -1) : axis);
+  return {
+    title: titled({ axis, epsilon, bias }),
+    build: (b, [x, scale, shift]) =>
+      b.one('LayerNormalization', bias ? [x, scale, shift] : [x, scale], {
+        ...(axis === undefined ? {} : { axis }),
+        ...(epsilon === undefined ? {} : { epsilon }),
+      }),
+    inputs: [{ dims }, { dims: normalised, low: 0.5, high: 2 }, ...(bias ? [{ dims: normalised }] : [])],
+  };
+});
+
+const responses = combinations({
+  size: [1, 3, 5],
+  alpha: [undefined, 0.5],
+  beta: [undefined, 1.5],
+  bias: [undefined, 2],
+}).map(({ size, ...rest }): Case => ({
+  title: titled({ size, ...rest }),
+  build: (b, [x]) =>
+    b.one('LRN', [x], { size, ...Object.fromEntries(Object.entries(rest).filter(([, v]) => v !== undefined)) }),
+  inputs: [{ dims: [2, 4, 2, 3] }],
+}));
+
 checkRules(linear, {
   Conv: [...convolutions, ...others],
   ConvTranspose: transposed,
   MatMul: matmul,
   Gemm: gemm,
   BatchNormalization: normalisation,
+  InstanceNormalization: instances,
+  LayerNormalization: layered,
+  LRN: responses,
 });

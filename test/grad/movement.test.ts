@@ -1,7 +1,7 @@
 /** @file Gradients of operators that only move elements. */
 import { movement } from '../../src/grad/movement.ts';
 import { int64 } from '../../src/ir/tensor.ts';
-import { type Case, checkRules, titled } from '../check.ts';
+import { type Case, checkRules, combinations, titled } from '../check.ts';
 
 const dims = [2, 3, 4, 6];
 const inputs = [{ dims }];
@@ -16,6 +16,7 @@ const slice = (starts: number[], ends: number[], axes?: number[], steps?: number
   build: (b, [x]) => b.one('Slice', [x, b.ints(starts), b.ints(ends), axes && b.ints(axes), steps && b.ints(steps)]),
   inputs,
 });
+const floored = { coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' };
 const far = Number.MAX_SAFE_INTEGER;
 
 checkRules(movement, {
@@ -105,6 +106,29 @@ checkRules(movement, {
       { title: titled(pads), build: (b, [x]) => b.pad(x!, pads), inputs },
       { title: `${titled(pads)} with −2`, build: (b, [x]) => b.pad(x!, pads, -2), inputs },
     ])
+    .concat(
+      ['reflect', 'edge'].flatMap((mode) =>
+        [
+          [0, 0, 1, 2, 0, 0, 3, 0],
+          [0, 2, 0, 0, 0, 1, 0, 5],
+          [1, 0, 3, 5, 1, 0, 3, 5],
+        ].map((pads): Case => ({
+          title: `${mode} ${titled(pads)}`,
+          build: (b, [x]) => b.one('Pad', [x, b.ints(pads)], { mode }),
+          inputs,
+        })),
+      ),
+      {
+        title: 'edge of named axes',
+        build: (b, [x]) => b.one('Pad', [x, b.ints([3, 1, 2, 0]), undefined, b.ints([-1, 2])], { mode: 'edge' }),
+        inputs,
+      },
+      {
+        title: 'reflect on a single axis',
+        build: (b, [x]) => b.one('Pad', [x, b.ints([2, 3])], { mode: 'reflect' }),
+        inputs: [{ dims: [5] }],
+      },
+    )
     .concat({
       title: 'with axes',
       build: (b, [x]) => b.one('Pad', [x, b.ints([1, -1, 2, 0]), undefined, b.ints([-1, 2])]),
@@ -133,6 +157,71 @@ checkRules(movement, {
     {
       title: 'an index that is an input',
       build: (b, [x]) => b.gather(x!, b.cast(b.tanh(b.float([100, 0, 100])), 'int64'), 1),
+      inputs,
+    },
+  ],
+  Tile: [
+    [1, 1, 2, 3],
+    [2, 1, 1, 1],
+    [1, 1, 1, 1],
+  ].map((repeats) => ({
+    title: titled(repeats),
+    build: (b, [x]) => b.one('Tile', [x, b.ints(repeats)]),
+    inputs,
+  })),
+  SpaceToDepth: [2, 3].map((blocksize) => ({
+    title: `${blocksize}`,
+    build: (b, [x]) => b.one('SpaceToDepth', [x], { blocksize }),
+    inputs: [{ dims: [2, 3, 2 * blocksize, 3 * blocksize] }],
+  })),
+  Resize: [
+    ...combinations({
+      mode: ['nearest', 'linear'],
+      to: [
+        [7, 11],
+        [2, 4],
+        [1, 1],
+        [4, 9],
+      ],
+      coordinate_transformation_mode: ['half_pixel', 'pytorch_half_pixel', 'align_corners', 'asymmetric'],
+    }).map(({ to, ...attributes }): Case => ({
+      title: titled({ to, ...attributes }),
+      build: (b, [x]) => b.one('Resize', [x, undefined, undefined, b.ints([2, 3, ...to])], attributes),
+      inputs,
+    })),
+    ...combinations({
+      mode: ['nearest', 'linear'],
+      scales: [
+        [1, 1, 2, 2],
+        [1, 1, 1.3, 0.6],
+      ],
+      coordinate_transformation_mode: ['half_pixel', 'half_pixel_symmetric', 'asymmetric'],
+    }).map(({ scales, ...attributes }): Case => ({
+      title: titled({ scales, ...attributes }),
+      build: (b, [x]) => b.one('Resize', [x, undefined, b.float(scales)], attributes),
+      inputs,
+    })),
+    ...['round_prefer_floor', 'round_prefer_ceil', 'floor', 'ceil'].flatMap((nearest_mode) =>
+      ['asymmetric', 'half_pixel'].map((coordinate_transformation_mode): Case => ({
+        title: titled({ nearest_mode, coordinate_transformation_mode }),
+        build: (b, [x]) =>
+          b.one('Resize', [x, undefined, b.float([1, 1, 2, 0.5])], { nearest_mode, coordinate_transformation_mode }),
+        inputs,
+      })),
+    ),
+    {
+      title: 'where float32 rounds up',
+      build: (b, [x]) => b.one('Resize', [x, undefined, b.float([1, 1, 1.3, 0.6])], floored),
+      inputs: [{ dims: [1, 1, 10, 20] }],
+    },
+    {
+      title: 'named axes',
+      build: (b, [x]) => b.one('Resize', [x, undefined, undefined, b.ints([8, 5])], { axes: [2, 3], mode: 'linear' }),
+      inputs,
+    },
+    {
+      title: 'channels and images too',
+      build: (b, [x]) => b.one('Resize', [x, undefined, b.float([2, 2, 1, 1])]),
       inputs,
     },
   ],

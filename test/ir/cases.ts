@@ -4,8 +4,14 @@ import type { Attributes } from '../../src/ir/graph.ts';
 import { type Dims, type DType, int64 } from '../../src/ir/tensor.ts';
 import { combinations } from '../check.ts';
 
-/** An operand: dims of a float32 input, an int64 constant, an input of another dtype, or nothing. */
-type Operand = Dims | { ints: number[] } | { scalar: number } | { dtype: DType; dims: Dims } | undefined;
+/** An operand: dims of a float32 input, a constant of int64 or float32, an input of another dtype, or nothing. */
+type Operand =
+  | Dims
+  | { ints: number[] }
+  | { floats: number[] }
+  | { scalar: number }
+  | { dtype: DType; dims: Dims }
+  | undefined;
 export interface OperatorCase {
   inputs: Operand[];
   attributes?: Attributes;
@@ -198,6 +204,7 @@ export const cases: Readonly<Record<string, readonly OperatorCase[]>> = {
     { inputs: [image, { ints: [0, 0, 1, -1, 0, 1, 0, 2] }] },
     { inputs: [image, { ints: [1, 2] }, undefined, { ints: [-1] }] },
     { inputs: [image, { ints: [0, 0, 1, 1, 0, 0, 1, 1] }], attributes: { mode: 'reflect' } },
+    { inputs: [image, { ints: [0, 0, 7, 1, 0, 0, 1, 9] }], attributes: { mode: 'edge' } },
   ],
   Slice: [
     { inputs: [image, { ints: [1] }, { ints: [100] }, { ints: [-1] }, { ints: [2] }] },
@@ -217,6 +224,14 @@ export const cases: Readonly<Record<string, readonly OperatorCase[]>> = {
   Gather: [{ inputs: [image, { ints: [0, 2] }], attributes: { axis: 1 } }, { inputs: [image, { ints: [0] }] }],
   DepthToSpace: [one({ blocksize: 2 }), one({ blocksize: 2, mode: 'CRD' })],
   SpaceToDepth: [{ inputs: [[1, 2, 6, 4]], attributes: { blocksize: 2 } }],
+  Resize: [
+    { inputs: [image, undefined, { floats: [1, 1, 2, 1.5] }] },
+    { inputs: [image, undefined, { floats: [1, 1, 0.5, 0.7] }], attributes: { mode: 'linear' } },
+    { inputs: [image, undefined, undefined, { ints: [1, 4, 9, 3] }], attributes: { mode: 'cubic' } },
+    { inputs: [image, undefined, undefined, { ints: [9, 3] }], attributes: { axes: [2, 3] } },
+    // Of which some are less than they should be in float32.
+    ...[1.1, 1.3, 1.7, 0.1, 0.3, 0.7].map((s) => ({ inputs: [[1, 1, 10, 20], undefined, { floats: [1, 1, s, s] }] })),
+  ],
   Shape: [one(), one({ start: 1, end: -1 })],
   Size: [one()],
   Range: [
@@ -232,6 +247,7 @@ export function build(b: Builder, op: string, { inputs, attributes = {}, outputs
   const values = inputs.map((input, i): Value | undefined => {
     if (!input) return undefined;
     if ('ints' in input) return b.ints(input.ints);
+    if ('floats' in input) return b.float(input.floats);
     if ('scalar' in input) return b.constant(int64(input.scalar));
     return 'dtype' in input ? b.input(`i${i}`, input.dtype, input.dims) : b.input(`i${i}`, 'float32', input);
   });

@@ -13,6 +13,8 @@ import { type Dims, float32, int64, toNumbers } from '../../src/ir/tensor.ts';
 const image = { dtype: 'float32', dims: [1, 4, 8, 8] } as const;
 const weights = { dtype: 'float32', dims: [4, 4, 3, 3] } as const;
 const given = (...values: number[]) => ({ dtype: 'int64', dims: [values.length], constant: int64(values) }) as const;
+const scales = (...values: number[]) =>
+  ({ dtype: 'float32', dims: [values.length], constant: float32(values) }) as const;
 const thrown = (f: () => unknown): unknown => {
   try {
     return f();
@@ -67,6 +69,12 @@ describe('attributes', () => {
     ['LeakyRelu', [image], { alpha: float32(1) }, '`alpha` must be a number, not a tensor []'],
     ['Concat', [image], {}, '`axis` is missing; it must be a whole number'],
     ['Cast', [image], { to: 'bfloat16' }, '`to` must be an element type, not `bfloat16`'],
+    [
+      'Resize',
+      [image, undefined, scales(1, 1, 2, 2)],
+      { keep_aspect_ratio_policy: 'not_larger' },
+      '`keep_aspect_ratio_policy` must be `stretch`, not `not_larger`',
+    ],
     ['Cast', [image], {}, '`to` is missing; it must be an element type'],
     [
       'ConstantOfShape',
@@ -173,6 +181,19 @@ describe('inputs', () => {
     ['Reshape', [image, given(0, 0, 0, 0, 0)], {}, '[1, 4, 8, 8] does not reshape to [1, 4, 8, 8, -2]'],
     ['Pad', [image, given(1, 1)], {}, 'its amounts are 2 numbers, 8 are needed'],
     ['Tile', [image, given(1, 1)], {}, 'its repeats are 2 numbers, 4 are needed'],
+    ['Resize', [image], {}, 'either scales or sizes are needed, not both'],
+    [
+      'Resize',
+      [image, undefined, scales(1, 1, 2, 2), given(1, 4, 3, 3)],
+      {},
+      'either scales or sizes are needed, not both',
+    ],
+    ['Resize', [image, undefined, scales(2, 2)], {}, 'its scales are 2 numbers, 4 are needed'],
+    ['Resize', [image, undefined, scales(1, 1, 0, 1)], {}, 'a scale must be positive, not 0'],
+    ['Resize', [image, undefined, scales(1, 1, Infinity, 1)], {}, 'a scale must be positive, not Infinity'],
+    ['Resize', [image, undefined, undefined, given(1, 4, -3, 1)], {}, 'a size must be positive, not -3'],
+    ['Resize', [image, undefined, scales(2)], { axes: [4] }, 'axis 4 is outside a rank of 4'],
+    ['LRN', [image], { size: 2 }, 'attribute `size` must be odd, not 2'],
     ['Squeeze', [image, given(1)], {}, 'axis 1 of [1, 4, 8, 8] is not 1'],
     ['Flatten', [image], { axis: 5 }, 'axis 5 is outside a rank of 4'],
     ['Gemm', [image, image], {}, '[1, 4, 8, 8] and [1, 4, 8, 8]: matrices are needed'],
@@ -204,6 +225,7 @@ describe('inputs', () => {
     ['Expand', [image, { dtype: 'int64', dims: [4] }], 'shape'],
     ['Tile', [image, { dtype: 'int64', dims: [4] }], 'repeats'],
     ['Split', [image, { dtype: 'int64', dims: [1] }], 'sizes'],
+    ['Resize', [image, undefined, { dtype: 'float32', dims: [4] }], 'scales'],
   ])('of %s must be known while building, and the node and the remedy are named', (op, inputs, what) => {
     expect(thrown(() => infer(op, 'odd', inputs, {}, 1))).toMatchObject({
       message: `${op} odd: its ${what} must be known when the graph is built; export the network with fixed sizes, or simplify the file with onnxsim`,

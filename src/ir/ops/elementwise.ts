@@ -3,7 +3,18 @@ import { PhospheneError } from '../../errors.ts';
 import { isInteger, fromNumbers, pointwise, readable } from '../fold.ts';
 import { broadcast, normalAxis } from '../shape.ts';
 import { sizeOf, toNumbers } from '../tensor.ts';
-import { type Call, each, elementType, float, type FoldCall, type Inferred, int, operator } from './operator.ts';
+import {
+  type Call,
+  each,
+  elementType,
+  float,
+  type FoldCall,
+  foreign,
+  type Inferred,
+  int,
+  operator,
+  word,
+} from './operator.ts';
 
 const same = ({ inputs: [x] }: Pick<Call, 'inputs'>): Inferred[] => [{ dtype: x!.dtype, dims: x!.dims }];
 const spread = ({ inputs }: Pick<Call, 'inputs'>): Inferred[] => [
@@ -214,6 +225,33 @@ export const elementwise = {
         for (let i = start; i < start + run; i++) values[i] = (q[i]! - shift) * factor;
       }
       return out.dtype === 'float32' ? { ...out, data: values } : undefined;
+    },
+  }),
+};
+
+/** Activations as files spell them and we do not. */
+export const foreignElementwise = {
+  Gelu: foreign({
+    inputs: ['T'],
+    attributes: { approximate: word('none', ['tanh']) },
+    since: 20,
+    upgrade({ b, inputs, attributes: { approximate }, name }) {
+      const x = inputs[0]!;
+      // x Φ(x), with Φ of the normal distribution, or its usual approximation.
+      const inner =
+        approximate === 'none'
+          ? b.one('Erf', [b.mul(x, Math.SQRT1_2)])
+          : b.tanh(b.mul(b.add(x, b.mul(b.mul(b.mul(x, x), x), 0.044715)), Math.sqrt(2 / Math.PI)));
+      return [b.one('Mul', [b.mul(x, 0.5), b.add(inner, 1)], {}, name)];
+    },
+  }),
+  Swish: foreign({
+    inputs: ['T'],
+    attributes: { alpha: float(1) },
+    since: 24,
+    upgrade({ b, inputs, attributes: { alpha }, name }) {
+      const x = inputs[0]!;
+      return [b.one('Mul', [x, b.sigmoid(alpha === 1 ? x : b.mul(x, alpha))], {}, name)];
     },
   }),
 };

@@ -1,11 +1,12 @@
 /** @file The table of operators: what is in it can be in a graph. */
-import { elementwise } from './elementwise.ts';
-import { linear } from './linear.ts';
+import { elementwise, foreignElementwise } from './elementwise.ts';
+import { foreignLinear, linear } from './linear.ts';
 import { movement } from './movement.ts';
-import type { AttributesOf, Operator } from './operator.ts';
-import { pool } from './pool.ts';
+import type { AttributesOf, Foreign, Operator } from './operator.ts';
+import { foreignPool, pool } from './pool.ts';
+import { foreignResize, resize } from './resize.ts';
 
-const table = { ...elementwise, ...linear, ...pool, ...movement };
+const table = { ...elementwise, ...linear, ...pool, ...movement, ...resize };
 
 /** One record an operator, one file a family. */
 export const operators: Readonly<Record<string, Operator>> = table;
@@ -14,6 +15,14 @@ export const operators: Readonly<Record<string, Operator>> = table;
 export type OperatorName = keyof typeof table;
 /** The attributes of an operator, typed, with defaults. */
 export type OperatorAttributes<K extends OperatorName> = AttributesOf<(typeof table)[K]['attributes']>;
+
+/** What files spell by one operator and we by others. */
+export const foreigners: Readonly<Record<string, Foreign>> = {
+  ...foreignElementwise,
+  ...foreignLinear,
+  ...foreignPool,
+  ...foreignResize,
+};
 
 const trained = 'export the network before it is quantised';
 const control = 'only networks without control flow are supported; export the network by tracing it';

@@ -1,9 +1,10 @@
 /** @file Bilinear maps, and normalisation. */
 import { PhospheneError } from '../../errors.ts';
+import type { Value } from '../builder.ts';
 import { normalAxis, broadcast } from '../shape.ts';
-import { type Dims, sameDims } from '../tensor.ts';
+import { type Dims, sameDims, sizeOf } from '../tensor.ts';
 import { type AutoPad, windowOf, windowOutput } from '../window.ts';
-import { checked, float, flag, int, type InputInfo, ints, operator, word } from './operator.ts';
+import { checked, float, flag, foreign, int, type InputInfo, ints, operator, statedInt, word } from './operator.ts';
 
 const autoPad = word<AutoPad>('NOTSET', ['SAME_UPPER', 'SAME_LOWER', 'VALID']);
 /** What all windows declare. */
@@ -202,9 +203,39 @@ export const linear = {
       bias: float(1),
       size: { ...int(1, { least: 1 }), needed: true },
     },
-    infer({ inputs: [x] }) {
+    infer({ inputs: [x], attributes: { size } }) {
+      // ONNX allows others, ONNX Runtime does not.
+      if (size % 2 === 0) throw new PhospheneError('shape', `attribute \`size\` must be odd, not ${size}`);
       if (x!.dims.length !== 4) throw new PhospheneError('shape', `[${x!.dims.join(', ')}] is not [n, c, h, w]`);
       return [{ dtype: x!.dtype, dims: x!.dims }];
+    },
+  }),
+};
+
+/** Normalisations as files spell them and we do not. */
+export const foreignLinear = {
+  GroupNormalization: foreign({
+    inputs: ['T', 'T', 'T'],
+    attributes: { num_groups: statedInt({ least: 1 }), epsilon: float(1e-5), stash_type: int(1) },
+    since: 18,
+    upgrade({ b, inputs, attributes: { num_groups: groups, epsilon }, name }) {
+      const [x, scale, bias] = inputs as readonly [Value, Value, Value];
+      const [n, channels, ...size] = x.dims;
+      if (n === undefined || channels === undefined || size.length === 0 || channels % groups !== 0)
+        throw new PhospheneError('shape', `[${x.dims.join(', ')}] does not divide into ${groups} groups of channels`);
+      // Each group is a channel that is normalised by itself.
+      const same = (value: number): Value => b.cast(b.float(Array.from({ length: groups }, () => value)), x.dtype);
+      const rows = b.reshape(x, [n, groups, sizeOf(x.dims.slice(1)) / groups]);
+      const normal = b.reshape(b.one('InstanceNormalization', [rows, same(1), same(0)], { epsilon }), x.dims);
+      // Before opset 21 they were one for each group.
+      const perChannel = (p: Value): Value => {
+        const each = channels / (p.dims[0] ?? 1);
+        if (p.dims.length !== 1 || (each !== 1 && p.dims[0] !== groups))
+          throw new PhospheneError('shape', `input has ${channels} channels, a parameter is [${p.dims.join(', ')}]`);
+        const spread = b.expand(b.reshape(p, [p.dims[0]!, 1]), [p.dims[0]!, each]);
+        return b.reshape(spread, [channels, ...size.map(() => 1)]);
+      };
+      return [b.one('Add', [b.mul(normal, perChannel(scale)), perChannel(bias)], {}, name)];
     },
   }),
 };

@@ -95,6 +95,11 @@ export function statedInts(limits: Range = {}): Declaration<readonly number[]> {
   return { kind, wanted, fits, fallback: [], needed: true };
 }
 
+/** Numbers. ONNX holds them as float32. */
+export function floats(): Declaration<readonly number[] | undefined> {
+  return { kind: 'FLOATS', fallback: undefined, wanted: 'numbers', fits: (v) => isList(v) && v.every(numeric) };
+}
+
 export function tensorAttribute(): Declaration<Tensor | undefined> {
   return {
     kind: 'TENSOR',
@@ -179,6 +184,30 @@ export function operator<const D extends Declarations>(record: Operator<D>): Ope
   return record;
 }
 
+/** What a node of a {@link Foreign} operator is: its inputs and attributes are checked. */
+export interface ForeignCall<A = Readonly<Record<string, unknown>>> {
+  readonly b: Builder;
+  readonly inputs: readonly (Value | undefined)[];
+  readonly attributes: A;
+  readonly name: string;
+}
+
+/** An operator that files have and graphs of ours have not: others spell it. */
+export interface Foreign<D extends Declarations = Declarations> extends Pick<
+  Operator<D>,
+  'inputs' | 'of' | 'attributes'
+> {
+  /** The operator set that brought it. */
+  readonly since?: number;
+  /** Its values; the node that gives the first has the name. */
+  upgrade(call: ForeignCall<AttributesOf<D>>): Value[];
+}
+
+/** Gives a record its types. */
+export function foreign<const D extends Declarations>(record: Foreign<D>): Foreign<D> {
+  return record;
+}
+
 /** One record for several operators. */
 export function each<const K extends string, R>(names: readonly K[], record: R): Readonly<Record<K, R>> {
   return Object.fromEntries(names.map((name) => [name, record])) as Record<K, R>;
@@ -210,7 +239,7 @@ export function checked<D extends Declarations>(declared: D, given: Attributes):
 }
 
 /** Checks the number and the types of a node's inputs. Throws `shape`; the operator and the node are added by the caller. */
-export function checkInputs({ inputs: kinds, of = 'float' }: Operator, inputs: Inputs): void {
+export function checkInputs({ inputs: kinds, of = 'float' }: Pick<Operator, 'inputs' | 'of'>, inputs: Inputs): void {
   const many = kinds.at(-1)!.endsWith('*');
   const least = kinds.filter((kind) => !kind.endsWith('?')).length;
   if (inputs.length > kinds.length && !many)

@@ -12,9 +12,11 @@ import {
   checked,
   flag,
   type FoldCall,
+  foreign,
   type Inferred,
   type InputInfo,
   int,
+  ints,
   operator,
   statedInts,
   type UpgradeCall,
@@ -189,4 +191,26 @@ export const pool = {
   ReduceSumSquare: reduce(0, (sum, v) => sum + v * v),
   Softmax: { ...softmax, upgrade: flatSoftmax('Softmax') },
   LogSoftmax: { ...softmax, upgrade: flatSoftmax('LogSoftmax') },
+};
+
+/** Reductions and pooling as files spell them and we do not. */
+export const foreignPool = {
+  ReduceLogSum: foreign({
+    inputs: ['T', 'int64?'],
+    attributes: { keepdims: flag(1), noop_with_empty_axes: flag(), axes: ints() },
+    upgrade({ b, inputs: [x, given], attributes: { axes, ...attributes }, name }) {
+      return [b.one('Log', [b.one('ReduceSum', [x, axes ? b.ints(axes) : given], attributes)], {}, name)];
+    },
+  }),
+  GlobalLpPool: foreign({
+    inputs: ['T'],
+    attributes: { p: int(2, { least: 1 }) },
+    upgrade({ b, inputs: [x], attributes: { p }, name }) {
+      if (x!.dims.length < 3) throw new PhospheneError('shape', `[${x!.dims.join(', ')}] has no spatial axes`);
+      const axes = b.ints(x!.dims.slice(2).map((_, i) => i + 2));
+      if (p <= 2) return [b.one(p === 1 ? 'ReduceL1' : 'ReduceL2', [x, axes], {}, name)];
+      const powers = b.pow(b.one('Abs', [x]), p);
+      return [b.one('Pow', [b.one('ReduceSum', [powers, axes]), b.float(1 / p)], {}, name)];
+    },
+  }),
 };
