@@ -1,2 +1,2 @@
 /** @file The package's version, which every picture names. A test holds it equal to package.json's. */
-export const VERSION = '0.1.0';
+export const VERSION = '0.2.0';

@@ -77,7 +77,9 @@ export function layersCommand(load: () => Promise<LayersCore>): Command<typeof o
       if (barrier) {
         // The file may have said itself which size fits.
         const remedy = barrier.code === 'shape' && !('size' in barrier.details) ? '; another --size may fit' : '';
-        note(`The list ends here at ${size.height}×${size.width}: ${printable(spelled(barrier, options))}${remedy}`);
+        note(
+          `Not all layers can be built at ${size.height}×${size.width}. The first that cannot: ${printable(spelled(barrier, options))}${remedy}`,
+        );
       }
     },
   });

@@ -301,10 +301,10 @@ describe('layers', () => {
       barrier: new PhospheneError(code, 'it does\u001b not fit', { op: 'MaxPool' }),
     });
     expect((await said(['layers'], listing(barrier('shape')).entries)).stderr).toBe(
-      'The list ends here at 32×48: it does\\u001b not fit; another --size may fit\n',
+      'Not all layers can be built at 32×48. The first that cannot: it does\\u001b not fit; another --size may fit\n',
     );
     expect((await said(['layers'], listing(barrier('unsupported-op')).entries)).stderr).toBe(
-      'The list ends here at 32×48: it does\\u001b not fit\n',
+      'Not all layers can be built at 32×48. The first that cannot: it does\\u001b not fit\n',
     );
     const { stdout, stderr } = await said(['layers', '--json'], listing(barrier('shape')).entries);
     expect(stderr).toBe('');

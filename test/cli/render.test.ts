@@ -275,7 +275,7 @@ describe('phosphene layers', () => {
     expect(short.code).toBe(0);
     expect(short.stdout).not.toContain('\npooled');
     expect(short.stderr).toBe(
-      'The list ends here at 2×2: MaxPool pooled: a window of 3 does not fit an axis of 2; the file is for pictures of 8×8, not 2×2\n',
+      'Not all layers can be built at 2×2. The first that cannot: MaxPool pooled: a window of 3 does not fit an axis of 2; the file is for pictures of 8×8, not 2×2\n',
     );
     const { stdout, stderr } = await phosphene(['layers', file, '--size', '2', '--json']);
     expect(stderr).toBe('');
