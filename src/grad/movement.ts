@@ -107,7 +107,7 @@ function borderMap(mode: string, length: number, begin: number, end: number): Ax
   if (begin === 0 && end === 0) return undefined;
   const inside = (at: number): number =>
     mode === 'edge' ? Math.min(Math.max(at, 0), length - 1) : at < 0 ? -at : at >= length ? 2 * (length - 1) - at : at;
-  return { length, taps: Array.from({ length: begin + length + end }, (_, i) => [[inside(i - begin), 1]]) };
+  return { length, count: begin + length + end, taps: (i) => [[inside(i - begin), 1]] };
 }
 
 /** The adjoint of linear maps along the axes: a product with each map's matrix. */
@@ -115,16 +115,15 @@ function throughMaps(b: Builder, g: Value, maps: readonly (AxisMap | undefined)[
   return maps.reduce<Value>((flowing, map, axis) => (map ? throughMap(b, flowing, map, axis) : flowing), g);
 }
 
-function throughMap(b: Builder, g: Value, { length, taps }: AxisMap, axis: number): Value {
+function throughMap(b: Builder, g: Value, { length, count, taps }: AxisMap, axis: number): Value {
   const rank = g.dims.length;
   const last = axis === rank - 1;
-  const data = b.budget.floats(taps.length * length);
-  taps.forEach((row, i) => {
-    for (const [at, weight] of row) data[last ? i * length + at : at * taps.length + i] = weight;
-  });
-  const matrix = b.constant(float32(data, last ? [taps.length, length] : [length, taps.length]));
+  const data = b.budget.floats(count * length);
+  for (let i = 0; i < count; i++)
+    for (const [at, weight] of taps(i)) data[last ? i * length + at : at * count + i] = weight;
+  const matrix = b.constant(float32(data, last ? [count, length] : [length, count]));
   // A product needs two axes.
-  if (rank === 1) return b.reshape(b.matmul(b.reshape(g, [1, taps.length]), matrix), [length]);
+  if (rank === 1) return b.reshape(b.matmul(b.reshape(g, [1, count]), matrix), [length]);
   if (last) return b.matmul(g, matrix);
   if (axis === rank - 2) return b.matmul(matrix, g);
   // The axis stands second to last while it is multiplied.

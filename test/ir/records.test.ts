@@ -337,6 +337,11 @@ describe('a budget', () => {
     const x = b.input('x', 'float32', dims);
     const y = b.one('AveragePool', [x], { kernel_shape: [1, 1], strides: [60_000, 60_000] });
     expect(thrown(() => gradient(b, b.sum(y, undefined, false), [x]))).toMatchObject({ code: 'too-large' });
+    // Before anything is made of them.
+    const large = b.one('Resize', [x, undefined, undefined, b.ints([1, 1, 70_000, 2 ** 30])]);
+    const wide = b.one('Pad', [x, b.ints([0, 0, 0, 2 ** 30, 0, 0, 0, 0])], { mode: 'edge' });
+    for (const z of [large, wide])
+      expect(thrown(() => gradient(b, b.sum(z, undefined, false), [x]))).toMatchObject({ code: 'too-large' });
   });
 });
 

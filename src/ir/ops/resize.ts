@@ -14,10 +14,12 @@ interface ResizeAttributes {
   readonly nearest_mode: string;
 }
 
-/** A linear map along one axis of `length`: for each position of its result, the positions that it is made of, and their weights. */
+/** A linear map along one axis of `length` to one of `count`. */
 export interface AxisMap {
   readonly length: number;
-  readonly taps: readonly (readonly (readonly [at: number, weight: number])[])[];
+  readonly count: number;
+  /** The positions that position `i` of the result is made of, and their weights. */
+  readonly taps: (i: number) => readonly (readonly [at: number, weight: number])[];
 }
 
 /** An empty tensor says nothing: opset 11 had no other way to leave one out. */
@@ -110,15 +112,20 @@ export function resizeMaps(inputs: Inputs, attributes: ResizeAttributes): (AxisM
   return targets(inputs, attributes.axes).map(({ scale, length: out }, axis) => {
     const length = dims[axis]!;
     if (scale === 1) return undefined;
-    const taps = Array.from({ length: out }, (_, i) => {
+    const taps: AxisMap['taps'] = (i) => {
       const at = origin(i, length, out, scale, attributes);
-      if (mode === 'nearest') return [[clamped(nearest(at, attributes), length), 1] as const];
+      if (mode === 'nearest') return [[clamped(nearest(at, attributes), length), 1]];
       const inside = Math.min(Math.max(at, 0), length - 1);
       const below = Math.floor(inside);
       const part = inside - below;
-      return part === 0 ? [[below, 1] as const] : [[below, 1 - part] as const, [below + 1, part] as const];
-    });
-    return { length, taps };
+      return part === 0
+        ? [[below, 1]]
+        : [
+            [below, 1 - part],
+            [below + 1, part],
+          ];
+    };
+    return { length, count: out, taps };
   });
 }
 
