@@ -128,6 +128,8 @@ function poolFor(
   checkMemory(memoryOf(network, target, { size }), freemem() / most);
   if (pool) return { pool, leave: async () => {} };
   const own = createPool(host, { workers: most });
+  // They load their engines while weights are read and the program is built.
+  own.start();
   return { pool: own, leave: () => own.close() };
 }
 

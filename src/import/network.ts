@@ -165,7 +165,9 @@ export function network(options: NetworkOptions): Network {
       });
       const outputs = at.map((i) => listing.graph.outputs[i]!);
       const graph = await load(prune(listing.graph, [...new Set(outputs)]));
-      // Built anew: what depends on weights alone can be computed now that they are there.
+      // Built anew only if something can be computed now that the weights are there, or must have another name.
+      const foldable = graph.nodes.some(({ inputs }) => inputs.every((i) => i === '' || graph.constants.has(i)));
+      if (!foldable && outputs.every((o, i) => o.name === layers[i])) return { ...graph, outputs };
       const b = new Builder(layers.filter((layer, i) => layer !== outputs[i]!.name));
       const image = b.input(IMAGE, 'float32', [1, input.channels, size.height, size.width]);
       const values = b.inline(graph, { [IMAGE]: image });
