@@ -534,7 +534,13 @@ function nested(random: Random, bytes: Uint8Array): Damaged {
 }
 
 function structured(random: Random, bytes: Uint8Array): Damaged {
-  const proto = fromBinary(ModelProtoSchema, bytes);
+  let proto: ReturnType<typeof create<typeof ModelProtoSchema>>;
+  try {
+    proto = fromBinary(ModelProtoSchema, bytes);
+  } catch {
+    // Damaged already, so that it has no structure left to damage.
+    return { bytes, how: 'no structure left' };
+  }
   const ways: string[] = [];
   const count = 1 + random.integer(3);
   for (let i = 0; i < count; i++) {

@@ -106,7 +106,7 @@ export class Worker {
           sort: full ? 'memory' : 'crash',
           message: full
             ? `more than ${megabytes} MB (heap)`
-            : `ended with ${signal ?? code}: ${said.trim().slice(0, 400)}`,
+            : `ended with ${signal ?? code}: ${said.trim().slice(0, 4000)}`,
         });
       });
       child.once('message', (answer: Answer) => {
