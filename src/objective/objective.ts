@@ -1,7 +1,6 @@
 /** @file What an objective is: a scalar to be raised, made of activations. */
 import type { Builder, Value } from '../ir/builder.ts';
 import type { Tensor } from '../ir/tensor.ts';
-import type { Dims, DType } from '../ir/tensor.ts';
 
 /** The output of a layer, and which of its axes counts the channels. */
 export interface Activation {
@@ -35,10 +34,4 @@ export interface Objective {
   readonly values: Readonly<Record<string, Tensor>>;
   /** Adds the scalar. Throws `shape` or `bad-option` if the layers do not suit it. */
   build(c: ObjectiveContext): Value;
-}
-
-/** A value that an objective is given, without the numbers. */
-export interface ValueShape {
-  readonly dtype: DType;
-  readonly dims: Dims;
 }
