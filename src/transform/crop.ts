@@ -49,10 +49,12 @@ export const crop = kind({
       const mean = s.feed(`${name}/mean`, 'float32', [], { kind: 'schedule', from, to, shape: 'linear' });
       const off = s.feed(`${name}/side`, 'float32', [], { kind: 'normal', mean: 0, deviation: spread });
       const share = b.one('Clip', [b.add(mean, off), b.float(0.05), b.float(1)]);
-      const step = b.mul(share, Math.min(before.height / height, before.width / width));
+      // From the centre of the outermost pixel to that of the opposite one: beyond it nothing can be interpolated.
+      const reach = (length: number): number => Math.max(1, length - 1);
+      const step = b.mul(share, Math.min(reach(before.height) / reach(height), reach(before.width) / reach(width)));
       const centre = (axis: string, whole: number, seen: number): typeof step => {
         const drawn = s.feed(`${name}/${axis}`, 'float32', [], { kind: 'normal', mean: 0, deviation: wander * whole });
-        const room = b.relu(b.mul(b.sub(whole, b.mul(step, seen)), 0.5));
+        const room = b.relu(b.mul(b.sub(reach(whole), b.mul(step, reach(seen))), 0.5));
         return b.min(b.max(drawn, b.neg(room)), room);
       };
       return {
