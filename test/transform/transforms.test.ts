@@ -11,6 +11,7 @@ import { StepBuilder } from '../../src/step/builder.ts';
 import { feedsAt } from '../../src/step/step.ts';
 import { type Outside, seen, sizeSeen, transforms, type TransformSpec } from '../../src/transform/index.ts';
 import { checkGradient } from '../check.ts';
+import { FixedStep } from '../step/fixed.ts';
 import { thrown } from '../thrown.ts';
 
 type Given = PartialSpec<TransformSpec>;
@@ -267,21 +268,8 @@ describe('the gradient through transforms', () => {
   it.each(all)('is exact: %s', async (_, list) => {
     await checkGradient(
       (b, [x]) => {
-        const s = new StepBuilder(b);
-        // What would be fed, as constants.
-        const fixed = Object.assign(Object.create(s) as StepBuilder, {
-          b,
-          feed: (name: string, dtype: 'float32', dims: Dims, draw: never) =>
-            b.constant(
-              feedsAt(
-                { states: [], values: [], feeds: [{ name, dtype, dims, draw }] },
-                { key: 'g', values: {}, steps: 3 },
-                2,
-              )[name]!,
-            ),
-        });
         return seen(
-          fixed,
+          new FixedStep(b),
           x!,
           list.map((t) => transforms.make(t)),
         );
@@ -358,7 +346,7 @@ describe('the draws of transforms', () => {
     expect(feeds({ kind: 'noise', normal: 0, uniform: 0 })).toEqual({});
   });
   it('have the defaults of their sources', () => {
-    const complete = (kind: TransformSpec['kind']) => transforms.complete({ kind } as Given);
+    const complete = (kind: TransformSpec['kind']) => transforms.complete({ kind });
     expect(complete('pad')).toEqual({ kind: 'pad', by: 12, outside: 'grey' });
     expect(complete('trim')).toEqual({ kind: 'trim', by: 12 });
     expect(complete('jitter')).toEqual({ kind: 'jitter', by: 8 });
