@@ -14,7 +14,6 @@ export default defineConfig({
       'test/oracles/**',
       'test/pictures.test.ts',
       'test/render/pictures.test.ts',
-      'test/render/memory.test.ts',
       // Whole networks against their recorded outputs: a mutant that only they notice takes a test of its own, and each mutant that
       // survives would cost half a minute.
       'test/import/networks.test.ts',
