@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/temporary.ts'],
     exclude: [
       // They run in child processes, which hold no mutants, or are long runs of damaged inputs.
       'test/cli/render.test.ts',
