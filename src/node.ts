@@ -171,7 +171,7 @@ export async function* renderToFolder(
   options: RenderOptions,
   running: RunningToFolder,
 ): AsyncGenerator<RenderEvent | RunEvent, void> {
-  const { out, columns, margin, signal }: Partial<RunningToFolder> = (running as RunningToFolder | undefined) ?? {};
+  const { out, columns, margin, signal }: Partial<RunningToFolder> = running ?? {};
   if (typeof out !== 'string' || out === '')
     throw new PhospheneError('bad-option', 'out: the path of a folder is needed', { option: 'out' });
   const { settled, target, channels } = await prepared(network, options, running);
