@@ -31,6 +31,7 @@ describe('render asks the core', () => {
     expect(await askedBy()).toEqual({
       model: 'resnet50v2-mini',
       weights: undefined,
+      architecture: undefined,
       cache: undefined,
       preprocess: undefined,
       layer: undefined,
@@ -49,6 +50,7 @@ describe('render asks the core', () => {
   it.each([
     [['m.onnx'], { model: 'm.onnx' }],
     [['--weights', 'w.h5'], { weights: 'w.h5' }],
+    [['w.h5', '--architecture', 'vgg16'], { model: 'w.h5', architecture: 'vgg16' }],
     [['--cache', 'c'], { cache: 'c' }],
     [['--layer', 'conv1'], { layer: 'conv1' }],
     [['-l', 'conv1'], { layer: 'conv1' }],
@@ -127,6 +129,7 @@ describe('the help of render', () => {
       '--bgr',
       '--preprocess',
       '--weights',
+      '--architecture',
       '--cache',
       '--preset',
       '--margin',

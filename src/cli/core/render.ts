@@ -10,9 +10,10 @@ import type { RenderCore } from '../render.ts';
 import { recipeOptions } from '../settings.ts';
 
 export const render: RenderCore = async (request, tell) => {
-  const { model, preprocess, weights, cache, size, out, columns, margin, workers, signal } = request;
+  const { model, architecture, preprocess, weights, cache, size, out, columns, margin, workers, signal } = request;
   presetOf(request.preset);
   const network = await open(model, {
+    architecture,
     preprocess,
     weights,
     cacheDir: cache,
