@@ -1,10 +1,16 @@
 /** @file Where the weights of Keras layers lie in HDF5: under layer names, or since Keras 2.12 under classes and numbers. */
 import { PhospheneError } from '../../errors.ts';
+import type { Dims, Tensor } from '../../ir/tensor.ts';
 import type { ByteSource } from '../hdf5/bytes.ts';
 import { type Hdf5Object, isHdf5, openHdf5 } from '../hdf5.ts';
 import { budgetOf, datasetReader, readWeights } from '../keras-weights.ts';
 import type { WeightSource } from './index.ts';
 import type { Owner, Stored } from './topology.ts';
+
+/** Weights in a file that can be read at once. */
+export interface StoredWeights extends WeightSource {
+  read(layer: Owner, weight: string, dims: Dims, index: number): Tensor<'float32'> | undefined;
+}
 
 /**
  * The weights in an HDF5 file of either layout. Throws `bad-file` if it is neither.
@@ -12,7 +18,7 @@ import type { Owner, Stored } from './topology.ts';
  * @example
  * openWeights(await byteSource(source)).read({ name: 'conv1', stored: [] }, 'kernel', [3, 3, 3, 8], 0);
  */
-export function openWeights(source: ByteSource): WeightSource {
+export function openWeights(source: ByteSource): StoredWeights {
   // Whatever else it is, this says so.
   if (!isHdf5(source.read(0, Math.min(8, source.size)))) return byName(source);
   const root = openHdf5(source);
@@ -22,7 +28,7 @@ export function openWeights(source: ByteSource): WeightSource {
 /** What the layers of a model lie under; the second is of Keras 2.12 to 2.14. */
 const CONTAINERS = ['layers', '_layer_checkpoint_dependencies'] as const;
 
-function byName(source: ByteSource): WeightSource {
+function byName(source: ByteSource): StoredWeights {
   const file = readWeights(source);
   return {
     source: source.name,
@@ -37,7 +43,7 @@ function byName(source: ByteSource): WeightSource {
   };
 }
 
-function byClass(source: ByteSource, root: Hdf5Object): WeightSource {
+function byClass(source: ByteSource, root: Hdf5Object): StoredWeights {
   const read = datasetReader(source.name, budgetOf(source));
   return {
     source: source.name,
