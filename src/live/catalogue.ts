@@ -16,7 +16,13 @@ export function catalogueOf(own: Pick<Catalogue, 'models' | 'engine' | 'workers'
     version: VERSION,
     ...own,
     presets: [first, ...names.filter((name) => name !== first)].map(presetFacts),
-    settings: flat.map(({ name, setting: { help, takes, of } }) => ({ name, help, takes, ...(of ? { of } : {}) })),
+    settings: flat.map(({ name, path, setting: { help, takes, of } }) => ({
+      name,
+      path,
+      help,
+      takes,
+      ...(of ? { of } : {}),
+    })),
   };
 }
 
@@ -27,7 +33,7 @@ function presetFacts(name: PresetName): PresetFacts {
   >;
   const values = flat.flatMap(({ name: setting, path: [first, second] }) => {
     const value = second === undefined ? places[first] : (places[first] as Record<string, unknown>)[second];
-    return value === undefined ? [] : [[setting, String(value)] as const];
+    return value === undefined ? [] : [[setting, `${value as string | number | boolean}`] as const];
   });
   return { name, help: presets[name].help, size: settled.size.height, values: Object.fromEntries(values) };
 }

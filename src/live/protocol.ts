@@ -86,6 +86,8 @@ export interface ModelFacts {
 /** A setting, as a page offers it. */
 export interface SettingFacts {
   readonly name: string;
+  /** Where its value stands in `RecipeOptions`. */
+  readonly path: readonly string[];
   readonly help: string;
   /** What it takes, in words. */
   readonly takes: string;
