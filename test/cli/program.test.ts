@@ -43,8 +43,8 @@ describe('the command line', () => {
     const { code, stdout, stderr } = await said(words);
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toContain('Usage: phosphene COMMAND [OPTIONS]');
-    expect(stdout).toMatch(/^ {2}render {2}Pictures of what/m);
-    expect(stdout).toMatch(/^ {2}layers {2}The layers of a model/m);
+    expect(stdout).toMatch(/^ {2}render {2,}Pictures of what/m);
+    expect(stdout).toMatch(/^ {2}layers {2,}The layers of a model/m);
     expect(stdout).toMatch(/^ {2}--version, -v {2}The version$/m);
   });
 
