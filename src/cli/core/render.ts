@@ -39,7 +39,7 @@ export const render: RenderCore = async (request, tell) => {
         const { channel, losses, diagnosis } = event.picture;
         const trouble = diagnosis && { diagnosis, hint: diagnoses[diagnosis] };
         await tell({ type: 'picture', filter: channel, activation: losses.at(-1), ...trouble });
-      } else await tell(event);
+      } else if (event.type !== 'snapshot') await tell(event);
     }
   } finally {
     await network.close();
