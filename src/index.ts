@@ -95,5 +95,17 @@ export { type Engine, type Picture, renderChannels, type RenderEvent, type Wante
 export { deprocess, type DeprocessOptions, rescaleLikeKeras } from './output/deprocess.ts';
 export { type Finish, finishes, type FinishSpec } from './output/finish.ts';
 export { defaultColumns, grid, type GridOptions } from './output/grid.ts';
-export { asciiJson, decodePng, encodePng, type ExpectedPicture } from './output/png.ts';
+export { asciiJson, type DecodedPng, decodePng, encodePng, type ExpectedPicture } from './output/png.ts';
 export { raster, type Raster } from './output/raster.ts';
+
+// Photos.
+export type { CodecName, LoadCodec } from './photo/codecs.ts';
+export {
+  type Photo,
+  photoRaster,
+  type PhotoShape,
+  photoTensor,
+  readPhoto,
+  type ReadPhotoOptions,
+} from './photo/photo.ts';
+export { resize } from './photo/resize.ts';

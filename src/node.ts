@@ -26,6 +26,7 @@ import { checked, whole } from './settings.ts';
 
 export * from './index.ts';
 export type { DownloadOptions } from './hub/download.ts';
+export { openPhoto } from './hub/photo.ts';
 export type { EnsureOptions } from './hub/weights.ts';
 export { nodeHost, type NodeHostOptions } from './jobs/node-host.ts';
 export type {
