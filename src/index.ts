@@ -82,6 +82,7 @@ export {
   type Settled,
   type TargetFacts,
 } from './render/recipe.ts';
+export { type StartSpec, startWith } from './render/start.ts';
 export { type Cut, stepOf, type StepParts, valuesOf } from './render/step.ts';
 export { type Obstacle, surveyed, type Target, targets } from './render/targets.ts';
 

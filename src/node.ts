@@ -19,7 +19,9 @@ import { nodeHost } from './jobs/node-host.ts';
 import { createPool, type Pool } from './jobs/pool.ts';
 import { checkChannel, factsOf, memoryOf, renderChannels, type RenderEvent, targetOf } from './jobs/render.ts';
 import { fitted, type RecipeOptions, settle } from './render/recipe.ts';
+import { startWith } from './render/start.ts';
 import { checkMemory } from './render/step.ts';
+import { type Photo, photoDigest, photoTensor } from './photo/photo.ts';
 import type { Target } from './render/targets.ts';
 import { readResults as read, type Results, run, type RunEvent, seriesOf } from './runs/index.ts';
 import { checked, whole } from './settings.ts';
@@ -73,6 +75,8 @@ export interface RenderOptions extends RecipeOptions {
   readonly layer?: string | undefined;
   /** Channels of the layer, from 0; repeated ones count once. */
   readonly channels: readonly number[];
+  /** A photo that the ascents begin with in place of noise; its middle is scaled to the size of the pictures. */
+  readonly start?: Photo | undefined;
 }
 
 /** How it is rendered: nothing here changes a picture. */
@@ -101,7 +105,7 @@ const threads = whole({ help: 'Worker threads', default: 1, from: 1, to: 1024 })
 /** Options, checked against the network before anything is read, written or started. */
 async function prepared(
   network: Network,
-  { layer = network.defaultLayer, channels, ...options }: RenderOptions,
+  { layer = network.defaultLayer, channels, start: photo, ...options }: RenderOptions,
   { workers }: Running,
 ) {
   if (!Array.isArray(channels))
@@ -109,11 +113,14 @@ async function prepared(
       option: 'channels',
     });
   if (workers !== undefined) checked(threads, 'workers', workers);
-  const settled = settle(options, network.input.size);
+  const plain = settle(options, network.input.size);
+  const start = photo && photoTensor(photo, { channels: network.input.channels, size: plain.size });
+  const settled = start ? { ...plain, start: { photo: photoDigest(start) } } : plain;
+  if (start) startWith(settled.param, start);
   const target = await targetOf(network, layer, settled);
   const wanted = [...new Set(channels as readonly number[])];
   for (const channel of wanted) checkChannel(target, channel);
-  return { settled: fitted(settled, options, target), target, channels: wanted };
+  return { settled: fitted(settled, options, target), target, channels: wanted, start };
 }
 
 /** A pool for so many channels, and how it is left. Throws `too-large` if this machine has not the memory for it. */
@@ -150,10 +157,10 @@ export async function* render(
   options: RenderOptions,
   running: Running = {},
 ): AsyncGenerator<RenderEvent, void> {
-  const { settled, target, channels } = await prepared(network, options, running);
+  const { settled, target, channels, start } = await prepared(network, options, running);
   const { pool, leave } = poolFor(network, target, settled.size, channels.length, running);
   try {
-    const wanted = { layer: target.name, channels, settled };
+    const wanted = { layer: target.name, channels, settled, start };
     yield* renderChannels(network, wanted, { pool, lowering: 'cpu', signal: running.signal });
   } finally {
     await leave();
@@ -177,7 +184,7 @@ export async function* renderToFolder(
   const { out, columns, margin, signal } = running;
   if (typeof out !== 'string' || out === '')
     throw new PhospheneError('bad-option', 'out: the path of a folder is needed', { option: 'out' });
-  const { settled, target, channels } = await prepared(network, options, running);
+  const { settled, target, channels, start } = await prepared(network, options, running);
   const { pool, leave } = poolFor(network, target, settled.size, channels.length, running);
   try {
     yield* run<RenderEvent>({
@@ -187,7 +194,11 @@ export async function* renderToFolder(
       channels,
       series: seriesOf(settled, await factsOf(network), target.name),
       render: (wanted) =>
-        renderChannels(network, { layer: target.name, channels: wanted, settled }, { pool, lowering: 'cpu', signal }),
+        renderChannels(
+          network,
+          { layer: target.name, channels: wanted, settled, start },
+          { pool, lowering: 'cpu', signal },
+        ),
     });
   } finally {
     await leave();

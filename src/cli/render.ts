@@ -30,6 +30,8 @@ export interface RenderRequest {
   readonly filters: readonly FilterRange[] | 'all' | undefined;
   readonly size: { readonly height: number; readonly width: number } | undefined;
   readonly preset: string;
+  /** A photo to begin with, as a path. */
+  readonly start: string | undefined;
   /** The settings that were given, by the name that the core has for each. */
   readonly settings: Readonly<Record<string, unknown>>;
   readonly out: string;
@@ -106,6 +108,10 @@ const own = {
       setting: text({ help: `Settings to start from: ${presetNames.join(', ')}`, default: 'keras' }),
       value: 'NAME',
     },
+    start: {
+      setting: optional(text({ help: 'A photo to begin with in place of noise: JPEG, PNG or WebP' })),
+      value: 'FILE',
+    },
   }),
 };
 
@@ -147,7 +153,7 @@ export function renderCommand(load: () => Promise<RenderCore>): Command<typeof a
       ['phosphene render model.onnx --preprocess torch --size 224', 'a network of torchvision, exported to ONNX'],
     ],
     async run(given, context) {
-      const { layer, size, preset, out, columns, margin, workers, weights, cache } = given;
+      const { layer, size, preset, start, out, columns, margin, workers, weights, cache } = given;
       const request: RenderRequest = {
         model: modelOf(context.positionals),
         preprocess: preprocessOf(given),
@@ -161,6 +167,7 @@ export function renderCommand(load: () => Promise<RenderCore>): Command<typeof a
         layer,
         size,
         preset,
+        start,
         out,
         columns,
         margin,

@@ -11,6 +11,7 @@ import type { Raster } from '../output/raster.ts';
 import { params } from '../param/index.ts';
 import type { Diagnosis } from '../render/diagnosis.ts';
 import { canonical, channelRecipe, keyOf, type Recipe, type Settled, type TargetFacts } from '../render/recipe.ts';
+import { startWith } from '../render/start.ts';
 import { stepOf, type StepParts, valuesOf, workerMemory } from '../render/step.ts';
 import { reaching, type Target } from '../render/targets.ts';
 import type { LoweringName } from '../runtime/index.ts';
@@ -49,6 +50,8 @@ export interface Wanted {
   /** From 0, each once. Taken one by one, when a worker is about to be free. */
   readonly channels: Iterable<number> | AsyncIterable<number>;
   readonly settled: Settled;
+  /** What the ascents begin with in place of noise: [1, c, h, w] of the settled size. Its digest is `settled.start`. */
+  readonly start?: Tensor<'float32'> | undefined;
 }
 
 /** The layer that is to be rendered, if it can be. Throws `unknown-layer`, `unsupported-op`, `shape`. */
@@ -156,10 +159,11 @@ export interface Engine {
  */
 export async function* renderChannels(
   network: Network,
-  { layer, channels, settled }: Wanted,
+  { layer, channels, settled, start: photo }: Wanted,
   { pool, lowering, signal, priority = 0 }: Engine,
 ): AsyncGenerator<RenderEvent, void> {
   const target = await targetOf(network, layer, settled);
+  const start = photo && startWith(settled.param, photo);
   // They load their engines while the program is built.
   pool.start();
   const program = await programOf(network, target, settled, lowering);
@@ -174,7 +178,7 @@ export async function* renderChannels(
     const objective = { kind: 'channel', layer: target.name, channel, border } as const;
     for await (const event of pool.submit(
       program,
-      { values, key: keyOf({ seed, objective }), steps },
+      { values, key: keyOf({ seed, objective }), steps, ...(start ? { start } : {}) },
       { signal, priority },
     )) {
       if (event.type === 'started') {

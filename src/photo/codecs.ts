@@ -44,9 +44,7 @@ export async function decodeWith(name: CodecName, bytes: Uint8Array, load?: Load
   try {
     const ready = codec.init({ ...(wasmBinary ? { wasmBinary } : {}), print: hear, printErr: hear });
     // Both in one turn: the codec takes the instance that was asked for last.
-    const decoding = codec.default(bytes);
-    await ready;
-    decoded = await decoding;
+    [, decoded] = await Promise.all([ready, codec.default(bytes)]);
   } catch (error) {
     throw new Error(complaints[0] ?? 'its decoder gave up', { cause: error });
   }

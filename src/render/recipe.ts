@@ -16,6 +16,7 @@ import { finishes, type FinishSpec } from '../output/finish.ts';
 import { params, type ParamSpec } from '../param/index.ts';
 import { type TransformSpec, transforms } from '../transform/index.ts';
 import { type Preset, presets, type PresetName } from './presets.ts';
+import type { StartSpec } from './start.ts';
 
 /**
  * The revision of the algorithm. It is part of every digest: raise it if the same recipe gives other pictures than before, and only
@@ -41,6 +42,8 @@ export interface Recipe {
   readonly optimiser: OptimiserSpec;
   readonly steps: number;
   readonly seed: number;
+  /** The photo that the ascent begins with, if it does not begin with noise. */
+  readonly start?: StartSpec;
   readonly finish: FinishSpec;
 }
 
