@@ -103,11 +103,9 @@ export interface RunningToFolder extends Running {
 const threads = whole({ help: 'Worker threads', default: 1, from: 1, to: 1024 });
 
 /** Options, checked against the network before anything is read, written or started. */
-async function prepared(
-  network: Network,
-  { layer = network.defaultLayer, channels, start: photo, ...options }: RenderOptions,
-  { workers }: Running,
-) {
+async function prepared(network: Network, given: RenderOptions | undefined, { workers }: Running) {
+  // Callers in JavaScript may give nothing.
+  const { layer = network.defaultLayer, channels, start: photo, ...options }: Partial<RenderOptions> = given ?? {};
   if (!Array.isArray(channels))
     throw new PhospheneError('bad-option', 'channels: a list of channels is needed, such as [0, 1, 2]', {
       option: 'channels',
@@ -181,7 +179,7 @@ export async function* renderToFolder(
   options: RenderOptions,
   running: RunningToFolder,
 ): AsyncGenerator<RenderEvent | RunEvent, void> {
-  const { out, columns, margin, signal } = running;
+  const { out, columns, margin, signal }: Partial<RunningToFolder> = running ?? {};
   if (typeof out !== 'string' || out === '')
     throw new PhospheneError('bad-option', 'out: the path of a folder is needed', { option: 'out' });
   const { settled, target, channels, start } = await prepared(network, options, running);

@@ -1,6 +1,8 @@
-/** @file Photos of this machine: a file is read whole, if it is not too large, and its decoder is found beside our packages. */
+/** @file Photos of this machine: a file is read whole, if it is not too large, and its decoder is a file too. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { PhospheneError } from '../errors.ts';
 import type { CodecName } from '../photo/codecs.ts';
 import { type Photo, readPhoto } from '../photo/photo.ts';
@@ -9,14 +11,16 @@ import { fileSource } from './file-source.ts';
 /** Bytes of a file that is read: more than any camera writes as JPEG. */
 const MOST_BYTES = 2 ** 28;
 
-const wasm: Readonly<Record<CodecName, string>> = {
-  jpeg: '@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm',
-  webp: '@jsquash/webp/codec/dec/webp_dec.wasm',
+const wasm: Readonly<Record<CodecName, readonly [folder: string, file: string]>> = {
+  jpeg: ['@jsquash/jpeg/codec/dec', 'mozjpeg_dec.wasm'],
+  webp: ['@jsquash/webp/codec/dec', 'webp_dec.wasm'],
 };
 
-/** The WebAssembly of a decoder, from its package. */
+/** The WebAssembly of a decoder: beside our bundle, or in the package that the bundle has it from. */
 export function loadCodec(name: CodecName): Promise<Uint8Array> {
-  return readFile(createRequire(import.meta.url).resolve(wasm[name]));
+  const [folder, file] = wasm[name];
+  const beside = fileURLToPath(new URL(file, import.meta.url));
+  return readFile(existsSync(beside) ? beside : createRequire(import.meta.url).resolve(`${folder}/${file}`));
 }
 
 /**

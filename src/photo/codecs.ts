@@ -16,13 +16,12 @@ interface Decoded {
 
 /** What the codecs take: how an instance is made. */
 interface Overrides {
-  readonly wasmBinary?: Uint8Array;
   readonly print: (line: string) => void;
   readonly printErr: (line: string) => void;
 }
 
 interface Codec {
-  readonly init: (overrides: Overrides) => Promise<void>;
+  readonly init: (module: WebAssembly.Module | undefined, overrides: Overrides) => Promise<void>;
   readonly default: (bytes: Uint8Array) => Promise<Decoded>;
 }
 
@@ -32,17 +31,32 @@ const codecs: Readonly<Record<CodecName, () => Promise<unknown>>> = {
   webp: () => import('@jsquash/webp/decode.js'),
 };
 
+// Every platform has it; the types of none are loaded here.
+const { compile } = (
+  globalThis as unknown as { WebAssembly: { compile: (bytes: Uint8Array) => Promise<WebAssembly.Module> } }
+).WebAssembly;
+const modules = new Map<CodecName, Promise<WebAssembly.Module>>();
+
+/** Compiled once; instances are cheap. */
+function compiled(name: CodecName, load: LoadCodec): Promise<WebAssembly.Module> {
+  const known = modules.get(name) ?? load(name).then(compile);
+  modules.set(name, known);
+  // What could not be read may be there the next time.
+  known.catch(() => modules.delete(name));
+  return known;
+}
+
 /**
  * Decodes a photo. Its size must be known and sane before. Throws a plain `Error` whose message says what the decoder complained of, also for
  * photos that it could make something of: those that are cut short would be grey from there on.
  */
 export async function decodeWith(name: CodecName, bytes: Uint8Array, load?: LoadCodec): Promise<Raster> {
-  const [codec, wasmBinary] = await Promise.all([codecs[name]() as Promise<Codec>, load?.(name)]);
+  const [codec, module] = await Promise.all([codecs[name]() as Promise<Codec>, load && compiled(name, load)]);
   const complaints: string[] = [];
   const hear = (line: string): void => void complaints.push(line);
   let decoded: Decoded;
   try {
-    const ready = codec.init({ ...(wasmBinary ? { wasmBinary } : {}), print: hear, printErr: hear });
+    const ready = codec.init(module, { print: hear, printErr: hear });
     // Both in one turn: the codec takes the instance that was asked for last.
     [, decoded] = await Promise.all([ready, codec.default(bytes)]);
   } catch (error) {

@@ -18,11 +18,12 @@ export interface StartSpec {
  * startWith({ kind: 'pixel', noise: 0.125 }, photoTensor(photo, { size })); // { z: … }
  */
 export function startWith(param: ParamSpec, photo: Tensor<'float32'>): Tensors {
-  if (param.kind !== 'pixel')
+  const kind: string = param.kind;
+  if (kind !== 'pixel')
     throw new PhospheneError(
       'bad-option',
-      `start: a picture made of \`${param.kind}\` cannot begin with a photo; choose another \`param\`, such as pixel`,
-      { option: ['start', 'param'], param: param.kind },
+      `start: a picture made of \`${kind}\` cannot begin with a photo; choose another \`param\`, such as pixel`,
+      { option: ['start', 'param'], param: kind },
     );
   return { [Z]: photo };
 }
