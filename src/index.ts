@@ -80,9 +80,9 @@ export {
   type RecipeOptions,
   settle,
   type Settled,
+  type StartSpec,
   type TargetFacts,
 } from './render/recipe.ts';
-export { type StartSpec, startWith } from './render/start.ts';
 export { type Cut, stepOf, type StepParts, valuesOf } from './render/step.ts';
 export { type Obstacle, surveyed, type Target, targets } from './render/targets.ts';
 

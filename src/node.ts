@@ -18,9 +18,9 @@ import type { PreprocessSpec } from './import/preprocess.ts';
 import { nodeHost } from './jobs/node-host.ts';
 import { createPool, type Pool } from './jobs/pool.ts';
 import { checkChannel, factsOf, memoryOf, renderChannels, type RenderEvent, targetOf } from './jobs/render.ts';
-import { fitted, type RecipeOptions, settle } from './render/recipe.ts';
-import { startWith } from './render/start.ts';
+import { fitted, type RecipeOptions, settle, type Shown } from './render/recipe.ts';
 import { checkMemory } from './render/step.ts';
+import { params, startFrom } from './param/index.ts';
 import { type Photo, photoDigest, photoTensor } from './photo/photo.ts';
 import type { Target } from './render/targets.ts';
 import { readResults as read, type Results, run, type RunEvent, seriesOf } from './runs/index.ts';
@@ -114,7 +114,7 @@ async function prepared(network: Network, given: RenderOptions | undefined, { wo
   const plain = settle(options, network.input.size);
   const start = photo && photoTensor(photo, { channels: network.input.channels, size: plain.size });
   const settled = start ? { ...plain, start: { photo: photoDigest(start) } } : plain;
-  if (start) startWith(settled.param, start);
+  if (start) startFrom(params.make(settled.param), start);
   const target = await targetOf(network, layer, settled);
   const wanted = [...new Set(channels as readonly number[])];
   for (const channel of wanted) checkChannel(target, channel);
@@ -125,13 +125,13 @@ async function prepared(network: Network, given: RenderOptions | undefined, { wo
 function poolFor(
   network: Network,
   target: Target,
-  size: { readonly height: number; readonly width: number },
+  shown: Shown,
   count: number,
   { pool, workers }: Running,
 ): { pool: Pool; leave: () => Promise<void> } {
   const host = nodeHost({ parallelism: workers });
   const most = pool?.workers ?? Math.max(1, Math.min(host.parallelism, count));
-  checkMemory(memoryOf(network, target, { size }), freemem() / most);
+  checkMemory(memoryOf(network, target, shown), freemem() / most);
   if (pool) return { pool, leave: async () => {} };
   const own = createPool(host, { workers: most });
   // They load their engines while weights are read and the program is built.
@@ -156,7 +156,7 @@ export async function* render(
   running: Running = {},
 ): AsyncGenerator<RenderEvent, void> {
   const { settled, target, channels, start } = await prepared(network, options, running);
-  const { pool, leave } = poolFor(network, target, settled.size, channels.length, running);
+  const { pool, leave } = poolFor(network, target, settled, channels.length, running);
   try {
     const wanted = { layer: target.name, channels, settled, start };
     yield* renderChannels(network, wanted, { pool, lowering: 'cpu', signal: running.signal });
@@ -183,7 +183,7 @@ export async function* renderToFolder(
   if (typeof out !== 'string' || out === '')
     throw new PhospheneError('bad-option', 'out: the path of a folder is needed', { option: 'out' });
   const { settled, target, channels, start } = await prepared(network, options, running);
-  const { pool, leave } = poolFor(network, target, settled.size, channels.length, running);
+  const { pool, leave } = poolFor(network, target, settled, channels.length, running);
   try {
     yield* run<RenderEvent>({
       out,

@@ -105,8 +105,10 @@ describe('the help of render', () => {
   it('has every setting of a picture with its default', async () => {
     const { stdout } = await said(['render', '--help']);
     const flat = stdout.replaceAll(/\s+/g, ' ');
-    for (const [name, setting] of Object.entries(pictureSettings)) {
-      expect(flat).toContain(`--${name} ${setting.alone ? '' : name === 'optimiser' ? 'TEXT ' : 'N '}${setting.help}`);
+    for (const [key, setting] of Object.entries(pictureSettings)) {
+      const name = key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+      const value = setting.alone ? '' : typeof setting.default === 'string' ? 'TEXT ' : 'N ';
+      expect(flat).toContain(`--${name} ${value}${setting.help}`);
       expect(flat).toMatch(new RegExp(`--${name} (?:(?! --).)*; default: ${String(setting.default)}(?: |$)`));
     }
     const { steps, border, param, optimiser, finish } = presets.keras;

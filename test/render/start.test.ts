@@ -8,7 +8,6 @@ import { render, renderToFolder, type RenderOptions } from '../../src/node.ts';
 import { raster, type Raster } from '../../src/output/raster.ts';
 import { photoDigest, photoTensor } from '../../src/photo/photo.ts';
 import { digestOf } from '../../src/render/recipe.ts';
-import { startWith } from '../../src/render/start.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import { temporary } from '../cli/command.ts';
 import { inlineHost } from '../jobs/hosts.ts';
@@ -58,6 +57,12 @@ describe('render from a photo', () => {
     expect(moved).toBeLessThan(20.01);
   });
 
+  it('begins so whatever the picture is made of', async () => {
+    const { image } = await picture({ start: photo(32, 32), param: { kind: 'fourier' } });
+    const start = photoTensor(photo(32, 32));
+    for (const [i, value] of start.data.entries()) expect(image.data[i]).toBeCloseTo(value, 1);
+  });
+
   it('is another recipe for another photo, and none for noise', async () => {
     const digests = [
       await picture({}),
@@ -77,23 +82,5 @@ describe('render from a photo', () => {
         if (event.type === 'grid') folders.push(event.folder);
     expect(new Set(folders).size).toBe(3);
     expect(folders[3]).toBe(folders[1]);
-  });
-});
-
-describe('startWith', () => {
-  it('is the picture itself for pixels', () => {
-    const start = photoTensor(photo(2, 2));
-    expect(startWith({ kind: 'pixel', noise: 0 }, start)).toEqual({ z: start });
-  });
-
-  it('says which parameterisation cannot begin with a photo', () => {
-    const odd = { kind: 'cppn' } as unknown as Parameters<typeof startWith>[0];
-    expect(() => startWith(odd, photoTensor(photo(2, 2)))).toThrow(
-      expect.objectContaining({
-        code: 'bad-option',
-        message: expect.stringContaining('start: a picture made of `cppn` cannot begin with a photo'),
-        details: { option: ['start', 'param'], param: 'cppn' },
-      }),
-    );
   });
 });
