@@ -8,7 +8,7 @@ import { objectives, outOfRange } from '../objective/index.ts';
 import { optimisers } from '../optimiser/index.ts';
 import { finishes } from '../output/finish.ts';
 import type { Raster } from '../output/raster.ts';
-import { params } from '../param/index.ts';
+import { params, startFrom } from '../param/index.ts';
 import type { Diagnosis } from '../render/diagnosis.ts';
 import {
   canonical,
@@ -62,6 +62,8 @@ export interface Wanted {
   readonly settled: Settled;
   /** Steps after which a picture is wanted too, from 1. None unless given. */
   readonly snapshots?: readonly number[] | undefined;
+  /** What the ascents begin with in place of noise: [1, c, h, w] of the settled size. Its digest is `settled.start`. */
+  readonly start?: Tensor<'float32'> | undefined;
 }
 
 /** The layer that is to be rendered, if it can be. Throws `unknown-layer`, `unsupported-op`, `shape`. */
@@ -198,10 +200,11 @@ export interface Engine {
  */
 export async function* renderChannels(
   network: Network,
-  { layer, channels, settled, snapshots }: Wanted,
+  { layer, channels, settled, start: photo, snapshots }: Wanted,
   { pool, lowering, signal, priority = 0 }: Engine,
 ): AsyncGenerator<RenderEvent, void> {
   const target = await targetOf(network, layer, settled);
+  const start = photo && startFrom(params.make(settled.param), photo);
   // They load their engines while the program is built.
   pool.start();
   const program = await programOf(network, target, settled, lowering);
@@ -216,7 +219,7 @@ export async function* renderChannels(
     const objective = { kind: 'channel', layer: target.name, channel, border } as const;
     for await (const event of pool.submit(
       program,
-      { values, key: keyOf({ seed, objective }), steps },
+      { values, key: keyOf({ seed, objective }), steps, ...(start ? { start } : {}) },
       { signal, priority, snapshots },
     )) {
       if (event.type === 'started') {

@@ -23,6 +23,12 @@ import { type Preset, presets, type PresetName } from './presets.ts';
  */
 export const ALGORITHM = 1;
 
+/** The photo that an ascent begins with. */
+export interface StartSpec {
+  /** SHA-256 of the photo as the ascent takes it, in hex. */
+  readonly photo: string;
+}
+
 /** All that decides a picture. */
 export interface Recipe {
   readonly model: {
@@ -41,6 +47,8 @@ export interface Recipe {
   readonly optimiser: OptimiserSpec;
   readonly steps: number;
   readonly seed: number;
+  /** The photo that the ascent begins with, if it does not begin with noise. */
+  readonly start?: StartSpec;
   readonly finish: FinishSpec;
 }
 

@@ -38,6 +38,7 @@ describe('render asks the core', () => {
       filters: undefined,
       size: undefined,
       preset: 'keras',
+      start: undefined,
       settings: {},
       out: 'out',
       columns: undefined,
@@ -66,6 +67,7 @@ describe('render asks the core', () => {
     [['-f', 'all'], { filters: 'all' }],
     [['--size', '180x240'], { size: { height: 180, width: 240 } }],
     [['--preset', 'other'], { preset: 'other' }],
+    [['--start', 'photo.jpg'], { start: 'photo.jpg' }],
     [['-o', 'there'], { out: 'there' }],
     [['--columns', '3', '--margin', '0', '-w', '2'], { columns: 3, margin: 0, workers: 2 }],
     [['--seed', '-1'], { settings: { seed: -1 } }],
@@ -132,6 +134,7 @@ describe('the help of render', () => {
       '--architecture',
       '--cache',
       '--preset',
+      '--start',
       '--margin',
     ])
       expect(flat).toContain(`${other} `);

@@ -101,13 +101,13 @@ export async function openOnnx(source: Source, options: OpenOptions = {}): Promi
       }
     };
     /** The side of an If that this size takes. Its names are its own: they are forgotten behind it. */
-    const choose = (node: Node, { then, otherwise }: Sides): void => {
+    const choose = (node: Node, { yes, no }: Sides): void => {
       const condition = resolve(node.inputs[0] ?? '')?.constant;
       if (condition?.data.length !== 1) {
         bar(node, unknownBranch(node));
         return;
       }
-      const side = Number(condition.data[0]) === 0 ? otherwise : then;
+      const side = Number(condition.data[0]) === 0 ? no : yes;
       const own = new Set([...side.constants.keys(), ...side.nodes.flatMap(({ outputs }) => outputs)]);
       const tables = [values, known, missing] as readonly Map<string, unknown>[];
       const around = tables.map((table) => [...own].map((key) => [key, table.get(key)] as const));
