@@ -14,7 +14,7 @@ import { fixtures } from '../import/tfjs-golden.ts';
 const asked: string[] = [];
 const answers: Record<
   string,
-  (turn: number) => readonly [status: number, body?: Buffer, headers?: Record<string, string>]
+  (turn: number) => readonly [status: number, body?: Buffer | undefined, headers?: Record<string, string>]
 > = {};
 const server = createServer((request, response) => {
   const path = request.url!;
