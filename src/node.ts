@@ -18,14 +18,17 @@ import type { PreprocessSpec } from './import/preprocess.ts';
 import { nodeHost } from './jobs/node-host.ts';
 import { createPool, type Pool } from './jobs/pool.ts';
 import { checkChannel, factsOf, memoryOf, renderChannels, type RenderEvent, targetOf } from './jobs/render.ts';
-import { fitted, type RecipeOptions, settle } from './render/recipe.ts';
+import { fitted, type RecipeOptions, settle, type Shown } from './render/recipe.ts';
 import { checkMemory } from './render/step.ts';
+import { params, startFrom } from './param/index.ts';
+import { type Photo, photoDigest, photoTensor } from './photo/photo.ts';
 import type { Target } from './render/targets.ts';
 import { readResults as read, type Results, run, type RunEvent, seriesOf } from './runs/index.ts';
 import { checked, whole } from './settings.ts';
 
 export * from './index.ts';
 export type { DownloadOptions } from './hub/download.ts';
+export { openPhoto } from './hub/photo.ts';
 export type { EnsureOptions } from './hub/weights.ts';
 export { nodeHost, type NodeHostOptions } from './jobs/node-host.ts';
 export type {
@@ -80,6 +83,8 @@ export interface RenderOptions extends RecipeOptions {
   readonly layer?: string | undefined;
   /** Channels of the layer, from 0; repeated ones count once. */
   readonly channels: readonly number[];
+  /** A photo that the ascents begin with in place of noise; its middle is scaled to the size of the pictures. */
+  readonly start?: Photo | undefined;
 }
 
 /** How it is rendered: nothing here changes a picture. */
@@ -106,34 +111,35 @@ export interface RunningToFolder extends Running {
 const threads = whole({ help: 'Worker threads', default: 1, from: 1, to: 1024 });
 
 /** Options, checked against the network before anything is read, written or started. */
-async function prepared(
-  network: Network,
-  { layer = network.defaultLayer, channels, ...options }: RenderOptions,
-  { workers }: Running,
-) {
+async function prepared(network: Network, given: RenderOptions | undefined, { workers }: Running) {
+  // Callers in JavaScript may give nothing.
+  const { layer = network.defaultLayer, channels, start: photo, ...options }: Partial<RenderOptions> = given ?? {};
   if (!Array.isArray(channels))
     throw new PhospheneError('bad-option', 'channels: a list of channels is needed, such as [0, 1, 2]', {
       option: 'channels',
     });
   if (workers !== undefined) checked(threads, 'workers', workers);
-  const settled = settle(options, network.input.size);
+  const plain = settle(options, network.input.size);
+  const start = photo && photoTensor(photo, { channels: network.input.channels, size: plain.size });
+  const settled = start ? { ...plain, start: { photo: photoDigest(start) } } : plain;
+  if (start) startFrom(params.make(settled.param), start);
   const target = await targetOf(network, layer, settled);
   const wanted = [...new Set(channels as readonly number[])];
   for (const channel of wanted) checkChannel(target, channel);
-  return { settled: fitted(settled, options, target), target, channels: wanted };
+  return { settled: fitted(settled, options, target), target, channels: wanted, start };
 }
 
 /** A pool for so many channels, and how it is left. Throws `too-large` if this machine has not the memory for it. */
 function poolFor(
   network: Network,
   target: Target,
-  size: { readonly height: number; readonly width: number },
+  shown: Shown,
   count: number,
   { pool, workers }: Running,
 ): { pool: Pool; leave: () => Promise<void> } {
   const host = nodeHost({ parallelism: workers });
   const most = pool?.workers ?? Math.max(1, Math.min(host.parallelism, count));
-  checkMemory(memoryOf(network, target, { size }), freemem() / most);
+  checkMemory(memoryOf(network, target, shown), freemem() / most);
   if (pool) return { pool, leave: async () => {} };
   const own = createPool(host, { workers: most });
   // They load their engines while weights are read and the program is built.
@@ -157,10 +163,10 @@ export async function* render(
   options: RenderOptions,
   running: Running = {},
 ): AsyncGenerator<RenderEvent, void> {
-  const { settled, target, channels } = await prepared(network, options, running);
-  const { pool, leave } = poolFor(network, target, settled.size, channels.length, running);
+  const { settled, target, channels, start } = await prepared(network, options, running);
+  const { pool, leave } = poolFor(network, target, settled, channels.length, running);
   try {
-    const wanted = { layer: target.name, channels, settled };
+    const wanted = { layer: target.name, channels, settled, start };
     yield* renderChannels(network, wanted, { pool, lowering: 'cpu', signal: running.signal });
   } finally {
     await leave();
@@ -181,11 +187,11 @@ export async function* renderToFolder(
   options: RenderOptions,
   running: RunningToFolder,
 ): AsyncGenerator<RenderEvent | RunEvent, void> {
-  const { out, columns, margin, signal } = running;
+  const { out, columns, margin, signal }: Partial<RunningToFolder> = running ?? {};
   if (typeof out !== 'string' || out === '')
     throw new PhospheneError('bad-option', 'out: the path of a folder is needed', { option: 'out' });
-  const { settled, target, channels } = await prepared(network, options, running);
-  const { pool, leave } = poolFor(network, target, settled.size, channels.length, running);
+  const { settled, target, channels, start } = await prepared(network, options, running);
+  const { pool, leave } = poolFor(network, target, settled, channels.length, running);
   try {
     yield* run<RenderEvent>({
       out,
@@ -194,7 +200,11 @@ export async function* renderToFolder(
       channels,
       series: seriesOf(settled, await factsOf(network), target.name),
       render: (wanted) =>
-        renderChannels(network, { layer: target.name, channels: wanted, settled }, { pool, lowering: 'cpu', signal }),
+        renderChannels(
+          network,
+          { layer: target.name, channels: wanted, settled, start },
+          { pool, lowering: 'cpu', signal },
+        ),
     });
   } finally {
     await leave();

@@ -8,9 +8,18 @@ import { objectives, outOfRange } from '../objective/index.ts';
 import { optimisers } from '../optimiser/index.ts';
 import { finishes } from '../output/finish.ts';
 import type { Raster } from '../output/raster.ts';
-import { params } from '../param/index.ts';
+import { params, startFrom } from '../param/index.ts';
 import type { Diagnosis } from '../render/diagnosis.ts';
-import { canonical, channelRecipe, keyOf, type Recipe, type Settled, type TargetFacts } from '../render/recipe.ts';
+import {
+  canonical,
+  channelRecipe,
+  keyOf,
+  type Recipe,
+  type Settled,
+  type Shown,
+  sizeShown,
+  type TargetFacts,
+} from '../render/recipe.ts';
 import { stepOf, type StepParts, valuesOf, workerMemory } from '../render/step.ts';
 import { reaching, type Target } from '../render/targets.ts';
 import type { LoweringName } from '../runtime/index.ts';
@@ -39,8 +48,10 @@ export interface Picture {
 export type RenderEvent =
   /** The first program is compiled and its first step begins. */
   | { readonly type: 'ready'; readonly workers: number }
-  /** Now and then, for each picture under way. */
-  | { readonly type: 'steps'; readonly channel: number; readonly done: number }
+  /** Now and then, for each picture under way; `loss` is the objective before the last of the steps. */
+  | { readonly type: 'steps'; readonly channel: number; readonly done: number; readonly loss: number }
+  /** The picture after a step that was asked for, finished as the last one will be. */
+  | { readonly type: 'snapshot'; readonly channel: number; readonly step: number; readonly raster: Raster }
   | { readonly type: 'picture'; readonly picture: Picture };
 
 /** What is rendered. */
@@ -49,15 +60,20 @@ export interface Wanted {
   /** From 0, each once. Taken one by one, when a worker is about to be free. */
   readonly channels: Iterable<number> | AsyncIterable<number>;
   readonly settled: Settled;
+  /** Steps after which a picture is wanted too, from 1. None unless given. */
+  readonly snapshots?: readonly number[] | undefined;
+  /** What the ascents begin with in place of noise: [1, c, h, w] of the settled size. Its digest is `settled.start`. */
+  readonly start?: Tensor<'float32'> | undefined;
 }
 
 /** The layer that is to be rendered, if it can be. Throws `unknown-layer`, `unsupported-op`, `shape`. */
-export async function targetOf(network: Network, name: string, settled: Pick<Settled, 'size'>): Promise<Target> {
-  const { layers } = network.layers(settled.size);
+export async function targetOf(network: Network, name: string, settled: Shown): Promise<Target> {
+  const size = sizeShown(settled);
+  const { layers } = network.layers(size);
   const layer = layers[indexOf(layers, name)];
   if (!layer) {
     // Cutting says why, if the layer exists but lies beyond an operator that is not supported.
-    await reaching(network, settled.size, () => network.cut([name], settled.size));
+    await reaching(network, size, () => network.cut([name], size));
     throw unknownLayer(network.name, name, layers);
   }
   if (!layer.channels)
@@ -70,8 +86,8 @@ export async function targetOf(network: Network, name: string, settled: Pick<Set
 }
 
 /** About the bytes that each worker needs for a target. */
-export function memoryOf(network: Network, target: Target, settled: Pick<Settled, 'size'>): number {
-  const { layers } = network.layers(settled.size);
+export function memoryOf(network: Network, target: Target, settled: Shown): number {
+  const { layers } = network.layers(sizeShown(settled));
   return workerMemory(layers.slice(0, layers.findIndex((l) => l.name === target.name) + 1));
 }
 
@@ -99,9 +115,13 @@ function channelParts(settled: Settled, layer: string, channel: number): Pick<St
   };
 }
 
+/** Programs that a network keeps: one who looks at its layers comes back to the last few. */
+const KEPT = 4;
+const programs = new WeakMap<Network, Map<string, Promise<StepData>>>();
+
 /**
- * The program that makes the pictures of a target, whatever the channel. Throws `unsupported-op`, `shape`, `bad-weights`,
- * `missing-weights`, `bad-file`.
+ * The program that makes the pictures of a target, whatever the channel. The last few of a network are kept. Throws `unsupported-op`,
+ * `shape`, `bad-weights`, `missing-weights`, `bad-file`.
  */
 export async function programOf(
   network: Network,
@@ -109,12 +129,38 @@ export async function programOf(
   settled: Settled,
   lowering: LoweringName,
 ): Promise<StepData> {
+  const { param, size, optimiser } = settled;
+  const { shape } = channelParts(settled, target.name, 0).objective;
+  const made = { param, transforms: settled.transforms, optimiser, objective: shape, size, lowering };
+  const id = canonical({ ...made, model: await network.digest(), preprocess: network.input.preprocess });
+  const kept = programs.get(network) ?? new Map<string, Promise<StepData>>();
+  programs.set(network, kept);
+  const program = kept.get(id) ?? built(id, network, target, settled, lowering);
+  // The one used longest ago stands first. One that failed is tried anew.
+  kept.delete(id);
+  kept.set(id, program);
+  if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
+  return program.catch((error: unknown) => {
+    kept.delete(id);
+    throw error;
+  });
+}
+
+async function built(
+  id: string,
+  network: Network,
+  target: Target,
+  settled: Settled,
+  lowering: LoweringName,
+): Promise<StepData> {
   const parts = channelParts(settled, target.name, 0);
-  const step = await reaching(network, settled.size, async () =>
+  const shown = sizeShown(settled);
+  const step = await reaching(network, shown, async () =>
     stepOf({
       ...parts,
+      size: settled.size,
       network: {
-        graph: await network.cut([target.name], settled.size),
+        graph: await network.cut([target.name], shown),
         channelAxes: { [target.name]: target.channels.axis },
       },
       param: params.make(settled.param),
@@ -123,11 +169,9 @@ export async function programOf(
     }),
   );
   const { graph, image, ...plan } = step;
-  const { param, size, optimiser } = settled;
-  const made = { param, transforms: settled.transforms, optimiser, objective: parts.objective.shape, size, lowering };
   return {
     ...plan,
-    id: canonical({ ...made, model: await network.digest(), preprocess: network.input.preprocess }),
+    id,
     graph: encodeOnnx(graph),
     image: 'state' in image ? image : encodeOnnx(image),
   };
@@ -156,10 +200,11 @@ export interface Engine {
  */
 export async function* renderChannels(
   network: Network,
-  { layer, channels, settled }: Wanted,
+  { layer, channels, settled, start: photo, snapshots }: Wanted,
   { pool, lowering, signal, priority = 0 }: Engine,
 ): AsyncGenerator<RenderEvent, void> {
   const target = await targetOf(network, layer, settled);
+  const start = photo && startFrom(params.make(settled.param), photo);
   // They load their engines while the program is built.
   pool.start();
   const program = await programOf(network, target, settled, lowering);
@@ -174,13 +219,15 @@ export async function* renderChannels(
     const objective = { kind: 'channel', layer: target.name, channel, border } as const;
     for await (const event of pool.submit(
       program,
-      { values, key: keyOf({ seed, objective }), steps },
-      { signal, priority },
+      { values, key: keyOf({ seed, objective }), steps, ...(start ? { start } : {}) },
+      { signal, priority, snapshots },
     )) {
       if (event.type === 'started') {
         if (!ready) yield { type: 'ready', workers: pool.workers };
         ready = true;
-      } else if (event.type === 'step') yield { type: 'steps', channel, done: event.done };
+      } else if (event.type === 'step') yield { type: 'steps', channel, done: event.done, loss: event.loss };
+      else if (event.type === 'snapshot')
+        yield { type: 'snapshot', channel, step: event.step, raster: finish(event.image.data, settled.size) };
       else if (event.type === 'done') {
         const { image, losses, diagnosis } = event.ascent;
         const picture: Picture = {

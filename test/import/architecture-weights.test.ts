@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import h5wasm, { type Group } from 'h5wasm/node';
 import { afterAll, describe, expect, it } from 'vitest';
 import { bytesSource } from '../../src/import/hdf5.ts';
-import { weighted, type WeightSource } from '../../src/import/keras/index.ts';
+import { weighted } from '../../src/import/keras/index.ts';
 import { PICTURE, type Topology, TopologyBuilder } from '../../src/import/keras/topology.ts';
-import { type Architecture, openWeights } from '../../src/import/keras/weights.ts';
+import { type Architecture, openWeights, type StoredWeights } from '../../src/import/keras/weights.ts';
 import { sizeOf } from '../../src/ir/tensor.ts';
 import { type FixtureWeight, writeFixture } from './fixture.ts';
 
@@ -45,13 +45,13 @@ let files = 0;
 async function opened(
   groups: Readonly<Record<string, readonly FixtureWeight[]>>,
   of: Architecture = architecture,
-): Promise<WeightSource> {
+): Promise<StoredWeights> {
   const { path, bytes } = await writeFixture(folder, `${files++}.h5`, groups);
   return openWeights(bytesSource(path, bytes), of);
 }
 
 /** The layers whose weights are read right, by their names. */
-function right(source: WeightSource): string[] {
+function right(source: StoredWeights): string[] {
   return layers.flatMap(({ owner, weights }, i) => {
     const all = weights.map(({ name, dims }, k) => source.read(owner, name, dims, k)?.data[0]);
     return all.every((v, k) => v === mark(i, k)) ? [owner.name] : [];
@@ -141,7 +141,7 @@ describe('weights under names of layers', () => {
 
 describe('weights under classes of layers', () => {
   /** Writes them as Keras 3 does, in models within models. */
-  async function classes(name: string, around: readonly string[], named: boolean): Promise<WeightSource> {
+  async function classes(name: string, around: readonly string[], named: boolean): Promise<StoredWeights> {
     await h5wasm.ready;
     const path = join(folder, name);
     const file = new h5wasm.File(path, 'w', { libver: ['earliest', 'latest'] });

@@ -16,8 +16,9 @@ export interface WeightSource {
    * The tensor, or undefined if the source has none of that name; `index` counts the weights of the layer, in Keras' order. Only
    * what is asked for is read, and nothing if the shape is not `dims`: then `bad-weights` is thrown.
    */
-  read(layer: Owner, weight: string, dims: Dims, index: number): Tensor<'float32'> | undefined;
+  read(layer: Owner, weight: string, dims: Dims, index: number): Found | Promise<Found>;
 }
+type Found = Tensor<'float32'> | undefined;
 
 export interface KerasOptions {
   readonly name: string;
@@ -156,15 +157,15 @@ function lazyWeight(
   change: Change | undefined,
 ): { dtype: 'float32'; dims: Dims; load: () => Promise<Tensor> } {
   const load = async (): Promise<Tensor> => {
-    const found = readWeight(await source(), wanted);
+    const found = await readWeight(await source(), wanted);
     return change ? change.apply(found) : found;
   };
   return { dtype: 'float32', dims: change?.dims ?? wanted.dims, load };
 }
 
-function readWeight(weights: WeightSource, { owner, weight, dims, index }: Wanted): Tensor<'float32'> {
+async function readWeight(weights: WeightSource, { owner, weight, dims, index }: Wanted): Promise<Tensor<'float32'>> {
   const { source } = weights;
-  const found = weights.read(owner, weight, dims, index);
+  const found = await weights.read(owner, weight, dims, index);
   if (!found)
     throw new PhospheneError(
       'missing-weights',

@@ -1,5 +1,6 @@
 /** @file Where the weights of Keras layers lie in HDF5: under layer names, or since Keras 2.12 under classes and numbers. */
 import { PhospheneError } from '../../errors.ts';
+import type { Dims, Tensor } from '../../ir/tensor.ts';
 import type { ByteSource } from '../hdf5/bytes.ts';
 import { type Hdf5Object, isHdf5, openHdf5 } from '../hdf5.ts';
 import { budgetOf, datasetReader, readWeights, type WeightFile } from '../keras-weights.ts';
@@ -15,6 +16,11 @@ export interface Architecture {
   readonly classifier: number;
 }
 
+/** Weights in a file that can be read at once. */
+export interface StoredWeights extends WeightSource {
+  read(layer: Owner, weight: string, dims: Dims, index: number): Tensor<'float32'> | undefined;
+}
+
 /**
  * The weights in an HDF5 file of either layout. With an architecture its layers may have other names in the file. Throws `bad-file` if
  * the file is of neither layout, `bad-weights` if it is not of that architecture.
@@ -22,7 +28,7 @@ export interface Architecture {
  * @example
  * openWeights(await byteSource(source)).read({ name: 'conv1', stored: [] }, 'kernel', [3, 3, 3, 8], 0);
  */
-export function openWeights(source: ByteSource, architecture?: Architecture): WeightSource {
+export function openWeights(source: ByteSource, architecture?: Architecture): StoredWeights {
   // Whatever else it is, this says so.
   if (!isHdf5(source.read(0, Math.min(8, source.size)))) return byName(source);
   const root = openHdf5(source);
@@ -34,11 +40,11 @@ export function openWeights(source: ByteSource, architecture?: Architecture): We
 /** What the layers of a model lie under; the second is of Keras 2.12 to 2.14. */
 const CONTAINERS = ['layers', '_layer_checkpoint_dependencies'] as const;
 
-function byName(source: ByteSource, root?: Hdf5Object): WeightSource {
+function byName(source: ByteSource, root?: Hdf5Object): StoredWeights {
   return named(readWeights(source, undefined, undefined, root));
 }
 
-function named(file: WeightFile): WeightSource {
+function named(file: WeightFile): StoredWeights {
   return {
     source: file.path,
     read({ name }, weight, dims, index) {
@@ -62,7 +68,7 @@ const CLASSIFIERS: ReadonlySet<string> = new Set(['predictions', 'probs', 'fc100
  * As Keras loads such a file: its layers in its order are those of the architecture in theirs, if their shapes agree. If they are
  * not as many, by names; and if the names are others, by order as far as both go, which must be up to the classifier.
  */
-function byArchitecture(source: ByteSource, root: Hdf5Object, architecture: Architecture): WeightSource {
+function byArchitecture(source: ByteSource, root: Hdf5Object, architecture: Architecture): StoredWeights {
   const { layers, classifier } = architecture;
   const file = readWeights(source, undefined, undefined, root);
   const stored = file.layers.filter((layer) => file.weightsOf(layer).length > 0);
@@ -128,7 +134,7 @@ function unfit(
   );
 }
 
-function byClass(source: ByteSource, root: Hdf5Object): WeightSource {
+function byClass(source: ByteSource, root: Hdf5Object): StoredWeights {
   const read = datasetReader(source.name, budgetOf(source));
   return {
     source: source.name,
