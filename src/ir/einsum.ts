@@ -47,7 +47,7 @@ export function einsum(b: Builder, operands: readonly Value[], equation: string)
   const out =
     right === undefined
       ? // What stands once, in the order of the alphabet.
-        [...hidden, ...[...letters].filter((l) => letters.split(l).length === 2).sort()]
+        [...hidden, ...[...new Set(letters.split(''))].filter((l) => letters.split(l).length === 2).sort()]
       : axesOf(right, hidden.length);
   if (out.some((axis) => !lengths.has(axis)) || new Set(out).size !== out.length)
     throw fault('its result has axes that its operands have not, or one twice');
@@ -60,7 +60,7 @@ export function einsum(b: Builder, operands: readonly Value[], equation: string)
 function axesOf(term: string, hidden: number): string[] {
   const [before = '', after = ''] = term.split('...');
   const numbers = Array.from({ length: term.includes('...') ? hidden : 0 }, (_, i) => String(hidden - 1 - i));
-  return [...before, ...numbers, ...after];
+  return [...before.split(''), ...numbers, ...after.split('')];
 }
 
 /** Summed over the axes that are not `kept`. */

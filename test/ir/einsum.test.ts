@@ -16,15 +16,17 @@ function written(
   data: readonly Float32Array[],
 ): number[] {
   const lengths = new Map<string, number>();
-  terms.forEach((term, i) => [...term].forEach((l, k) => lengths.set(l, Math.max(lengths.get(l) ?? 1, dims[i]![k]!))));
+  terms.forEach((term, i) =>
+    term.split('').forEach((l, k) => lengths.set(l, Math.max(lengths.get(l) ?? 1, dims[i]![k]!))),
+  );
   const letters = [...lengths.keys()];
-  const shape = [...out].map((l) => lengths.get(l)!);
-  const sums = new Array<number>(sizeOf(shape)).fill(0);
+  const shape = out.split('').map((l) => lengths.get(l)!);
+  const sums = Array.from({ length: sizeOf(shape) }, () => 0);
   const all = letters.map((l) => lengths.get(l)!);
   for (let n = 0; n < sizeOf(all); n++) {
     const at = new Map(letters.map((l, k) => [l, Math.floor(n / stridesOf(all)[k]!) % all[k]!]));
     const place = (term: string, of: Dims): number =>
-      [...term].reduce((sum, l, k) => sum + (of[k] === 1 ? 0 : at.get(l)!) * stridesOf(of)[k]!, 0);
+      term.split('').reduce((sum, l, k) => sum + (of[k] === 1 ? 0 : at.get(l)!) * stridesOf(of)[k]!, 0);
     sums[place(out, shape)]! += terms.reduce((product, term, i) => product * data[i]![place(term, dims[i]!)]!, 1);
   }
   return sums;

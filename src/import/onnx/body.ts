@@ -20,8 +20,8 @@ export interface Body {
 
 /** What an If computes if its condition is true, and if it is false. */
 export interface Sides {
-  readonly then: Body;
-  readonly otherwise: Body;
+  readonly yes: Body;
+  readonly no: Body;
 }
 
 /** Reads a graph and those within it. Throws `bad-file`, and what reading its weights throws. */
@@ -38,14 +38,14 @@ export async function bodyOf(
   const sides = new Map<Node, Sides>();
   for (const [i, node] of read.entries()) {
     if (node.op !== 'If') continue;
-    const [then, otherwise] = ['then_branch', 'else_branch'].map(
+    const [yes, no] = ['then_branch', 'else_branch'].map(
       (name) => graph.node[i]!.attribute.find((a) => a.name === name)?.g,
     );
-    if (!then || !otherwise)
+    if (!yes || !no)
       throw new PhospheneError('bad-file', `${file}: If ${node.name}: one of its two sides is missing`, { path: file });
     sides.set(node, {
-      then: await bodyOf(file, then, weights, around),
-      otherwise: await bodyOf(file, otherwise, weights, around),
+      yes: await bodyOf(file, yes, weights, around),
+      no: await bodyOf(file, no, weights, around),
     });
   }
   const uses = (node: Node): readonly string[] => [...node.inputs, ...captured(sides.get(node))];
@@ -67,7 +67,7 @@ export function usedBy(body: Body, node: Node): readonly string[] {
 /** What the sides of an If take from the graph around it. */
 function captured(sides: Sides | undefined): readonly string[] {
   if (!sides) return [];
-  return [sides.then, sides.otherwise].flatMap((body) => {
+  return [sides.yes, sides.no].flatMap((body) => {
     const own = new Set([...body.constants.keys(), ...body.nodes.flatMap((node) => node.outputs)]);
     return [...body.nodes.flatMap((node) => usedBy(body, node)), ...body.outputs].filter(
       (name) => name !== '' && !own.has(name),
