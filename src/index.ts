@@ -80,6 +80,7 @@ export {
   type RecipeOptions,
   settle,
   type Settled,
+  type StartSpec,
   type TargetFacts,
 } from './render/recipe.ts';
 export { decodePicture, encodePicture, type Expected, type Finished, type PictureRecord } from './render/record.ts';
@@ -114,5 +115,17 @@ export { createStudio, type Store, type Studio, type StudioOptions } from './liv
 export { deprocess, type DeprocessOptions, rescaleLikeKeras } from './output/deprocess.ts';
 export { type Finish, finishes, type FinishSpec } from './output/finish.ts';
 export { defaultColumns, grid, type GridOptions } from './output/grid.ts';
-export { asciiJson, decodePng, encodePng, type ExpectedPicture } from './output/png.ts';
+export { asciiJson, type DecodedPng, decodePng, encodePng, type ExpectedPicture } from './output/png.ts';
 export { raster, type Raster } from './output/raster.ts';
+
+// Photos.
+export type { CodecName, LoadCodec } from './photo/codecs.ts';
+export {
+  type Photo,
+  photoRaster,
+  type PhotoShape,
+  photoTensor,
+  readPhoto,
+  type ReadPhotoOptions,
+} from './photo/photo.ts';
+export { resize } from './photo/resize.ts';

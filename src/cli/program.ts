@@ -16,6 +16,10 @@ export const commands: Readonly<Record<string, Entry>> = {
     summary: 'The layers of a model in order: type, shape, parameters, and which can be rendered',
     load: () => import('./layers.ts').then((m) => m.default),
   },
+  models: {
+    summary: 'The models known by name, with the size of their downloads and which are here already',
+    load: () => import('./models.ts').then((m) => m.default),
+  },
   explore: {
     summary: 'A page in your browser on which to look around in a model, picture by picture',
     load: () => import('./explore.ts').then((m) => m.default),

@@ -8,9 +8,18 @@ import { objectives, outOfRange } from '../objective/index.ts';
 import { optimisers } from '../optimiser/index.ts';
 import { finishes } from '../output/finish.ts';
 import type { Raster } from '../output/raster.ts';
-import { params } from '../param/index.ts';
+import { params, startFrom } from '../param/index.ts';
 import type { Diagnosis } from '../render/diagnosis.ts';
-import { canonical, channelRecipe, keyOf, type Recipe, type Settled, type TargetFacts } from '../render/recipe.ts';
+import {
+  canonical,
+  channelRecipe,
+  keyOf,
+  type Recipe,
+  type Settled,
+  type Shown,
+  sizeShown,
+  type TargetFacts,
+} from '../render/recipe.ts';
 import { stepOf, type StepParts, valuesOf, workerMemory } from '../render/step.ts';
 import { reaching, type Target } from '../render/targets.ts';
 import type { LoweringName } from '../runtime/index.ts';
@@ -53,15 +62,18 @@ export interface Wanted {
   readonly settled: Settled;
   /** Steps after which a picture is wanted too, from 1. None unless given. */
   readonly snapshots?: readonly number[] | undefined;
+  /** What the ascents begin with in place of noise: [1, c, h, w] of the settled size. Its digest is `settled.start`. */
+  readonly start?: Tensor<'float32'> | undefined;
 }
 
 /** The layer that is to be rendered, if it can be. Throws `unknown-layer`, `unsupported-op`, `shape`. */
-export async function targetOf(network: Network, name: string, settled: Pick<Settled, 'size'>): Promise<Target> {
-  const { layers } = network.layers(settled.size);
+export async function targetOf(network: Network, name: string, settled: Shown): Promise<Target> {
+  const size = sizeShown(settled);
+  const { layers } = network.layers(size);
   const layer = layers[indexOf(layers, name)];
   if (!layer) {
     // Cutting says why, if the layer exists but lies beyond an operator that is not supported.
-    await reaching(network, settled.size, () => network.cut([name], settled.size));
+    await reaching(network, size, () => network.cut([name], size));
     throw unknownLayer(network.name, name, layers);
   }
   if (!layer.channels)
@@ -74,8 +86,8 @@ export async function targetOf(network: Network, name: string, settled: Pick<Set
 }
 
 /** About the bytes that each worker needs for a target. */
-export function memoryOf(network: Network, target: Target, settled: Pick<Settled, 'size'>): number {
-  const { layers } = network.layers(settled.size);
+export function memoryOf(network: Network, target: Target, settled: Shown): number {
+  const { layers } = network.layers(sizeShown(settled));
   return workerMemory(layers.slice(0, layers.findIndex((l) => l.name === target.name) + 1));
 }
 
@@ -142,11 +154,13 @@ async function built(
   lowering: LoweringName,
 ): Promise<StepData> {
   const parts = channelParts(settled, target.name, 0);
-  const step = await reaching(network, settled.size, async () =>
+  const shown = sizeShown(settled);
+  const step = await reaching(network, shown, async () =>
     stepOf({
       ...parts,
+      size: settled.size,
       network: {
-        graph: await network.cut([target.name], settled.size),
+        graph: await network.cut([target.name], shown),
         channelAxes: { [target.name]: target.channels.axis },
       },
       param: params.make(settled.param),
@@ -186,10 +200,11 @@ export interface Engine {
  */
 export async function* renderChannels(
   network: Network,
-  { layer, channels, settled, snapshots }: Wanted,
+  { layer, channels, settled, start: photo, snapshots }: Wanted,
   { pool, lowering, signal, priority = 0 }: Engine,
 ): AsyncGenerator<RenderEvent, void> {
   const target = await targetOf(network, layer, settled);
+  const start = photo && startFrom(params.make(settled.param), photo);
   // They load their engines while the program is built.
   pool.start();
   const program = await programOf(network, target, settled, lowering);
@@ -204,7 +219,7 @@ export async function* renderChannels(
     const objective = { kind: 'channel', layer: target.name, channel, border } as const;
     for await (const event of pool.submit(
       program,
-      { values, key: keyOf({ seed, objective }), steps },
+      { values, key: keyOf({ seed, objective }), steps, ...(start ? { start } : {}) },
       { signal, priority, snapshots },
     )) {
       if (event.type === 'started') {
