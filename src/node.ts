@@ -47,12 +47,17 @@ export { nodeRuntime } from './runtime/node.ts';
 export interface Open extends EnsureOptions {
   /** A Keras HDF5 weights file to use in place of the published one. */
   readonly weights?: string | undefined;
+  /**
+   * The published model that the file is of, if the file holds weights alone: `open('mine.h5', { architecture: 'resnet50' })`. Without it
+   * a file that has as many weights as one of the published models is taken for that.
+   */
+  readonly architecture?: string | undefined;
   /** What the network expects of a picture, if neither model nor file says so: `torch`, or `{ range, mean, std, bgr }`. */
   readonly preprocess?: PreprocessSpec | undefined;
 }
 
 /**
- * Opens a network: a name (`resnet50v2-mini`, built in; `resnet50v2` and its family, fetched once into a cache unless `weights` is
+ * Opens a network: a name (`resnet50v2-mini`, built in, or a published one of {@link models}, fetched once into a cache unless `weights` is
  * given) or the path of a file. No weights are read yet. Close it when its pictures are made.
  *
  * Throws `unknown-model`, `bad-file`, `bad-option`, `filesystem`. Published weights are fetched when they are first needed, which
@@ -62,11 +67,14 @@ export interface Open extends EnsureOptions {
  * const network = await open('resnet50v2', { weights: 'resnet50v2.h5' });
  * network.layers({ height: 180, width: 180 }).layers.map((l) => l.name);
  */
-export function open(model: string = BUILT_IN, { weights, preprocess, ...ensure }: Open = {}): Promise<Network> {
-  return openModel(model, { weights, preprocess, fetchWeights: (name) => ensureWeights(name, ensure) });
+export function open(
+  model: string = BUILT_IN,
+  { weights, architecture, preprocess, ...ensure }: Open = {},
+): Promise<Network> {
+  return openModel(model, { weights, architecture, preprocess, fetchWeights: (name) => ensureWeights(name, ensure) });
 }
 
-/** Names that {@link open} knows. */
+/** Names that {@link open} knows. `NAME-notop` is a published model without its classifier. */
 export const models: readonly string[] = modelNames;
 
 /** What is rendered: all that decides the pictures. */

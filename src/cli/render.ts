@@ -22,6 +22,8 @@ import { counted, duration, megabytes, printable } from './text.ts';
 export interface RenderRequest {
   readonly model: string;
   readonly weights: string | undefined;
+  /** The published model that a file of weights is of. */
+  readonly architecture: string | undefined;
   readonly cache: string | undefined;
   readonly preprocess: PreprocessSpec | undefined;
   /** Default: the model's own choice. */
@@ -157,7 +159,7 @@ export function renderCommand(load: () => Promise<RenderCore>): Command<typeof a
       ['phosphene render model.onnx --preprocess torch --size 224', 'a network of torchvision, exported to ONNX'],
     ],
     async run(given, context) {
-      const { layer, size, preset, start, out, columns, margin, labels, workers, weights, cache } = given;
+      const { layer, size, preset, start, out, columns, margin, labels, workers, weights, architecture, cache } = given;
       const request: RenderRequest = {
         model: modelOf(context.positionals),
         preprocess: preprocessOf(given),
@@ -178,6 +180,7 @@ export function renderCommand(load: () => Promise<RenderCore>): Command<typeof a
         labels,
         workers,
         weights,
+        architecture,
         cache,
         signal: context.signal,
       };

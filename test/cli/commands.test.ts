@@ -31,6 +31,7 @@ describe('render asks the core', () => {
     expect(await askedBy()).toEqual({
       model: 'resnet50v2-mini',
       weights: undefined,
+      architecture: undefined,
       cache: undefined,
       preprocess: undefined,
       layer: undefined,
@@ -51,6 +52,7 @@ describe('render asks the core', () => {
   it.each([
     [['m.onnx'], { model: 'm.onnx' }],
     [['--weights', 'w.h5'], { weights: 'w.h5' }],
+    [['w.h5', '--architecture', 'vgg16'], { model: 'w.h5', architecture: 'vgg16' }],
     [['--cache', 'c'], { cache: 'c' }],
     [['--layer', 'conv1'], { layer: 'conv1' }],
     [['-l', 'conv1'], { layer: 'conv1' }],
@@ -131,6 +133,7 @@ describe('the help of render', () => {
       '--bgr',
       '--preprocess',
       '--weights',
+      '--architecture',
       '--cache',
       '--preset',
       '--start',

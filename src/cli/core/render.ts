@@ -10,10 +10,12 @@ import type { RenderCore } from '../render.ts';
 import { recipeOptions } from '../settings.ts';
 
 export const render: RenderCore = async (request, tell) => {
-  const { model, preprocess, weights, cache, size, out, columns, margin, labels, workers, signal } = request;
+  const { model, architecture, preprocess, weights, cache, size, out, columns, margin, labels, workers, signal } =
+    request;
   presetOf(request.preset);
   const start = request.start === undefined ? undefined : await openPhoto(request.start);
   const network = await open(model, {
+    architecture,
     preprocess,
     weights,
     cacheDir: cache,
@@ -39,7 +41,7 @@ export const render: RenderCore = async (request, tell) => {
         const { channel, losses, diagnosis } = event.picture;
         const trouble = diagnosis && { diagnosis, hint: diagnoses[diagnosis] };
         await tell({ type: 'picture', filter: channel, activation: losses.at(-1), ...trouble });
-      } else await tell(event);
+      } else if (event.type !== 'snapshot') await tell(event);
     }
   } finally {
     await network.close();
