@@ -62,8 +62,29 @@ export {
   type TermSpec,
   weighted,
 } from './objective/index.ts';
-export { type Param, type Parameters, params, type ParamSpec } from './param/index.ts';
-export { type Transform, transforms, type TransformSpec } from './transform/index.ts';
+export {
+  type Colours,
+  measureColours,
+  measureSpectrum,
+  type Param,
+  type Parameters,
+  params,
+  type ParamSpec,
+  type Spectrum,
+  startFrom,
+} from './param/index.ts';
+export {
+  type Affine,
+  type Alteration,
+  type Motion,
+  type Outside,
+  seen,
+  sizeSeen,
+  type Transform,
+  transforms,
+  type TransformSpec,
+  type View,
+} from './transform/index.ts';
 export { type Optimiser, optimisers, type OptimiserSpec } from './optimiser/index.ts';
 
 // The ascent.
