@@ -117,6 +117,7 @@ export { type Finish, finishes, type FinishSpec } from './output/finish.ts';
 export { defaultColumns, grid, type GridOptions } from './output/grid.ts';
 export { asciiJson, type DecodedPng, decodePng, encodePng, type ExpectedPicture } from './output/png.ts';
 export { raster, type Raster } from './output/raster.ts';
+export { flattened, labelHeight, tileOf, type TileOptions } from './output/tile.ts';
 
 // Photos.
 export type { CodecName, LoadCodec } from './photo/codecs.ts';

@@ -105,6 +105,8 @@ export interface RunningToFolder extends Running {
   readonly columns?: number | undefined;
   /** Pixels between the pictures of the grid; 5 unless given. */
   readonly margin?: number | undefined;
+  /** Whether the grid has the number of each channel below its picture; false unless given. */
+  readonly labels?: boolean | undefined;
 }
 
 /** Worker threads. */
@@ -187,7 +189,7 @@ export async function* renderToFolder(
   options: RenderOptions,
   running: RunningToFolder,
 ): AsyncGenerator<RenderEvent | RunEvent, void> {
-  const { out, columns, margin, signal }: Partial<RunningToFolder> = running ?? {};
+  const { out, columns, margin, labels, signal }: Partial<RunningToFolder> = running ?? {};
   if (typeof out !== 'string' || out === '')
     throw new PhospheneError('bad-option', 'out: the path of a folder is needed', { option: 'out' });
   const { settled, target, channels, start } = await prepared(network, options, running);
@@ -197,6 +199,7 @@ export async function* renderToFolder(
       out,
       columns,
       margin,
+      labels,
       channels,
       series: seriesOf(settled, await factsOf(network), target.name),
       render: (wanted) =>

@@ -1,5 +1,5 @@
 /** @file phosphene render: pictures of what filters see. The words; what is done is in core/render.ts. */
-import { text, whole } from '../settings.ts';
+import { flag, text, whole } from '../settings.ts';
 import { type Command, command, type Context } from './command.ts';
 import {
   type InputFacts,
@@ -39,6 +39,7 @@ export interface RenderRequest {
   readonly out: string;
   readonly columns: number | undefined;
   readonly margin: number;
+  readonly labels: boolean;
   readonly workers: number | undefined;
   readonly signal: AbortSignal;
 }
@@ -130,6 +131,9 @@ const rest = {
       otherwise: 'a square',
     },
     margin: { setting: whole({ help: 'Pixels between the pictures of the grid', default: 5 }), value: 'N' },
+    labels: {
+      setting: flag({ help: 'Write the number of each filter below its picture in the grid', default: false }),
+    },
     workers: {
       setting: optional(whole({ help: 'Worker threads', default: 1, from: 1, to: 1024 })),
       short: 'w',
@@ -155,7 +159,7 @@ export function renderCommand(load: () => Promise<RenderCore>): Command<typeof a
       ['phosphene render model.onnx --preprocess torch --size 224', 'a network of torchvision, exported to ONNX'],
     ],
     async run(given, context) {
-      const { layer, size, preset, start, out, columns, margin, workers, weights, architecture, cache } = given;
+      const { layer, size, preset, start, out, columns, margin, labels, workers, weights, architecture, cache } = given;
       const request: RenderRequest = {
         model: modelOf(context.positionals),
         preprocess: preprocessOf(given),
@@ -173,6 +177,7 @@ export function renderCommand(load: () => Promise<RenderCore>): Command<typeof a
         out,
         columns,
         margin,
+        labels,
         workers,
         weights,
         architecture,

@@ -10,7 +10,8 @@ import type { RenderCore } from '../render.ts';
 import { recipeOptions } from '../settings.ts';
 
 export const render: RenderCore = async (request, tell) => {
-  const { model, architecture, preprocess, weights, cache, size, out, columns, margin, workers, signal } = request;
+  const { model, architecture, preprocess, weights, cache, size, out, columns, margin, labels, workers, signal } =
+    request;
   presetOf(request.preset);
   const start = request.start === undefined ? undefined : await openPhoto(request.start);
   const network = await open(model, {
@@ -32,7 +33,7 @@ export const render: RenderCore = async (request, tell) => {
     const { steps } = settled;
     await tell({ type: 'begin', layer: target.name, filters: channels.length, steps, input: network.input });
     const wanted = { ...recipe, layer: target.name, channels, start };
-    const running = { out: resolve(out), columns, margin, workers, signal };
+    const running = { out: resolve(out), columns, margin, labels, workers, signal };
     for await (const event of renderToFolder(network, wanted, running)) {
       if (event.type === 'steps') await tell({ type: 'step', filter: event.channel, done: event.done });
       else if (event.type === 'resumed') await tell({ type: 'resumed', filters: event.channels });
