@@ -105,6 +105,7 @@ export {
   type TargetFacts,
 } from './render/recipe.ts';
 export { decodePicture, encodePicture, type Expected, type Finished, type PictureRecord } from './render/record.ts';
+export { dreamDigest, type DreamRecipe, dreamSettings, type DreamSettings } from './render/dream.ts';
 export { type Cut, stepOf, type StepParts, valuesOf } from './render/step.ts';
 export { type Obstacle, surveyed, type Target, targets } from './render/targets.ts';
 
@@ -112,6 +113,7 @@ export { type Obstacle, surveyed, type Target, targets } from './render/targets.
 export { createPool, type JobEvent, type Pool, type PoolOptions, type SubmitOptions } from './jobs/pool.ts';
 export type { FromWorker, Host, Port, ToWorker, WorkerHandle } from './jobs/protocol.ts';
 export { serve } from './jobs/serve.ts';
+export { type Dream, type DreamEvent, dreamPhoto, type DreamWanted } from './jobs/dream.ts';
 export { type Engine, type Picture, renderChannels, type RenderEvent, type Wanted } from './jobs/render.ts';
 
 // Live: networks that stay open, and pictures that are watched while they are made.

@@ -9,22 +9,29 @@
  * }
  */
 import { freemem } from 'node:os';
+import { dirname } from 'node:path';
 import { PhospheneError } from './errors.ts';
 import { BUILT_IN, modelNames } from './hub/models.ts';
 import { openModel } from './hub/open.ts';
 import { ensureWeights, type EnsureOptions } from './hub/weights.ts';
 import type { Network } from './import/network.ts';
 import type { PreprocessSpec } from './import/preprocess.ts';
+import { type DreamEvent, dreamPhoto } from './jobs/dream.ts';
 import { nodeHost } from './jobs/node-host.ts';
 import { createPool, type Pool } from './jobs/pool.ts';
 import { checkChannel, factsOf, memoryOf, renderChannels, type RenderEvent, targetOf } from './jobs/render.ts';
+import { dreamDigest, dreamSettings, type DreamSettings, tileSize } from './render/dream.ts';
 import { fitted, type RecipeOptions, settle, type Shown } from './render/recipe.ts';
 import { checkMemory } from './render/step.ts';
 import { params, startFrom } from './param/index.ts';
-import { type Photo, photoDigest, photoTensor } from './photo/photo.ts';
+import { type Photo, photoDigest, photoRaster, photoTensor } from './photo/photo.ts';
 import type { Target } from './render/targets.ts';
-import { readResults as read, type Results, run, type RunEvent, seriesOf } from './runs/index.ts';
-import { checked, whole } from './settings.ts';
+import { readResults as read, type Results, run, type RunEvent, seriesOf, writeWhole } from './runs/index.ts';
+import { checked, normalised, whole } from './settings.ts';
+import { VERSION } from './version.ts';
+import type { Optional } from './noun.ts';
+import { asciiJson, encodePng } from './output/png.ts';
+import { ensureFolder } from './folder.ts';
 
 export * from './index.ts';
 export type { DownloadOptions } from './hub/download.ts';
@@ -211,6 +218,95 @@ export async function* renderToFolder(
     });
   } finally {
     await leave();
+  }
+}
+
+/** What decides a dream besides network and photo; see {@link dreamSettings}. */
+export interface DreamOptions extends Optional<DreamSettings> {
+  /** The network's own choice unless given. */
+  readonly layer?: string | undefined;
+  /** Channels that are raised; all that the layer finds unless given. */
+  readonly channels?: readonly number[] | undefined;
+  /** The longer side in pixels; that of the photo unless given. */
+  readonly size?: number | undefined;
+}
+
+/** Bytes of a dream for each value of its photo: the photo, its base, its detail, the picture before and after a step, its tiles. */
+const DREAM_BYTES = 4 * 8;
+
+const longest = whole({ help: 'Longer side in pixels', default: 1024, from: 16, to: 1 << 16 });
+
+/**
+ * Dreams a photo (DeepDream): raises in it whatever a layer finds, or some of its channels, from coarse to fine. The photo keeps its size. The
+ * network sees it in tiles, so that any size will do. Yields `ready`, `tiles` now and then, an `octave` for each size that is finished, and
+ * last the `dream`.
+ *
+ * When iterated, throws `unknown-layer`, `bad-option`, `too-large`, `shape`, `bad-weights`, `missing-weights`, `unsupported-op`, `runtime`,
+ * `aborted`.
+ *
+ * @example
+ * for await (const event of dream(network, await openPhoto('photo.jpg'), { layer: 'conv3_block4_out' }))
+ *   if (event.type === 'dream') await writeFile('dream.png', encodePng(photoRaster(event.dream.image)));
+ */
+export async function* dream(
+  network: Network,
+  photo: Photo,
+  options: DreamOptions = {},
+  running: Running = {},
+): AsyncGenerator<DreamEvent, void> {
+  const { layer = network.defaultLayer, channels, size, ...given } = options;
+  if (running.workers !== undefined) checked(threads, 'workers', running.workers);
+  const settings = normalised(dreamSettings, given, 'dream');
+  const by = size === undefined ? 1 : checked(longest, 'size', size) / Math.max(photo.width, photo.height);
+  const side = (length: number): number => Math.max(1, Math.round(length * by));
+  const full = { height: side(photo.height), width: side(photo.width) };
+  checkMemory(DREAM_BYTES * 3 * full.height * full.width, freemem());
+  const tensor = photoTensor(photo, { channels: network.input.channels, size: full });
+  const shown = { size: tileSize(full, settings.tile, network.input.size) };
+  const target = await targetOf(network, layer, shown);
+  const { pool, leave } = poolFor(network, target, shown, Infinity, running);
+  try {
+    const wanted = { photo: tensor, layer: target.name, channels: channels && [...new Set(channels)], settings };
+    yield* dreamPhoto(network, wanted, { pool, lowering: 'cpu', signal: running.signal });
+  } finally {
+    await leave();
+  }
+}
+
+/** A dream is in its file. */
+export interface DreamFile {
+  readonly type: 'file';
+  readonly file: string;
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * {@link dream} into a PNG file, which holds its recipe. Throws what that throws, and `filesystem`.
+ *
+ * @example
+ * for await (const event of dreamToFile(network, photo, { layer: 'conv3_block4_out' }, { out: 'dream.png' }))
+ *   if (event.type === 'file') console.log(event.file);
+ */
+export async function* dreamToFile(
+  network: Network,
+  photo: Photo,
+  options: DreamOptions,
+  { out, ...running }: Running & { readonly out: string },
+): AsyncGenerator<DreamEvent | DreamFile, void> {
+  if (typeof out !== 'string' || out === '')
+    throw new PhospheneError('bad-option', 'out: the path of a file is needed', { option: 'out' });
+  // Before an hour of work.
+  await ensureFolder(dirname(out));
+  for await (const event of dream(network, photo, options, running)) {
+    yield event;
+    if (event.type !== 'dream') continue;
+    const { recipe, image, losses } = event.dream;
+    const { width, height } = recipe.size;
+    const record = { format: 'phosphene-dream/1', version: VERSION, digest: dreamDigest(recipe), recipe, losses };
+    const text = { Software: `phosphene ${VERSION}`, phosphene: asciiJson(record) };
+    await writeWhole(out, encodePng(photoRaster(image), text));
+    yield { type: 'file', file: out, width, height };
   }
 }
 

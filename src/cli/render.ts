@@ -11,6 +11,8 @@ import {
   type PreprocessSpec,
   REMEDY,
   valuesInWords,
+  weightsOptions,
+  workersOption,
 } from './model.ts';
 import { optional, type Options, optionsOf, section } from './options.ts';
 import { type FilterRange, filters } from './parse.ts';
@@ -95,17 +97,7 @@ const own = {
     },
   }),
   ...modelOptions,
-  ...section('Model', {
-    weights: {
-      setting: optional(text({ help: 'A Keras HDF5 weights file, in place of downloading the published one' })),
-      value: 'FILE',
-    },
-    cache: {
-      setting: optional(text({ help: 'Folder for downloads' })),
-      value: 'FOLDER',
-      otherwise: '$PHOSPHENE_CACHE or the cache of the system',
-    },
-  }),
+  ...weightsOptions,
   ...section('Picture', {
     preset: {
       setting: text({ help: `Settings to start from: ${presetNames.join(', ')}`, default: 'keras' }),
@@ -134,13 +126,8 @@ const rest = {
     labels: {
       setting: flag({ help: 'Write the number of each filter below its picture in the grid', default: false }),
     },
-    workers: {
-      setting: optional(whole({ help: 'Worker threads', default: 1, from: 1, to: 1024 })),
-      short: 'w',
-      value: 'N',
-      otherwise: 'one a core',
-    },
   }),
+  ...workersOption,
   ...outputOptions,
 };
 
