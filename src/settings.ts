@@ -109,6 +109,32 @@ export function text({ help, default: fallback = '' }: { help: string; default?:
 }
 
 /**
+ * Numbers in a list.
+ *
+ * @example
+ * list({ help: 'Weights of the channels' }).accept([1, -0.5]); // [1, -0.5]
+ */
+export function list({ help }: { readonly help: string }): Setting<readonly number[]> {
+  return {
+    help,
+    default: [],
+    takes: 'a list of numbers',
+    accept: (value) => (Array.isArray(value) && value.every(Number.isFinite) ? (value as number[]) : undefined),
+    parse: (given) => given.split(',').map(numberOf),
+  };
+}
+
+/**
+ * A setting that may be left open.
+ *
+ * @example
+ * unset(whole({ help: 'Row of the map', default: 0 })).default; // undefined
+ */
+export function unset<T>(setting: Setting<T>): Setting<T | undefined> {
+  return { ...setting, default: undefined };
+}
+
+/**
  * One of a few words.
  *
  * @example
