@@ -186,7 +186,7 @@ export function parsed<T>(setting: Setting<T>, name: string, given: string): T {
 }
 
 /**
- * All values of a schema: those given, checked, and the defaults of the others. Undefined counts as not given. Throws
+ * All values of a schema: those given, checked, and the defaults of the others. Undefined counts as not given. A text whose default is empty must be given. Throws
  * `bad-option`, also for names that the schema does not have. `what` has them, for the message: `preset keras`.
  *
  * @example
@@ -197,7 +197,9 @@ export function normalised<S extends Schema>(schema: S, given: object, what: str
   return Object.fromEntries(
     Object.entries(schema).map(([name, setting]) => {
       const value = (given as Readonly<Record<string, unknown>>)[name];
-      return [name, value === undefined ? (setting.default as unknown) : checked<unknown>(setting, name, value)];
+      // A text without a default has to be given.
+      const isDefault = value === undefined && setting.default !== '';
+      return [name, isDefault ? (setting.default as unknown) : checked<unknown>(setting, name, value ?? '')];
     }),
   ) as Values<S>;
 }
