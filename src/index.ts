@@ -33,7 +33,7 @@ export type { CompileOptions, LoweringName, Program, Run, Runtime } from './runt
 
 // Networks.
 export { formats, openNetwork, type OpenOptions, type Format } from './import/formats.ts';
-export type { Input, Layer, Listing, Network, Size } from './import/network.ts';
+export { indexOf, type Input, type Layer, type Listing, type Network, type Size } from './import/network.ts';
 export {
   knownPreprocess,
   type Origin,
@@ -82,26 +82,43 @@ export { type Optimiser, optimisers, type OptimiserSpec } from './optimiser/inde
 export { ascend, type Ascent, type CompiledStep, type Progress } from './render/ascend.ts';
 export { diagnose, diagnoses, type Diagnosis } from './render/diagnosis.ts';
 export { presets, type Preset, type PresetName } from './render/presets.ts';
+export { classifierOf, classIndex } from './render/classes.ts';
+export { type Given, type ObjectiveLike, type Raised, raisedOf } from './render/raised.ts';
 export {
   ALGORITHM,
   type Change,
   channelRecipe,
+  type CustomSpec,
   digestOf,
   fitted,
+  type FittedTo,
   type Recipe,
+  recipeOf,
   type RecipeOptions,
   settle,
   type Settled,
   type TargetFacts,
+  type Unit,
+  unitSpec,
 } from './render/recipe.ts';
 export { type Cut, stepOf, type StepParts, valuesOf } from './render/step.ts';
-export { type Obstacle, surveyed, type Target, targets } from './render/targets.ts';
+export { type Obstacle, surveyed, type Target, targetAt, targets } from './render/targets.ts';
 
 // Workers.
 export { createPool, type JobEvent, type Pool, type PoolOptions, type SubmitOptions } from './jobs/pool.ts';
 export type { FromWorker, Host, Port, ToWorker, WorkerHandle } from './jobs/protocol.ts';
 export { serve } from './jobs/serve.ts';
-export { type Engine, type Picture, renderChannels, type RenderEvent, type Wanted } from './jobs/render.ts';
+export { type Plan, planOf, type RenderOptions } from './jobs/plan.ts';
+export {
+  type Engine,
+  type Picture,
+  raisedIn,
+  renderChannels,
+  type RenderEvent,
+  renderObjective,
+  type Wanted,
+  type WantedObjective,
+} from './jobs/render.ts';
 
 // Pictures.
 export { deprocess, type DeprocessOptions, rescaleLikeKeras } from './output/deprocess.ts';

@@ -17,11 +17,10 @@ import type { Network } from './import/network.ts';
 import type { PreprocessSpec } from './import/preprocess.ts';
 import { nodeHost } from './jobs/node-host.ts';
 import { createPool, type Pool } from './jobs/pool.ts';
-import { checkChannel, factsOf, memoryOf, renderChannels, type RenderEvent, targetOf } from './jobs/render.ts';
-import { fitted, type RecipeOptions, settle } from './render/recipe.ts';
+import { type Plan, planOf, type RenderOptions } from './jobs/plan.ts';
+import { factsOf, memoryOf, type RenderEvent } from './jobs/render.ts';
 import { checkMemory } from './render/step.ts';
-import type { Target } from './render/targets.ts';
-import { readResults as read, type Results, run, type RunEvent, seriesOf } from './runs/index.ts';
+import { readResults as read, type Results, run, type RunEvent, seriesOf, seriesOfObjective } from './runs/index.ts';
 import { checked, whole } from './settings.ts';
 
 export * from './index.ts';
@@ -66,14 +65,6 @@ export function open(model: string = BUILT_IN, { weights, preprocess, ...ensure 
 /** Names that {@link open} knows. */
 export const models: readonly string[] = modelNames;
 
-/** What is rendered: all that decides the pictures. */
-export interface RenderOptions extends RecipeOptions {
-  /** The network's own choice unless given. */
-  readonly layer?: string | undefined;
-  /** Channels of the layer, from 0; repeated ones count once. */
-  readonly channels: readonly number[];
-}
-
 /** How it is rendered: nothing here changes a picture. */
 export interface Running {
   /** Worker threads; one a core unless given, and never more than channels. */
@@ -97,35 +88,14 @@ export interface RunningToFolder extends Running {
 /** Worker threads. */
 const threads = whole({ help: 'Worker threads', default: 1, from: 1, to: 1024 });
 
-/** Options, checked against the network before anything is read, written or started. */
-async function prepared(
-  network: Network,
-  { layer = network.defaultLayer, channels, ...options }: RenderOptions,
-  { workers }: Running,
-) {
-  if (!Array.isArray(channels))
-    throw new PhospheneError('bad-option', 'channels: a list of channels is needed, such as [0, 1, 2]', {
-      option: 'channels',
-    });
+/** A pool for a plan, and how it is left. Throws `too-large` if this machine has not the memory for it. */
+function poolFor(network: Network, plan: Plan, { pool, workers }: Running): { pool: Pool; leave: () => Promise<void> } {
   if (workers !== undefined) checked(threads, 'workers', workers);
-  const settled = settle(options, network.input.size);
-  const target = await targetOf(network, layer, settled);
-  const wanted = [...new Set(channels as readonly number[])];
-  for (const channel of wanted) checkChannel(target, channel);
-  return { settled: fitted(settled, options, target), target, channels: wanted };
-}
-
-/** A pool for so many channels, and how it is left. Throws `too-large` if this machine has not the memory for it. */
-function poolFor(
-  network: Network,
-  target: Target,
-  size: { readonly height: number; readonly width: number },
-  count: number,
-  { pool, workers }: Running,
-): { pool: Pool; leave: () => Promise<void> } {
   const host = nodeHost({ parallelism: workers });
-  const most = pool?.workers ?? Math.max(1, Math.min(host.parallelism, count));
-  checkMemory(memoryOf(network, target, { size }), freemem() / most);
+  // Pictures that are ascended together are one job.
+  const jobs = plan.raised ? 1 : plan.channels.length;
+  const most = pool?.workers ?? Math.max(1, Math.min(host.parallelism, jobs));
+  checkMemory(memoryOf(network, plan, plan.settled), freemem() / most);
   if (pool) return { pool, leave: async () => {} };
   const own = createPool(host, { workers: most });
   // They load their engines while weights are read and the program is built.
@@ -134,8 +104,9 @@ function poolFor(
 }
 
 /**
- * Renders channels and yields events: `ready` when the first program is compiled, `steps` now and then, and a `picture` for each
- * channel as it is finished, in no fixed order. A `break` ends the workers, and so does the signal.
+ * Renders channels, a class or an objective and yields events: `ready` when the first program is compiled, `steps` now and then, and a
+ * `picture` for each channel as it is finished, in no fixed order. Of an objective, a `channel` is the number of a picture. A `break`
+ * ends the workers, and so does the signal.
  *
  * When iterated, throws `unknown-preset`, `bad-option`, `unknown-layer`, `too-large`, `bad-weights`, `missing-weights`,
  * `unsupported-op`, `shape`, `runtime`, `aborted`.
@@ -143,17 +114,17 @@ function poolFor(
  * @example
  * for await (const event of render(network, { layer: 'conv3_block4_out', channels: [0, 1] }))
  *   if (event.type === 'picture') await writeFile(`${event.picture.channel}.png`, encodePng(event.picture.raster));
+ * for await (const event of render(network, { objective: 'conv3_block4_out:7 - 0.5*conv3_block4_out:0 + tv(0.1)' })) console.log(event.type);
  */
 export async function* render(
   network: Network,
   options: RenderOptions,
   running: Running = {},
 ): AsyncGenerator<RenderEvent, void> {
-  const { settled, target, channels } = await prepared(network, options, running);
-  const { pool, leave } = poolFor(network, target, settled.size, channels.length, running);
+  const plan = await planOf(network, options);
+  const { pool, leave } = poolFor(network, plan, running);
   try {
-    const wanted = { layer: target.name, channels, settled };
-    yield* renderChannels(network, wanted, { pool, lowering: 'cpu', signal: running.signal });
+    yield* plan.render({ pool, lowering: 'cpu', signal: running.signal });
   } finally {
     await leave();
   }
@@ -176,17 +147,18 @@ export async function* renderToFolder(
   const { out, columns, margin, signal } = running;
   if (typeof out !== 'string' || out === '')
     throw new PhospheneError('bad-option', 'out: the path of a folder is needed', { option: 'out' });
-  const { settled, target, channels } = await prepared(network, options, running);
-  const { pool, leave } = poolFor(network, target, settled.size, channels.length, running);
+  const plan = await planOf(network, options);
+  const { settled, layer, channels, raised } = plan;
+  const { pool, leave } = poolFor(network, plan, running);
   try {
+    const facts = await factsOf(network);
     yield* run<RenderEvent>({
       out,
       columns,
       margin,
       channels,
-      series: seriesOf(settled, await factsOf(network), target.name),
-      render: (wanted) =>
-        renderChannels(network, { layer: target.name, channels: wanted, settled }, { pool, lowering: 'cpu', signal }),
+      series: raised ? seriesOfObjective(settled, facts, raised) : seriesOf(settled, facts, layer),
+      render: (wanted) => plan.render({ pool, lowering: 'cpu', signal }, wanted),
     });
   } finally {
     await leave();

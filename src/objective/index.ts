@@ -39,7 +39,7 @@ export const objectives: Omit<Table<Untitled, Kinds>, 'make'> & {
   make(spec: PartialSpec<TermSpec>): Objective;
 } = {
   ...terms,
-  make: (spec) => ({ ...terms.make(spec), text: print(terms, spec as unknown as AnySpec) }),
+  make: (spec) => ({ ...terms.make(spec), text: print(terms, spec) }),
 };
 
 /** A weighted sum of objectives, as data. */

@@ -585,7 +585,7 @@ describe('boundary', () => {
   it('has no gradient within', async () => {
     const { gradients } = await differentiated(of('boundary(width=1)'), { image });
     // Four rows from the side: beyond the window of what the outer pixels are blurred over.
-    expect(gradients['picture']![(0 * 9 + 4) * 8 + 4]).toBeCloseTo(0, 9);
+    expect(gradients['picture']![4 * 8 + 4]).toBeCloseTo(0, 9);
     expect(of('boundary(width=1)').shape).not.toBe(of('boundary(width=2)').shape);
   });
 });

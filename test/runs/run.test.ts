@@ -314,7 +314,7 @@ describe('resuming', () => {
     ['a size', { size: { height: 14, width: 16 } }],
     ['a rate', { optimiser: { rate: 9 } }],
     ['noise', { param: { noise: 0.5 } }],
-    ['a border', { objective: { border: 1 } }],
+    ['a border', { border: 1 }],
     ['a crop', { finish: { crop: 3 } }],
     ['contrast', { finish: { crop: 2, contrast: 0.2 } }],
     ['stretching', { finish: { crop: 2, stretch: true } }],

@@ -86,6 +86,7 @@ export async function openOnnx(source: Source, options: OpenOptions = {}): Promi
         // One name is taken: that of the picture.
         name: output === IMAGE ? out[0]!.name : output!,
         ...(path === undefined ? {} : { path }),
+        ...(node.name === '' || node.name === output ? {} : { node: node.name }),
         type: node.op,
         value: out[0]!,
         weights: inputs.slice(1).flatMap((v) => (v ? [v] : [])),
