@@ -43,6 +43,7 @@ export {
   type PreprocessRange,
   type PreprocessSpec,
 } from './import/preprocess.ts';
+export { parseLabels } from './import/labels.ts';
 export { bytesSource, type Source } from './import/source.ts';
 
 // A step of ascent, and the nouns that it is made of.

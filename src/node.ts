@@ -25,6 +25,7 @@ import { checked, whole } from './settings.ts';
 
 export * from './index.ts';
 export type { DownloadOptions } from './hub/download.ts';
+export { readLabels } from './hub/labels.ts';
 export type { EnsureOptions } from './hub/weights.ts';
 export { nodeHost, type NodeHostOptions } from './jobs/node-host.ts';
 export type {

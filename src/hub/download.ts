@@ -37,7 +37,7 @@ export interface DownloadOptions {
 }
 
 /** How to go on without the network. */
-const INSTEAD =
+export const INSTEAD =
   'fetch the file elsewhere and give its path as the weights, or use the built-in model `resnet50v2-mini`';
 /** The option that takes that path, for whoever shows the message. */
 const OPTION = { option: 'weights' } as const;

@@ -73,6 +73,14 @@ export async function planOf(network: Network, options: RenderOptions): Promise<
     const target = classifierOf(network, size, labels, layer);
     return channelPlan(network, recipe, target.name, [classIndex(wanted, labels, target.channels.count)]);
   }
+  if (layer !== undefined)
+    throw new PhospheneError(
+      'bad-option',
+      'layer: an objective says itself which layers it reads; leave the layer out',
+      {
+        option: ['layer', 'objective'],
+      },
+    );
   return objectivePlan(network, recipe, objective!, { tensors, photos });
 }
 

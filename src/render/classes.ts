@@ -16,7 +16,7 @@ export function classifierOf(
   network: Network,
   size: Size,
   labels: readonly string[] | undefined,
-  layer?: string | undefined,
+  layer?: string,
 ): Target {
   const listing = network.layers(size);
   if (layer !== undefined) {

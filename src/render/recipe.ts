@@ -188,7 +188,7 @@ function unitOf(neuron: NonNullable<RecipeOptions['neuron']>): Unit {
       `neuron: \`centre\`, or a row and a column, is needed, not ${JSON.stringify(neuron)}`,
       { option: 'neuron', value: neuron },
     );
-  const { row, column } = neuron as Exclude<typeof neuron, string>;
+  const { row, column } = neuron;
   return { kind: 'neuron', row: checked(position, 'neuron', row), column: checked(position, 'neuron', column) };
 }
 
