@@ -26,6 +26,7 @@ import { checked, whole } from './settings.ts';
 export * from './index.ts';
 export type { DownloadOptions } from './hub/download.ts';
 export { readLabels } from './hub/labels.ts';
+export { openPhoto } from './hub/photo.ts';
 export type { EnsureOptions } from './hub/weights.ts';
 export { nodeHost, type NodeHostOptions } from './jobs/node-host.ts';
 export type {
@@ -44,12 +45,17 @@ export { nodeRuntime } from './runtime/node.ts';
 export interface Open extends EnsureOptions {
   /** A Keras HDF5 weights file to use in place of the published one. */
   readonly weights?: string | undefined;
+  /**
+   * The published model that the file is of, if the file holds weights alone: `open('mine.h5', { architecture: 'resnet50' })`. Without it
+   * a file that has as many weights as one of the published models is taken for that.
+   */
+  readonly architecture?: string | undefined;
   /** What the network expects of a picture, if neither model nor file says so: `torch`, or `{ range, mean, std, bgr }`. */
   readonly preprocess?: PreprocessSpec | undefined;
 }
 
 /**
- * Opens a network: a name (`resnet50v2-mini`, built in; `resnet50v2` and its family, fetched once into a cache unless `weights` is
+ * Opens a network: a name (`resnet50v2-mini`, built in, or a published one of {@link models}, fetched once into a cache unless `weights` is
  * given) or the path of a file. No weights are read yet. Close it when its pictures are made.
  *
  * Throws `unknown-model`, `bad-file`, `bad-option`, `filesystem`. Published weights are fetched when they are first needed, which
@@ -59,11 +65,14 @@ export interface Open extends EnsureOptions {
  * const network = await open('resnet50v2', { weights: 'resnet50v2.h5' });
  * network.layers({ height: 180, width: 180 }).layers.map((l) => l.name);
  */
-export function open(model: string = BUILT_IN, { weights, preprocess, ...ensure }: Open = {}): Promise<Network> {
-  return openModel(model, { weights, preprocess, fetchWeights: (name) => ensureWeights(name, ensure) });
+export function open(
+  model: string = BUILT_IN,
+  { weights, architecture, preprocess, ...ensure }: Open = {},
+): Promise<Network> {
+  return openModel(model, { weights, architecture, preprocess, fetchWeights: (name) => ensureWeights(name, ensure) });
 }
 
-/** Names that {@link open} knows. */
+/** Names that {@link open} knows. `NAME-notop` is a published model without its classifier. */
 export const models: readonly string[] = modelNames;
 
 /** How it is rendered: nothing here changes a picture. */
@@ -145,7 +154,7 @@ export async function* renderToFolder(
   options: RenderOptions,
   running: RunningToFolder,
 ): AsyncGenerator<RenderEvent | RunEvent, void> {
-  const { out, columns, margin, signal } = running;
+  const { out, columns, margin, signal }: Partial<RunningToFolder> = running ?? {};
   if (typeof out !== 'string' || out === '')
     throw new PhospheneError('bad-option', 'out: the path of a folder is needed', { option: 'out' });
   const plan = await planOf(network, options);

@@ -23,6 +23,8 @@ import { counted, duration, megabytes, printable } from './text.ts';
 export interface RenderRequest {
   readonly model: string;
   readonly weights: string | undefined;
+  /** The published model that a file of weights is of. */
+  readonly architecture: string | undefined;
   readonly cache: string | undefined;
   readonly preprocess: PreprocessSpec | undefined;
   /** Default: the model's own choice. */
@@ -41,6 +43,8 @@ export interface RenderRequest {
   readonly pictures: number | undefined;
   readonly size: { readonly height: number; readonly width: number } | undefined;
   readonly preset: string;
+  /** A photo to begin with, as a path. */
+  readonly start: string | undefined;
   /** The settings that were given, by the name that the core has for each. */
   readonly settings: Readonly<Record<string, unknown>>;
   readonly out: string;
@@ -156,6 +160,10 @@ const own = {
       setting: text({ help: `Settings to start from: ${presetNames.join(', ')}`, default: 'keras' }),
       value: 'NAME',
     },
+    start: {
+      setting: optional(text({ help: 'A photo to begin with in place of noise: JPEG, PNG or WebP' })),
+      value: 'FILE',
+    },
   }),
 };
 
@@ -199,7 +207,7 @@ export function renderCommand(load: () => Promise<RenderCore>): Command<typeof a
       ['phosphene render --objective "conv3_block4_out:7 + diversity(conv3_block4_out)"', 'a filter, in four ways'],
     ],
     async run(given, context) {
-      const { layer, size, preset, out, columns, margin, workers, weights, cache } = given;
+      const { layer, size, preset, start, out, columns, margin, workers, weights, architecture, cache } = given;
       const { filters: chosen, neuron, class: wanted, labels, objective, pictures } = given;
       refuseTogether({ filters: chosen, class: wanted, objective });
       refuseTogether({ layer, objective });
@@ -222,11 +230,13 @@ export function renderCommand(load: () => Promise<RenderCore>): Command<typeof a
         layer,
         size,
         preset,
+        start,
         out,
         columns,
         margin,
         workers,
         weights,
+        architecture,
         cache,
         signal: context.signal,
       };

@@ -11,7 +11,7 @@ import type { EnsureOptions } from './weights.ts';
 const KNOWN = {
   imagenet: {
     url: 'https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json',
-    md5: 'c2c37ea517e94d9795004a39431a14cb',
+    hash: 'c2c37ea517e94d9795004a39431a14cb',
   },
 } as const;
 const knownNames: readonly string[] = Object.keys(KNOWN);
@@ -28,18 +28,18 @@ const MOST = 1 << 24;
  */
 export async function readLabels(
   name: string,
-  { cacheDir, ...options }: EnsureOptions & { readonly url?: string; readonly md5?: string } = {},
+  { cacheDir, ...options }: EnsureOptions & { readonly url?: string; readonly hash?: string } = {},
 ): Promise<readonly string[]> {
   if (!Object.hasOwn(KNOWN, name)) {
     const near = /[/\\.]/.test(name) ? '' : didYouMean(name, knownNames);
     return fromFile(name, near === '' ? 'give a file of labels, or `imagenet`' : near.replace(/^; /, ''));
   }
-  const { url, md5 } = { ...KNOWN[name as keyof typeof KNOWN], ...options };
+  const { url, hash } = { ...KNOWN[name as keyof typeof KNOWN], ...options };
   try {
     const file = await download({
       ...options,
       url,
-      md5,
+      hash,
       file: join(cacheFolder(cacheDir), 'keras', basename(new URL(url).pathname)),
     });
     return await fromFile(file, 'fetch it again');

@@ -1,10 +1,13 @@
 /** @file A plan: what a caller asks for, checked against a network before anything is read, written or started. */
 import { PhospheneError } from '../errors.ts';
 import type { Network } from '../import/network.ts';
+import type { Tensor, Tensors } from '../ir/tensor.ts';
 import { parseObjective } from '../objective/index.ts';
+import { params, startFrom } from '../param/index.ts';
+import { type Photo, photoDigest, photoTensor } from '../photo/photo.ts';
 import { classifierOf, classIndex } from '../render/classes.ts';
 import { type Given, isCustom, type ObjectiveLike, type Raised } from '../render/raised.ts';
-import { fitted, isUnit, type RecipeOptions, settle, type Settled, type Unit } from '../render/recipe.ts';
+import { fitted, isUnit, type RecipeOptions, settle, type Settled, sizeShown, type Unit } from '../render/recipe.ts';
 import type { Target } from '../render/targets.ts';
 import {
   checkChannel,
@@ -17,7 +20,7 @@ import {
 } from './render.ts';
 
 /** What is rendered: all that decides the pictures. Channels of a layer, or a class, or an objective. */
-export interface RenderOptions extends RecipeOptions, Given {
+export interface RenderOptions extends RecipeOptions {
   /** The network's own choice unless given. */
   readonly layer?: string | undefined;
   /** Channels of the layer, from 0; repeated ones count once. */
@@ -28,6 +31,12 @@ export interface RenderOptions extends RecipeOptions, Given {
   readonly labels?: readonly string[] | undefined;
   /** What is raised in place of channels: a text (docs/objectives.md), a spec, or an objective of your own. */
   readonly objective?: ObjectiveLike | undefined;
+  /** Vectors and tensors that the objective names. */
+  readonly tensors?: Tensors | undefined;
+  /** Photos that the objective names; the middle of each is scaled to what the network sees. */
+  readonly photos?: Readonly<Record<string, Photo>> | undefined;
+  /** A photo that the ascents begin with in place of noise; its middle is scaled to the size of the pictures. */
+  readonly start?: Photo | undefined;
 }
 
 /** What will be rendered. */
@@ -55,7 +64,20 @@ export interface Plan {
  * for await (const event of plan.render(engine)) if (event.type === 'picture') show(event.picture.raster);
  */
 export async function planOf(network: Network, options: RenderOptions): Promise<Plan> {
-  const { layer, channels, class: wanted, labels = network.labels, objective, tensors, photos, ...recipe } = options;
+  // Callers in JavaScript may give nothing.
+  const given: RenderOptions | undefined = options;
+  const {
+    layer,
+    channels,
+    class: wanted,
+    labels = network.labels,
+    objective,
+    tensors,
+    photos,
+    start: photo,
+    ...rest
+  } = given ?? {};
+  const recipe: Begun = { ...rest, photo };
   const ways = Object.entries({ channels, class: wanted, objective }).filter(([, way]) => way !== undefined);
   if (ways.length !== 1) {
     const names = ways.map(([name]) => `\`${name}\``).join(' and ');
@@ -69,8 +91,7 @@ export async function planOf(network: Network, options: RenderOptions): Promise<
   }
   if (channels !== undefined) return channelPlan(network, recipe, layer ?? network.defaultLayer, channels);
   if (wanted !== undefined) {
-    const { size } = settle(recipe, network.input.size);
-    const target = classifierOf(network, size, labels, layer);
+    const target = classifierOf(network, sizeShown(settle(rest, network.input.size)), labels, layer);
     return channelPlan(network, recipe, target.name, [classIndex(wanted, labels, target.channels.count)]);
   }
   if (layer !== undefined)
@@ -81,12 +102,30 @@ export async function planOf(network: Network, options: RenderOptions): Promise<
         option: ['layer', 'objective'],
       },
     );
-  return objectivePlan(network, recipe, objective!, { tensors, photos });
+  const { channels: depth } = network.input;
+  const size = sizeShown(settle(rest, network.input.size));
+  const seen = Object.entries(photos ?? {}).map(([name, one]) => [name, photoTensor(one, { channels: depth, size })]);
+  return objectivePlan(network, recipe, objective!, { tensors, photos: Object.fromEntries(seen) as Given['photos'] });
+}
+
+/** Options of a recipe, and the photo that it begins with. */
+type Begun = RecipeOptions & { readonly photo: Photo | undefined };
+
+/** Settings, and the photo as the ascents take it. Throws `bad-option`, also if the parameterisation cannot begin with a photo. */
+function begun(
+  network: Network,
+  { photo, ...options }: Begun,
+): { settled: Settled; start: Tensor<'float32'> | undefined } {
+  const settled = settle(options, network.input.size);
+  if (!photo) return { settled, start: undefined };
+  const start = photoTensor(photo, { channels: network.input.channels, size: settled.size });
+  startFrom(params.make(settled.param), start);
+  return { settled: { ...settled, start: { photo: photoDigest(start) } }, start };
 }
 
 async function channelPlan(
   network: Network,
-  options: RecipeOptions,
+  options: Begun,
   layer: string,
   channels: readonly number[],
   unit?: Unit,
@@ -95,7 +134,7 @@ async function channelPlan(
     throw new PhospheneError('bad-option', 'channels: a list of channels is needed, such as [0, 1, 2]', {
       option: 'channels',
     });
-  const plain = settle(options, network.input.size);
+  const { settled: plain, start } = begun(network, options);
   if (plain.pictures !== undefined && plain.pictures > 1)
     throw new PhospheneError(
       'bad-option',
@@ -112,16 +151,12 @@ async function channelPlan(
     channels: wanted,
     targets: [target],
     pictures: 1,
-    render: (engine, some = wanted) => renderChannels(network, { layer: target.name, channels: some, settled }, engine),
+    render: (engine, some = wanted) =>
+      renderChannels(network, { layer: target.name, channels: some, settled, start }, engine),
   };
 }
 
-async function objectivePlan(
-  network: Network,
-  options: RecipeOptions,
-  like: ObjectiveLike,
-  given: Given,
-): Promise<Plan> {
+async function objectivePlan(network: Network, options: Begun, like: ObjectiveLike, given: Given): Promise<Plan> {
   const spec = typeof like === 'string' ? parseObjective(like) : isCustom(like) ? undefined : like;
   if (spec && isUnit(spec) && options.pictures === undefined) {
     // One channel of a layer is a picture among those of its layer, however it was asked for.
@@ -138,7 +173,7 @@ async function objectivePlan(
       'neuron: an objective says itself where its units are, as in `mixed4a:12[3,4]` or `neuron(mixed4a:12)`',
       { option: ['neuron', 'objective'] },
     );
-  const settled = settle(options, network.input.size);
+  const { settled, start } = begun(network, options);
   const raised = await raisedIn(network, spec ?? like, settled, given);
   const { targets, pictures } = raised;
   return {
@@ -148,6 +183,6 @@ async function objectivePlan(
     targets,
     pictures,
     raised,
-    render: (engine, some) => renderObjective(network, { raised, settled, pictures: some }, engine),
+    render: (engine, some) => renderObjective(network, { raised, settled, pictures: some, start }, engine),
   };
 }

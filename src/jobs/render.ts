@@ -4,12 +4,12 @@ import { inlineFused, lowerings } from '../grad/index.ts';
 import { indexOf, type Network, type Size, unknownLayer } from '../import/network.ts';
 import { Builder } from '../ir/builder.ts';
 import { encodeOnnx } from '../ir/onnx.ts';
-import { float32, sameDims, type Tensor } from '../ir/tensor.ts';
+import { float32, sameDims, type Tensor, type Tensors } from '../ir/tensor.ts';
 import { type Objective, outOfRange } from '../objective/index.ts';
 import { optimisers } from '../optimiser/index.ts';
 import { finishes } from '../output/finish.ts';
 import type { Raster } from '../output/raster.ts';
-import { params } from '../param/index.ts';
+import { params, startFrom } from '../param/index.ts';
 import type { Ascent } from '../render/ascend.ts';
 import type { Diagnosis } from '../render/diagnosis.ts';
 import { type Given, type ObjectiveLike, type Raised, raisedOf, raisedUnit } from '../render/raised.ts';
@@ -20,6 +20,8 @@ import {
   type Recipe,
   recipeOf,
   type Settled,
+  type Shown,
+  sizeShown,
   type TargetFacts,
 } from '../render/recipe.ts';
 import { stepOf, valuesOf, workerMemory } from '../render/step.ts';
@@ -52,8 +54,10 @@ export interface Picture {
 export type RenderEvent =
   /** The first program is compiled and its first step begins. */
   | { readonly type: 'ready'; readonly workers: number }
-  /** Now and then, for each picture under way. */
-  | { readonly type: 'steps'; readonly channel: number; readonly done: number }
+  /** Now and then, for each picture under way; `loss` is the objective before the last of the steps. */
+  | { readonly type: 'steps'; readonly channel: number; readonly done: number; readonly loss: number }
+  /** The picture after a step that was asked for, finished as the last one will be. */
+  | { readonly type: 'snapshot'; readonly channel: number; readonly step: number; readonly raster: Raster }
   | { readonly type: 'picture'; readonly picture: Picture };
 
 /** What is rendered. */
@@ -62,6 +66,10 @@ export interface Wanted {
   /** From 0, each once. Taken one by one, when a worker is about to be free. */
   readonly channels: Iterable<number> | AsyncIterable<number>;
   readonly settled: Settled;
+  /** Steps after which a picture is wanted too, from 1. None unless given. */
+  readonly snapshots?: readonly number[] | undefined;
+  /** What the ascents begin with in place of noise: [1, c, h, w] of the settled size. Its digest is `settled.start`. */
+  readonly start?: Tensor<'float32'> | undefined;
 }
 
 /** An objective that is to be rendered. */
@@ -70,6 +78,9 @@ export interface WantedObjective {
   /** Which of its pictures, each once; all unless given. */
   readonly pictures?: Iterable<number> | AsyncIterable<number> | undefined;
   readonly settled: Settled;
+  readonly snapshots?: readonly number[] | undefined;
+  /** As of {@link Wanted}: all pictures begin with it. */
+  readonly start?: Tensor<'float32'> | undefined;
 }
 
 /**
@@ -85,7 +96,7 @@ export async function raisedIn(
   given: Given = {},
 ): Promise<Raised> {
   const missing: string[] = [];
-  const listing = network.layers(settled.size);
+  const listing = network.layers(sizeShown(settled));
   const find = (name: string): Target => {
     const index = indexOf(listing.layers, name);
     if (index < 0) missing.push(name);
@@ -102,21 +113,23 @@ export async function raisedIn(
 }
 
 /** The layer that is to be rendered, if it can be. Throws `unknown-layer`, `unsupported-op`, `shape`. */
-export async function targetOf(network: Network, name: string, settled: Pick<Settled, 'size'>): Promise<Target> {
-  const listing = network.layers(settled.size);
+export async function targetOf(network: Network, name: string, settled: Shown): Promise<Target> {
+  const size = sizeShown(settled);
+  const listing = network.layers(size);
   const index = indexOf(listing.layers, name);
   if (index >= 0) return targetAt(listing, index);
   // Cutting says why, if the layer exists but lies beyond an operator that is not supported.
-  await reaching(network, settled.size, () => network.cut([name], settled.size));
+  await reaching(network, size, () => network.cut([name], size));
   throw unknownLayer(network.name, name, listing.layers);
 }
+
 /** About the bytes that each worker needs for what is raised. */
 export function memoryOf(
   network: Network,
   { targets, pictures = 1 }: Partial<Pick<Raised, 'pictures'>> & { readonly targets: readonly Pick<Target, 'name'>[] },
-  settled: Pick<Settled, 'size'>,
+  settled: Shown,
 ): number {
-  const { layers } = network.layers(settled.size);
+  const { layers } = network.layers(sizeShown(settled));
   const last = Math.max(-1, ...targets.map(({ name }) => layers.findIndex((l) => l.name === name)));
   const reached = layers.slice(0, last + 1);
   return workerMemory(reached.map(({ dims, parameters }) => ({ dims: [pictures, ...dims], parameters })));
@@ -137,44 +150,76 @@ export async function factsOf(network: Network): Promise<TargetFacts> {
   };
 }
 
+/** Programs that a network keeps: one who looks at its layers comes back to the last few. */
+const KEPT = 4;
+const programs = new WeakMap<Network, Map<string, Promise<StepData>>>();
+
+/** What a program is of. */
+type Shaped = Pick<Raised, 'objective' | 'targets' | 'pictures'>;
+
 /**
- * The program that makes the pictures of what is raised, and of all that has the same shape. Throws `unsupported-op`, `shape`,
- * `bad-option`, `bad-weights`, `missing-weights`, `bad-file`.
+ * The program that makes the pictures of what is raised, and of all that has the same shape. The last few of a network are kept. Throws
+ * `unsupported-op`, `shape`, `bad-option`, `bad-weights`, `missing-weights`, `bad-file`.
  */
 export async function programOf(
   network: Network,
-  { objective, targets, pictures }: Pick<Raised, 'objective' | 'targets' | 'pictures'>,
+  raised: Shaped,
   settled: Settled,
   lowering: LoweringName,
 ): Promise<StepData> {
   const { param, size, optimiser } = settled;
+  const { objective, pictures } = raised;
+  const made = { param, transforms: settled.transforms, optimiser, objective: objective.shape, size, lowering };
+  // Values of other dims are other programs.
+  const dims = Object.entries(objective.values).map(([name, value]) => [name, value.dims]);
+  const id = canonical({
+    ...made,
+    ...(pictures === 1 ? {} : { pictures }),
+    ...(objective.needs ? { dims } : {}),
+    model: await network.digest(),
+    preprocess: network.input.preprocess,
+  });
+  const kept = programs.get(network) ?? new Map<string, Promise<StepData>>();
+  programs.set(network, kept);
+  const program = kept.get(id) ?? built(id, network, raised, settled, lowering);
+  // The one used longest ago stands first. One that failed is tried anew.
+  kept.delete(id);
+  kept.set(id, program);
+  if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
+  return program.catch((error: unknown) => {
+    kept.delete(id);
+    throw error;
+  });
+}
+
+async function built(
+  id: string,
+  network: Network,
+  { objective, targets, pictures }: Shaped,
+  settled: Settled,
+  lowering: LoweringName,
+): Promise<StepData> {
   const { layers } = objective;
-  const step = await reaching(network, size, async () =>
+  const shown = sizeShown(settled);
+  const step = await reaching(network, shown, async () =>
     stepOf({
       objective,
-      optimiser: optimisers.make(optimiser),
+      optimiser: optimisers.make(settled.optimiser),
+      size: settled.size,
       network: {
-        graph: await network.cut(layers, size),
+        graph: await network.cut(layers, shown),
         channelAxes: Object.fromEntries(layers.map((layer, i) => [layer, targets[i]!.channels.axis])),
       },
-      param: params.make(param),
+      param: params.make(settled.param),
       transforms: settled.transforms.map((t) => transforms.make(t)),
       pictures,
       lowering: lowerings[lowering],
     }),
   );
   const { graph, image, ...plan } = step;
-  const made = { param, transforms: settled.transforms, optimiser, objective: objective.shape, size, lowering };
   return {
     ...plan,
-    id: canonical({
-      ...made,
-      ...(pictures === 1 ? {} : { pictures }),
-      // Values of other dims are other programs.
-      ...(objective.needs ? { dims: plan.values.map(({ dims }) => dims) } : {}),
-      model: await network.digest(),
-      preprocess: network.input.preprocess,
-    }),
+    id,
     graph: encodeOnnx(graph),
     image: 'state' in image ? image : encodeOnnx(image),
   };
@@ -203,11 +248,12 @@ export interface Engine {
  */
 export async function* renderChannels(
   network: Network,
-  { layer, channels, settled }: Wanted,
+  { layer, channels, settled, start: photo, snapshots }: Wanted,
   engine: Engine,
 ): AsyncGenerator<RenderEvent, void> {
   const { pool, lowering, signal } = engine;
   const target = await targetOf(network, layer, settled);
+  const start = photo && startFrom(params.make(settled.param), photo);
   // They load their engines while the program is built.
   pool.start();
   const program = await programOf(network, raisedUnit(settled, target, 0), settled, lowering);
@@ -218,19 +264,17 @@ export async function* renderChannels(
   const ascent = async function* (channel: number): AsyncGenerator<RenderEvent, void> {
     checkChannel(target, channel);
     const { objective } = raisedUnit(settled, target, channel);
-    for await (const event of ascended(
-      program,
-      objective,
-      channelRecipe(settled, facts, target.name, channel),
-      engine,
-    )) {
+    const recipe = channelRecipe(settled, facts, target.name, channel);
+    for await (const event of ascended(program, objective, recipe, engine, { start, snapshots })) {
       if (event.type === 'started') {
         if (isFirst()) yield { type: 'ready', workers: pool.workers };
-      } else if (event.type === 'step') yield { type: 'steps', channel, done: event.done };
+      } else if (event.type === 'step') yield { type: 'steps', channel, done: event.done, loss: event.loss };
+      else if (event.type === 'snapshot')
+        yield { type: 'snapshot', channel, step: event.step, raster: finish(event.image.data, settled.size) };
       else if (event.type === 'done') {
         const { image, losses, diagnosis } = event.ascent;
         const picture: Picture = {
-          recipe: channelRecipe(settled, facts, target.name, channel),
+          recipe,
           layer: target.name,
           channel,
           raster: finish(image.data, settled.size),
@@ -260,11 +304,12 @@ export async function* renderChannels(
  */
 export async function* renderObjective(
   network: Network,
-  { raised, pictures: asked, settled }: WantedObjective,
+  { raised, pictures: asked, settled, start: photo, snapshots }: WantedObjective,
   engine: Engine,
 ): AsyncGenerator<RenderEvent, void> {
   const { pool, lowering, signal } = engine;
   const { recorded, pictures } = raised;
+  const start = photo && startFrom(params.make(settled.param), repeated(photo, pictures));
   pool.start();
   const facts = await factsOf(network);
   const finish = finishes.make(settled.finish);
@@ -275,9 +320,17 @@ export async function* renderObjective(
       const objective = await supplied(network, raised, settled, engine);
       const program = await programOf(network, { ...raised, objective }, settled, lowering);
       if (signal?.aborted) throw new PhospheneError('aborted', 'aborted', {}, signal.reason);
-      for await (const event of ascended(program, objective, recipeAt(0), engine)) {
+      for await (const event of ascended(program, objective, recipeAt(0), engine, { start, snapshots })) {
         if (event.type === 'started') yield { type: 'ready', workers: pool.workers };
-        else if (event.type === 'step') yield { type: 'steps', channel, done: event.done };
+        else if (event.type === 'step') yield { type: 'steps', channel, done: event.done, loss: event.loss };
+        else if (event.type === 'snapshot')
+          for (let i = 0; i < pictures; i++)
+            yield {
+              type: 'snapshot',
+              channel: i,
+              step: event.step,
+              raster: finish(only(event.image, i).data, settled.size),
+            };
         else if (event.type === 'done') made = event;
       }
     }
@@ -302,10 +355,12 @@ function ascended(
   objective: Objective,
   recipe: Recipe,
   { pool, signal, priority = 0 }: Engine,
+  { start, snapshots }: { readonly start?: Tensors | undefined; readonly snapshots?: readonly number[] | undefined },
 ): AsyncIterable<JobEvent> {
   const { steps, optimiser } = recipe;
   const values = valuesOf({ objective, optimiser: optimisers.make(optimiser) });
-  return pool.submit(program, { values, key: keyOf(recipe), steps }, { signal, priority });
+  const job = { values, key: keyOf(recipe), steps, ...(start ? { start } : {}) };
+  return pool.submit(program, job, { signal, priority, snapshots });
 }
 
 /** True the first time. */
@@ -318,6 +373,13 @@ function once(): () => boolean {
 function only({ dims, data }: Tensor<'float32'>, index: number): Tensor<'float32'> {
   const each = data.length / dims[0]!;
   return float32(data.subarray(index * each, (index + 1) * each), [1, ...dims.slice(1)]);
+}
+
+/** A photo [1, c, h, w] for each of several pictures. */
+function repeated(photo: Tensor<'float32'>, pictures: number): Tensor<'float32'> {
+  const data = new Float32Array(photo.data.length * pictures);
+  for (let i = 0; i < pictures; i++) data.set(photo.data, i * photo.data.length);
+  return float32(data, [pictures, ...photo.dims.slice(1)]);
 }
 
 /** The objective with its needs among its values: what it was given, and what its layers make of photos. */
@@ -334,7 +396,8 @@ async function supplied(
       if ('tensor' in need) return [name, given.tensors![need.tensor]!];
       const { photo, layer } = need;
       const key = JSON.stringify([photo, layer]);
-      const activation = seen.get(key) ?? activationOf(network, layer, given.photos![photo]!, settled.size, engine);
+      const activation =
+        seen.get(key) ?? activationOf(network, layer, given.photos![photo]!, sizeShown(settled), engine);
       seen.set(key, activation);
       return [name, await activation];
     }),
@@ -358,7 +421,7 @@ async function activationOf(
   if (!sameDims(photo.dims, dims))
     throw new PhospheneError(
       'shape',
-      `photos: a photo is [${photo.dims.join(', ')}], and [${dims.join(', ')}] is needed: the size of the picture`,
+      `photos: a photo is [${photo.dims.join(', ')}], and [${dims.join(', ')}] is needed: what the network sees`,
       { option: 'photos', dims: photo.dims, wanted: dims },
     );
   const b = new Builder([IMAGE]);

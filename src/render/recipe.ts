@@ -15,7 +15,7 @@ import { type ObjectiveSpec, objectives, type PartialObjective, type TermSpec } 
 import { type OptimiserSpec, optimisers } from '../optimiser/index.ts';
 import { finishes, type FinishSpec } from '../output/finish.ts';
 import { params, type ParamSpec } from '../param/index.ts';
-import { type TransformSpec, transforms } from '../transform/index.ts';
+import { sizeSeen, type TransformSpec, transforms } from '../transform/index.ts';
 import { type Preset, presets, type PresetName } from './presets.ts';
 
 /**
@@ -23,6 +23,12 @@ import { type Preset, presets, type PresetName } from './presets.ts';
  * then, since all pictures of earlier revisions are made anew.
  */
 export const ALGORITHM = 1;
+
+/** The photo that an ascent begins with. */
+export interface StartSpec {
+  /** SHA-256 of the photo as the ascent takes it, in hex. */
+  readonly photo: string;
+}
 
 /** All that decides a picture. */
 export interface Recipe {
@@ -48,6 +54,8 @@ export interface Recipe {
   readonly optimiser: OptimiserSpec;
   readonly steps: number;
   readonly seed: number;
+  /** The photo that the ascent begins with, if it does not begin with noise. */
+  readonly start?: StartSpec;
   readonly finish: FinishSpec;
 }
 
@@ -164,6 +172,23 @@ export function settle(options: RecipeOptions = {}, fixed: TargetFacts['fixed'] 
     seed: checked(general.seed, 'seed', options.seed ?? 0),
     finish,
   };
+}
+
+/** What decides how large the network sees a picture. */
+export type Shown = Pick<Recipe, 'size'> & Partial<Pick<Recipe, 'transforms'>>;
+
+/**
+ * The size that the network sees: transforms may show it another one than the picture's. Throws `bad-option` and `shape` if they do
+ * not suit the picture.
+ *
+ * @example
+ * sizeShown({ size: { height: 512, width: 512 }, transforms: [transforms.complete({ kind: 'crop', view: 224 })] }); // 224×224
+ */
+export function sizeShown({ size, transforms: specs = [] }: Shown): Size {
+  return sizeSeen(
+    size,
+    specs.map((spec) => transforms.make(spec)),
+  );
 }
 
 const optionNames = [

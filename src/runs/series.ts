@@ -1,5 +1,5 @@
 /** @file A series: the pictures of a layer's channels, or of an objective, that are made in the same way and share a folder. */
-import type { Expected } from './record.ts';
+import type { Expected } from '../render/record.ts';
 import { folderName } from './names.ts';
 import {
   canonical,

@@ -53,7 +53,7 @@ describe('WebAssembly and native code', () => {
       });
       const program = await runtime.compile(step.graph);
       const job = { key: 'k', values: valuesOf(parts) };
-      const results = await program.run({ ...startStates(step, job), ...feedsAt(step, job, 1) });
+      const results = await program.run({ ...startStates(step, job), ...feedsAt(step, { ...job, steps: 1 }, 1) });
       await program.dispose();
       return results[GRADIENT]!.data as Float32Array;
     };

@@ -1,6 +1,6 @@
 /** @file What `phosphene render` asks of the core. */
 import { resolve } from 'node:path';
-import { open, planOf, readLabels, type RenderOptions, renderToFolder } from '../../node.ts';
+import { open, openPhoto, planOf, readLabels, type RenderOptions, renderToFolder } from '../../node.ts';
 import { diagnoses } from '../../render/diagnosis.ts';
 import { presetOf, settle } from '../../render/recipe.ts';
 import type { PresetName } from '../../render/presets.ts';
@@ -10,7 +10,7 @@ import type { RenderCore } from '../render.ts';
 import { recipeOptions } from '../settings.ts';
 
 export const render: RenderCore = async (request, tell) => {
-  const { model, preprocess, weights, cache, size, out, columns, margin, workers, signal } = request;
+  const { model, architecture, preprocess, weights, cache, size, out, columns, margin, workers, signal } = request;
   const { layer, class: wanted, objective, neuron, pictures } = request;
   presetOf(request.preset);
   const downloads = (what: () => string) => ({
@@ -19,7 +19,13 @@ export const render: RenderCore = async (request, tell) => {
     onProgress: ({ received, total }: { received: number; total: number | undefined }) =>
       void tell({ type: 'download', what: what(), received, total }),
   });
-  const network = await open(model, { preprocess, weights, ...downloads(() => `the weights of ${network.name}`) });
+  const start = request.start === undefined ? undefined : await openPhoto(request.start);
+  const network = await open(model, {
+    architecture,
+    preprocess,
+    weights,
+    ...downloads(() => `the weights of ${network.name}`),
+  });
   try {
     const labels =
       request.labels &&
@@ -27,10 +33,17 @@ export const render: RenderCore = async (request, tell) => {
         request.labels,
         downloads(() => 'the labels'),
       ));
-    const recipe = { ...recipeOptions(request.settings), preset: request.preset as PresetName, size, neuron, pictures };
+    const settings = {
+      ...recipeOptions(request.settings),
+      preset: request.preset as PresetName,
+      size,
+      neuron,
+      pictures,
+    };
+    const recipe = { ...settings, start };
     // Names and numbers are checked against the list of layers, before any weights are read or downloaded.
     const filters = async (): Promise<RenderOptions> => {
-      const target = await targetOf(network, layer ?? network.defaultLayer, settle(recipe, network.input.size));
+      const target = await targetOf(network, layer ?? network.defaultLayer, settle(settings, network.input.size));
       const { count } = target.channels;
       const channels = chosenFilters(request.filters ?? [[0, Math.min(64, count) - 1]], target.name, count);
       return { ...recipe, layer: target.name, channels };
@@ -58,7 +71,7 @@ export const render: RenderCore = async (request, tell) => {
         const { channel, losses, diagnosis } = event.picture;
         const trouble = diagnosis && { diagnosis, hint: diagnoses[diagnosis] };
         await tell({ type: 'picture', filter: channel, activation: losses.at(-1), ...trouble });
-      } else await tell(event);
+      } else if (event.type !== 'snapshot') await tell(event);
     }
   } finally {
     await network.close();
