@@ -52,7 +52,6 @@ export type { Draw } from './step/draw.ts';
 export type { Feed, Job, State, Step, StepData, StepPlan } from './step/step.ts';
 export {
   type Activation,
-  contextOf,
   interpolated,
   type InterpolateSpec,
   mapTerms,
@@ -73,6 +72,7 @@ export {
   type SumSpec,
   type Term,
   type TermSpec,
+  type Untitled,
   weighted,
 } from './objective/index.ts';
 export { type Param, type Parameters, params, type ParamSpec } from './param/index.ts';
@@ -84,7 +84,7 @@ export { ascend, type Ascent, type CompiledStep, type Progress } from './render/
 export { diagnose, diagnoses, type Diagnosis } from './render/diagnosis.ts';
 export { presets, type Preset, type PresetName } from './render/presets.ts';
 export { classifierOf, classIndex } from './render/classes.ts';
-export { type Given, type ObjectiveLike, type Raised, raisedOf } from './render/raised.ts';
+export type { Given, ObjectiveLike, Raised } from './render/raised.ts';
 export {
   ALGORITHM,
   type Change,

@@ -192,6 +192,10 @@ function count({ dtype, dims }: Value): number {
 /**
  * Where a layer stands in the list, or -1. It is named by its name, by a path, by the name of its node, or by its place in the list:
  * `12`, or `-1` for the last. A path means the last of the layers that it names, a module's output.
+ *
+ * @example
+ * const { layers } = network.layers(size);
+ * layers[indexOf(layers, 'features.12')]?.name;
  */
 export function indexOf(layers: readonly Layer[], name: string): number {
   const named = layers.findIndex((l) => l.name === name);

@@ -20,21 +20,27 @@ import { tv } from './tv.ts';
 export { interpolated, negative, ofPicture, product, type Term, weighted } from './algebra.ts';
 export { outOfRange } from './channel.ts';
 export { beforeProbability, isEnd } from './logit.ts';
-export { type Activation, contextOf, type Need, type Objective, type ObjectiveContext } from './objective.ts';
+export {
+  type Activation,
+  contextOf,
+  type Need,
+  type Objective,
+  type ObjectiveContext,
+  type Untitled,
+} from './objective.ts';
 
 // prettier-ignore
 const kinds = [
   channel, neuron, logit, whole, direction, tensorDirection, caricature, near, diversity, alignment, l1, l2, lp, tv, blur, boundary,
 ] as const;
-type Kinds = (typeof kinds)[number];
 
 /** All data of an objective of one term. */
-export type TermSpec = SpecOf<Kinds>;
+export type TermSpec = SpecOf<(typeof kinds)[number]>;
 
-const terms: Table<Untitled, Kinds> = table('objective', kinds);
+const terms: Table<Untitled, (typeof kinds)[number]> = table('objective', kinds);
 
 /** The objectives of one term by kind. */
-export const objectives: Omit<Table<Untitled, Kinds>, 'make'> & {
+export const objectives: Omit<Table<Untitled, (typeof kinds)[number]>, 'make'> & {
   /** What the spec says. Throws `bad-option`. */
   make(spec: PartialSpec<TermSpec>): Objective;
 } = {

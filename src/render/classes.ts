@@ -43,7 +43,7 @@ export function classifierOf(
  * `_` do not count. Throws `bad-option` with the nearest names.
  *
  * @example
- * classIndex('Great White Shark', ['tench', 'goldfish', 'great_white_shark']); // 2
+ * classIndex('Great White Shark', ['tench', 'goldfish', 'great_white_shark'], 3); // 2
  */
 export function classIndex(wanted: string | number, labels: readonly string[] | undefined, units: number): number {
   const refused = (why: string, details: Readonly<Record<string, unknown>> = {}): PhospheneError =>

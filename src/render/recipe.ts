@@ -249,7 +249,7 @@ export interface FittedTo {
  *
  * @example
  * const [target] = targets(network, size);
- * const { border } = fitted(settle({ size }, network.input.size), { size }, target!);
+ * const { border } = fitted(settle({ size }, network.input.size), {}, target!);
  */
 export function fitted(settled: Settled, options: Pick<RecipeOptions, 'border'>, target: FittedTo): Settled {
   const { border } = options;
@@ -269,7 +269,7 @@ export function fittedBorder(border: number, { dims, channels }: FittedTo): numb
  * What is raised of a channel.
  *
  * @example
- * unitSpec(settle({ neuron: 'centre' }), 'mixed4a', 7); // { kind: 'neuron', layer: 'mixed4a', channel: 7 }
+ * unitSpec(settle({ border: 1 }), 'mixed4a', 7); // { kind: 'channel', layer: 'mixed4a', channel: 7, border: 1 }
  */
 export function unitSpec({ border, unit }: Pick<Settled, 'border' | 'unit'>, layer: string, channel: number): TermSpec {
   if (unit === undefined) return objectives.complete({ kind: 'channel', layer, channel, border });
