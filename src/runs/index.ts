@@ -6,4 +6,4 @@ export { folderName } from './names.ts';
 export type { PictureRecord } from '../render/record.ts';
 export { readResults, type ResultPicture, type Results, type ResultSet } from './results.ts';
 export { type PictureEvent, type Render, run, type RunEvent, type RunOptions } from './run.ts';
-export { type Series, seriesOf } from './series.ts';
+export { type Series, seriesOf, seriesOfObjective } from './series.ts';
