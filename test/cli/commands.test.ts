@@ -31,16 +31,19 @@ describe('render asks the core', () => {
     expect(await askedBy()).toEqual({
       model: 'resnet50v2-mini',
       weights: undefined,
+      architecture: undefined,
       cache: undefined,
       preprocess: undefined,
       layer: undefined,
       filters: undefined,
       size: undefined,
       preset: 'keras',
+      start: undefined,
       settings: {},
       out: 'out',
       columns: undefined,
       margin: 5,
+      captions: false,
       workers: undefined,
       signal: expect.any(AbortSignal) as AbortSignal,
     });
@@ -49,6 +52,7 @@ describe('render asks the core', () => {
   it.each([
     [['m.onnx'], { model: 'm.onnx' }],
     [['--weights', 'w.h5'], { weights: 'w.h5' }],
+    [['w.h5', '--architecture', 'vgg16'], { model: 'w.h5', architecture: 'vgg16' }],
     [['--cache', 'c'], { cache: 'c' }],
     [['--layer', 'conv1'], { layer: 'conv1' }],
     [['-l', 'conv1'], { layer: 'conv1' }],
@@ -64,6 +68,8 @@ describe('render asks the core', () => {
     [['-f', 'all'], { filters: 'all' }],
     [['--size', '180x240'], { size: { height: 180, width: 240 } }],
     [['--preset', 'other'], { preset: 'other' }],
+    [['--start', 'photo.jpg'], { start: 'photo.jpg' }],
+    [['--captions'], { captions: true }],
     [['-o', 'there'], { out: 'there' }],
     [['--columns', '3', '--margin', '0', '-w', '2'], { columns: 3, margin: 0, workers: 2 }],
     [['--seed', '-1'], { settings: { seed: -1 } }],
@@ -127,8 +133,10 @@ describe('the help of render', () => {
       '--bgr',
       '--preprocess',
       '--weights',
+      '--architecture',
       '--cache',
       '--preset',
+      '--start',
       '--margin',
     ])
       expect(flat).toContain(`${other} `);

@@ -1,7 +1,7 @@
 /** @file Operators that act on each element. */
 import { PhospheneError } from '../../errors.ts';
-import { isInteger, fromNumbers, pointwise, readable } from '../fold.ts';
-import { broadcast, normalAxis } from '../shape.ts';
+import { filled, isInteger, fromNumbers, pointwise, readable } from '../fold.ts';
+import { broadcast } from '../shape.ts';
 import { sizeOf, toNumbers } from '../tensor.ts';
 import {
   type Call,
@@ -96,6 +96,11 @@ export const elementwise = {
         throw new PhospheneError('shape', `slopes of [${slope!.dims.join(', ')}] do not fit [${x!.dims.join(', ')}]`);
       return [{ dtype: x!.dtype, dims: x!.dims }];
     },
+    // Before opset 7 its slopes were one for each channel.
+    upgrade({ b, opset, inputs: [x, slope], as }) {
+      if (opset >= 7 || !x || slope?.dims.length !== 1 || slope.dims[0] === 1) return undefined;
+      return as([x, b.reshape(slope, [slope.dims[0]!, ...x.dims.slice(2).map(() => 1)])], {});
+    },
   }),
   Clip: operator({
     inputs: ['T', 'T?', 'T?'],
@@ -125,14 +130,15 @@ export const elementwise = {
     inputs: ['T', 'float?', 'bool?'],
     attributes: { seed: int() },
     infer: same,
-    upgrade({ b, inputs, name }) {
+    upgrade({ b, inputs, name, outputs }) {
       const training = inputs[2]?.constant;
       if (inputs[2] && (!training || toNumbers(training)[0] !== 0))
         throw new PhospheneError(
           'unsupported-op',
           'it drops values at random, as in training; export the network for inference (in PyTorch: after `model.eval()`)',
         );
-      return [b.one('Identity', [inputs[0]], {}, name)];
+      const kept = b.one('Identity', [inputs[0]], {}, name);
+      return outputs === 1 ? [kept] : [kept, b.expand(b.constant(filled('bool', [], 1)), kept.dims)];
     },
   }),
 
@@ -200,32 +206,6 @@ export const elementwise = {
     },
     // What opset 19 says beside the type concerns 8-bit floats, which we do not have.
     upgrade: ({ inputs, without, as }) => as(inputs, without('saturate', 'round_mode')),
-  }),
-  DequantizeLinear: operator({
-    inputs: ['number', 'float', 'number?'],
-    attributes: { axis: int(1) },
-    infer({ inputs: [x, scale, zero], attributes: { axis } }) {
-      const { dims } = scale!;
-      const wanted =
-        dims.length === 0 || sizeOf(dims) === 1 ? sizeOf(dims) : x!.dims[normalAxis(axis, x!.dims.length)]!;
-      if (dims.length > 1 || sizeOf(dims) !== wanted || (zero && sizeOf(zero.dims) !== wanted))
-        throw new PhospheneError(
-          'shape',
-          `scales of [${dims.join(', ')}] do not fit axis ${axis} of [${x!.dims.join(', ')}]`,
-        );
-      return [{ dtype: scale!.dtype, dims: x!.dims }];
-    },
-    fold({ inputs: [x, scale, zero], attributes: { axis }, out }) {
-      const [q, s, z] = [readable(x!), readable(scale!), zero && readable(zero)];
-      const values = new Float32Array(q.length);
-      const run = s.length === 1 ? q.length : sizeOf(out.dims.slice(normalAxis(axis, out.dims.length) + 1));
-      // Plain loops: all weights of a quantised model go through here while a user waits.
-      for (let start = 0, channel = 0; start < q.length; start += run, channel = (channel + 1) % s.length) {
-        const [factor, shift] = [s[channel]!, z?.[channel] ?? 0];
-        for (let i = start; i < start + run; i++) values[i] = (q[i]! - shift) * factor;
-      }
-      return out.dtype === 'float32' ? { ...out, data: values } : undefined;
-    },
   }),
 };
 
