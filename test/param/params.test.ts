@@ -186,6 +186,120 @@ describe('decorrelate', () => {
   });
 });
 
+describe('pyramid', () => {
+  /** Bilinear interpolation of a plane between the centres of its pixels. */
+  const look = (plane: readonly number[], [h, w]: readonly [number, number], y: number, x: number): number => {
+    const at = (i: number, j: number): number =>
+      plane[Math.min(Math.max(i, 0), h - 1) * w + Math.min(Math.max(j, 0), w - 1)]!;
+    const [i, j] = [Math.floor(y), Math.floor(x)];
+    const [fy, fx] = [y - i, x - j];
+    return (
+      (1 - fy) * ((1 - fx) * at(i, j) + fx * at(i, j + 1)) + fy * ((1 - fx) * at(i + 1, j) + fx * at(i + 1, j + 1))
+    );
+  };
+  it.each([
+    [[1, 3, 8, 12], 3],
+    [[1, 3, 7, 5], 4],
+    [[1, 1, 9, 6], 1],
+    [[1, 3, 3, 3], 5],
+  ] as const)('is the sum of its levels, %j with %i', async (dims, levels) => {
+    const [, c, h, w] = dims;
+    const states = statesOf({ kind: 'pyramid', levels }, dims);
+    expect(states.map((s) => s.name)).toEqual(Array.from({ length: levels }, (_, k) => (k === 0 ? 'z' : `z/${k}`)));
+    const z = Object.fromEntries(states.map((s) => [s.name, random(s.name, s.dims, 0.5)]));
+    const planes = Array.from({ length: c }, (_, k) =>
+      Array.from({ length: h * w }, (__, i) =>
+        states.reduce((sum, s, level) => {
+          const size = [Math.max(1, h >> level), Math.max(1, w >> level)] as const;
+          expect(s.dims.slice(2)).toEqual(size);
+          const plane = planesOf(z[s.name]!, c, size[0] * size[1])[k]!;
+          const [y, x] = [((Math.floor(i / w) + 0.5) * size[0]) / h - 0.5, (((i % w) + 0.5) * size[1]) / w - 0.5];
+          return sum + look(plane, size, y, x);
+        }, 0),
+      ),
+    );
+    expectClose(await pictureOf({ kind: 'pyramid', levels }, dims, z), shown(planes, c === 3 ? COLOUR : undefined));
+  });
+  it('begins as faint noise at four resolutions', () => {
+    expect(params.complete({ kind: 'pyramid' })).toEqual({
+      kind: 'pyramid',
+      levels: 4,
+      deviation: 0.01,
+      colour: 'lucid',
+    });
+    for (const { start } of statesOf({ kind: 'pyramid', deviation: 0.2 }, [1, 3, 9, 9]))
+      expect(start).toEqual({ kind: 'normal', mean: 0, deviation: 0.2 });
+  });
+  it('puts what it can of a photo into its small levels', () => {
+    // Of one grey, all is in the smallest.
+    const grey = float32(new Float32Array(3 * 64).fill(0.5), [1, 3, 8, 8]);
+    const states = startFrom(params.make({ kind: 'pyramid', colour: 'none' }), grey);
+    expect(Array.from(states['z/3']!.data as Float32Array).every((v) => Math.abs(v - 2 * Math.atanh(0.5)) < 1e-6)).toBe(
+      true,
+    );
+    for (const name of ['z', 'z/1', 'z/2'])
+      expect(Array.from(states[name]!.data as Float32Array).every((v) => Math.abs(v) < 1e-6)).toBe(true);
+  });
+});
+
+describe('cppn', () => {
+  it.each([
+    [[1, 3, 4, 6], 2, 5],
+    [[1, 1, 5, 3], 1, 4],
+    [[2, 3, 1, 2], 3, 2],
+  ] as const)('draws from where a pixel is, %j with %i layers of %i', async (dims, layers, hidden) => {
+    const [n, c, h, w] = dims;
+    const spec = { kind: 'cppn', layers, hidden } as const;
+    const states = statesOf(spec, dims);
+    const z = Object.fromEntries(states.map((s) => [s.name, random(s.name, s.dims, 0.7)]));
+    const longest = Math.max(h, w);
+    const reach = (i: number, length: number): number => (Math.sqrt(3) * (2 * i - (length - 1))) / (longest - 1);
+    const wanted = Array.from({ length: n * c * h * w }, (_, at) => {
+      const [k, channel, y, x] = [
+        Math.floor(at / (c * h * w)),
+        Math.floor(at / (h * w)) % c,
+        Math.floor(at / w) % h,
+        at % w,
+      ];
+      const through = (input: readonly number[], name: string, bias: string, count: number): number[] =>
+        Array.from({ length: count }, (__, o) =>
+          input.reduce(
+            (sum, v, i) => sum + v * z[name]!.data[(k * input.length + i) * count + o]!,
+            z[bias]!.data[k * count + o]!,
+          ),
+        );
+      let values = [reach(x, w), reach(y, h)];
+      for (let layer = 0; layer < layers; layer++) {
+        const angles = through(values, layer === 0 ? 'z' : `z/${layer}`, `z/${layer}/bias`, hidden).map(Math.atan);
+        values = [...angles.map((v) => v / 0.67), ...angles.map((v) => (v * v) / 0.6)];
+      }
+      const out = through(values, `z/${layers}`, `z/${layers}/bias`, c)[channel]!;
+      return 2 / (1 + Math.exp(-out)) - 1;
+    });
+    expectClose(await pictureOf(spec, dims, z), wanted);
+  });
+  it('begins as in Lucid: with grey', () => {
+    const drawn = (deviation: number) => ({ kind: 'normal', mean: 0, deviation });
+    const states = statesOf({ kind: 'cppn' }, [1, 3, 4, 4]);
+    expect(states.map((s) => [s.name, s.dims])).toEqual([
+      ['z', [1, 2, 24]],
+      ['z/0/bias', [1, 1, 24]],
+      ...[1, 2, 3, 4, 5, 6, 7].flatMap((k) => [
+        [`z/${k}`, [1, 48, 24]],
+        [`z/${k}/bias`, [1, 1, 24]],
+      ]),
+      ['z/8', [1, 48, 3]],
+      ['z/8/bias', [1, 1, 3]],
+    ]);
+    const starts = Object.fromEntries(states.map((s) => [s.name, s.start]));
+    expect([starts['z'], starts['z/1']]).toEqual([drawn(Math.sqrt(1 / 2)), drawn(Math.sqrt(1 / 48))]);
+    expect([starts['z/8'], starts['z/3/bias']]).toEqual([drawn(0), drawn(0.1)]);
+  });
+  it('starts from no photo', () => {
+    expect(() => startFrom(params.make({ kind: 'cppn' }), photo([1, 3, 4, 4]))).toThrow(/cannot have a given photo/);
+  });
+});
+
 describe('rfft2', () => {
   it.each([
     [1, 1],
@@ -417,6 +531,9 @@ describe('the gradient through a parameterisation', () => {
     [{ kind: 'fourier' }, [1, 2, 5, 4]],
     [{ kind: 'maco' }, [1, 3, 4, 5]],
     [{ kind: 'maco' }, [1, 1, 5, 4]],
+    [{ kind: 'pyramid' }, [1, 3, 9, 6]],
+    [{ kind: 'pyramid', levels: 2 }, [2, 1, 5, 4]],
+    [{ kind: 'cppn', layers: 3, hidden: 6 }, [1, 3, 4, 5]],
   ];
   it.each(cases)('is exact: %j for %j', async (spec, dims) => {
     const states = statesOf(spec, dims);
@@ -434,7 +551,7 @@ describe('the gradient through a parameterisation', () => {
 });
 
 describe('a photo to start from', () => {
-  const kinds: readonly Given['kind'][] = ['pixel', 'decorrelate', 'fourier'];
+  const kinds: readonly Given['kind'][] = ['pixel', 'decorrelate', 'fourier', 'pyramid'];
   it.each(kinds)('is the picture of %s', async (kind) => {
     const dims = fc.tuple(
       fc.constantFrom(1, 2),
