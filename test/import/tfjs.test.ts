@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { openNetwork } from '../../src/import/formats.ts';
 import type { Network } from '../../src/import/network.ts';
 import { preprocessOf } from '../../src/import/preprocess.ts';
+import { operators } from '../../src/import/tfjs/operators/index.ts';
 import { bytesSource } from '../../src/import/source.ts';
 import { fixtures } from './tfjs-golden.ts';
 
@@ -373,3 +374,10 @@ describe('a layers model', () => {
 interface Layers {
   readonly weightsManifest: { readonly weights: { shape: number[] }[] }[];
 }
+
+it('the operators that docs/models.md lists are those that are known', () => {
+  const page = readFileSync(new URL('../../docs/models.md', import.meta.url), 'utf8');
+  const [, part] = /<!-- operators -->([^]*)<!-- end of operators -->/.exec(page)!;
+  const listed = [...part!.matchAll(/`(\w+)`/g)].map(([, name]) => name);
+  expect(listed.toSorted()).toEqual(Object.keys(operators).toSorted());
+});
