@@ -9,6 +9,7 @@ import { optimisers } from '../../src/optimiser/index.ts';
 import { Random } from '../../src/random.ts';
 import { ascend } from '../../src/render/ascend.ts';
 import { settle } from '../../src/render/recipe.ts';
+import { raisedUnit } from '../../src/render/raised.ts';
 import { checkMemory, valuesOf } from '../../src/render/step.ts';
 import { targets } from '../../src/render/targets.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
@@ -77,8 +78,8 @@ async function throughNetwork(
       : new Set([all[new Random(key).integer(all.length)]!, last]);
     const settled = settle({ size, steps: 1, finish: { crop: 0 } });
     for (const target of asked) {
-      checkMemory(memoryOf(network, target, settled), MEMORY);
-      const step = await programOf(network, target, settled, nodeRuntime.lowering);
+      checkMemory(memoryOf(network, { targets: [target] }, settled), MEMORY);
+      const step = await programOf(network, raisedUnit(settled, target, 0), settled, nodeRuntime.lowering);
       const program = await nodeRuntime.compile(step.graph);
       const image = 'state' in step.image ? step.image : await nodeRuntime.compile(step.image);
       try {
