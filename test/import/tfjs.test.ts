@@ -379,5 +379,5 @@ it('the operators that docs/models.md lists are those that are known', () => {
   const page = readFileSync(new URL('../../docs/models.md', import.meta.url), 'utf8');
   const [, part] = /<!-- operators -->([^]*)<!-- end of operators -->/.exec(page)!;
   const listed = [...part!.matchAll(/`(\w+)`/g)].map(([, name]) => name);
-  expect(listed.toSorted()).toEqual(Object.keys(operators).toSorted());
+  expect(new Set(listed)).toEqual(new Set(Object.keys(operators)));
 });
