@@ -191,6 +191,12 @@ describe('a graph that cannot be built whole', () => {
     await expect(network.cut(['m'], SIZE)).rejects.toThrow('this layer needs the input `rate` beside the picture `x`');
   });
 
+  it('gives nothing at a node that has no inputs', async () => {
+    const network = await graph([...head, { name: 'none', op: 'IdentityN' }], weights);
+    expect(names(network)).toEqual(['a', 'r']);
+    expect(network.layers(SIZE).barrier?.message).toBe('IdentityN none: it gives nothing');
+  });
+
   it('names a weight that its shards do not have', async () => {
     const nodes = [...head, { name: 'lost', op: 'Const' }, { name: 'm', op: 'Mul', input: ['r', 'lost'] }];
     const network = await graph(nodes, weights);
