@@ -36,6 +36,9 @@ const described: Readonly<Record<string, string>> = {
   weights: 'Tensor',
   bytes: 'Uint8Array<ArrayBuffer>',
   pool: 'Pool',
+  engine: 'Engine',
+  settled: 'Settled',
+  facts: 'TargetFacts',
   program: 'Program & StepData',
   job: 'Job',
   step: 'StepData',
@@ -70,7 +73,7 @@ const described: Readonly<Record<string, string>> = {
   Worker: 'new (script: URL, options: { readonly type: string }) => WebWorker',
 };
 /** Needs a file, a page, or the network. */
-const FOREIGN = /\.h5'|'out'|net\.onnx|wasmPaths|webHost|signal/;
+const FOREIGN = /\.h5'|'out'|net\.onnx|wasmPaths|webHost|signal|'imagenet'/;
 
 /** Checks and runs snippets. `name` is that of a folder of their own. */
 export function tried(name: string, snippets: readonly Snippet[]): readonly Outcome[] {
