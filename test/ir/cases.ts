@@ -86,9 +86,10 @@ export const cases: Readonly<Record<string, readonly OperatorCase[]>> = {
   Not: [{ inputs: [{ dtype: 'bool', dims: image }] }],
   BatchNormalization: [{ inputs: channels(4) }],
   InstanceNormalization: [{ inputs: channels(2) }],
-  LayerNormalization: [{ inputs: [image, [7], [7]] }],
+  LayerNormalization: [{ inputs: [image, [7], [7]] }, { inputs: [image, [6, 7]], attributes: { axis: 2 }, outputs: 3 }],
   LRN: [one({ size: 3 })],
   PRelu: [{ inputs: [image, [4, 1, 1]] }],
+  GatherElements: [{ inputs: [[3, 3], { ints: [0, 2] }], attributes: { axis: 1 } }],
   ScatterElements: [{ inputs: [[3, 3], { ints: [0, 1] }, [1, 2]], attributes: { axis: 1 } }],
   ...binary(
     'Add',
@@ -253,7 +254,7 @@ export function build(b: Builder, op: string, { inputs, attributes = {}, outputs
   });
   return b.op(
     op,
-    op === 'ScatterElements' ? [values[0], b.reshape(values[1]!, [1, 2]), values[2]] : values,
+    op.endsWith('Elements') ? [values[0], b.reshape(values[1]!, [1, 2]), ...values.slice(2)] : values,
     attributes,
     { outputs },
   );
