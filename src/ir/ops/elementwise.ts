@@ -88,6 +88,7 @@ export const elementwise = {
     infer: same,
   }),
   PRelu: operator({
+    limits: 'no gradient for its slopes',
     inputs: ['T', 'T'],
     attributes: {},
     infer({ inputs: [x, slope] }) {
@@ -127,6 +128,7 @@ export const elementwise = {
     fold: ({ inputs: [x] }) => x,
   }),
   Dropout: operator({
+    limits: 'refused in training mode',
     inputs: ['T', 'float?', 'bool?'],
     attributes: { seed: int() },
     infer: same,

@@ -92,6 +92,7 @@ export const linear = {
     },
   }),
   ConvTranspose: operator({
+    limits: 'output padding must be less than a stride',
     inputs: ['T', 'T', 'T?'],
     attributes: transposeAttributes,
     infer({ inputs: [x, w, bias], attributes }) {
@@ -198,6 +199,7 @@ export const linear = {
     upgrade: ({ inputs, without, as }) => as(inputs, without('broadcast')),
   }),
   BatchNormalization: operator({
+    limits: 'in training mode only of weights',
     inputs: ['T', 'float', 'float', 'float', 'float'],
     attributes: { epsilon: float(1e-5) },
     infer({ inputs: [x, ...parameters] }) {
@@ -260,6 +262,7 @@ export const linear = {
     },
   }),
   LRN: operator({
+    limits: 'odd sizes, two spatial axes',
     inputs: ['T'],
     attributes: {
       alpha: float(1e-4),
@@ -279,6 +282,7 @@ export const linear = {
 /** Products and normalisations as files spell them and we do not. */
 export const foreignLinear = {
   Einsum: foreign({
+    limits: 'no axis twice in one operand',
     inputs: ['T*'],
     attributes: { equation: text() },
     since: 12,

@@ -92,6 +92,7 @@ export const movement = {
     },
   }),
   Pad: operator({
+    limits: 'no mode `wrap`',
     inputs: ['T', 'int64', 'T?', 'index?'],
     of: 'any',
     attributes: { mode: word('constant', ['reflect', 'edge', 'wrap']) },
@@ -267,6 +268,7 @@ export const movement = {
     },
   }),
   ScatterElements: operator({
+    limits: 'a gradient for the reductions `none` and `add`',
     inputs: ['T', 'index', 'T'],
     of: 'any',
     attributes: { axis: int(0), reduction: word('none', ['add', 'mul', 'max', 'min']) },
