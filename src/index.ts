@@ -75,8 +75,29 @@ export {
   type Untitled,
   weighted,
 } from './objective/index.ts';
-export { type Param, type Parameters, params, type ParamSpec } from './param/index.ts';
-export { type Transform, transforms, type TransformSpec } from './transform/index.ts';
+export {
+  type Colours,
+  measureColours,
+  measureSpectrum,
+  type Param,
+  type Parameters,
+  params,
+  type ParamSpec,
+  type Spectrum,
+  startFrom,
+} from './param/index.ts';
+export {
+  type Affine,
+  type Alteration,
+  type Motion,
+  type Outside,
+  seen,
+  sizeSeen,
+  type Transform,
+  transforms,
+  type TransformSpec,
+  type View,
+} from './transform/index.ts';
 export { type Optimiser, optimisers, type OptimiserSpec } from './optimiser/index.ts';
 
 // The ascent.
@@ -104,6 +125,7 @@ export {
   unitSpec,
 } from './render/recipe.ts';
 export { decodePicture, encodePicture, type Expected, type Finished, type PictureRecord } from './render/record.ts';
+export { dreamDigest, type DreamRecipe, dreamSettings, type DreamSettings } from './render/dream.ts';
 export { type Cut, stepOf, type StepParts, valuesOf } from './render/step.ts';
 export { type Obstacle, surveyed, type Target, targetAt, targets } from './render/targets.ts';
 
@@ -111,6 +133,7 @@ export { type Obstacle, surveyed, type Target, targetAt, targets } from './rende
 export { createPool, type JobEvent, type Pool, type PoolOptions, type SubmitOptions } from './jobs/pool.ts';
 export type { FromWorker, Host, Port, ToWorker, WorkerHandle } from './jobs/protocol.ts';
 export { serve } from './jobs/serve.ts';
+export { type Dream, type DreamEvent, dreamPhoto, type DreamWanted } from './jobs/dream.ts';
 export { type Plan, planOf, type RenderOptions } from './jobs/plan.ts';
 export {
   type Engine,
@@ -147,6 +170,7 @@ export { type Finish, finishes, type FinishSpec } from './output/finish.ts';
 export { defaultColumns, grid, type GridOptions } from './output/grid.ts';
 export { asciiJson, type DecodedPng, decodePng, encodePng, type ExpectedPicture } from './output/png.ts';
 export { raster, type Raster } from './output/raster.ts';
+export { flattened, labelHeight, tileOf, type TileOptions } from './output/tile.ts';
 
 // Photos.
 export type { CodecName, LoadCodec } from './photo/codecs.ts';

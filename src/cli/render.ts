@@ -1,6 +1,6 @@
 /** @file phosphene render: pictures of what filters see. The words; what is done is in core/render.ts. */
 import { PhospheneError } from '../errors.ts';
-import { text, whole } from '../settings.ts';
+import { flag, text, whole } from '../settings.ts';
 import { type Command, command, type Context } from './command.ts';
 import {
   type InputFacts,
@@ -12,6 +12,8 @@ import {
   type PreprocessSpec,
   REMEDY,
   valuesInWords,
+  weightsOptions,
+  workersOption,
 } from './model.ts';
 import { optional, type Options, optionsOf, section } from './options.ts';
 import { type FilterRange, filters, position, type Position } from './parse.ts';
@@ -36,7 +38,7 @@ export interface RenderRequest {
   /** A class in place of filters. */
   readonly class: string | undefined;
   /** A file of labels, or the name of known ones. */
-  readonly labels: string | undefined;
+  readonly classes: string | undefined;
   /** What is raised in place of filters. */
   readonly objective: string | undefined;
   /** How many pictures are ascended together. */
@@ -50,6 +52,7 @@ export interface RenderRequest {
   readonly out: string;
   readonly columns: number | undefined;
   readonly margin: number;
+  readonly labels: boolean;
   readonly workers: number | undefined;
   readonly signal: AbortSignal;
 }
@@ -115,7 +118,7 @@ const own = {
       short: 'c',
       value: 'NAME',
     },
-    labels: {
+    classes: {
       setting: optional(
         text({ help: 'Names of the classes: a file, one a line or JSON; or `imagenet`, which is fetched once' }),
       ),
@@ -144,17 +147,7 @@ const own = {
     },
   }),
   ...modelOptions,
-  ...section('Model', {
-    weights: {
-      setting: optional(text({ help: 'A Keras HDF5 weights file, in place of downloading the published one' })),
-      value: 'FILE',
-    },
-    cache: {
-      setting: optional(text({ help: 'Folder for downloads' })),
-      value: 'FOLDER',
-      otherwise: '$PHOSPHENE_CACHE or the cache of the system',
-    },
-  }),
+  ...weightsOptions,
   ...section('Picture', {
     preset: {
       setting: text({ help: `Settings to start from: ${presetNames.join(', ')}`, default: 'keras' }),
@@ -180,13 +173,11 @@ const rest = {
       otherwise: 'a square',
     },
     margin: { setting: whole({ help: 'Pixels between the pictures of the grid', default: 5 }), value: 'N' },
-    workers: {
-      setting: optional(whole({ help: 'Worker threads', default: 1, from: 1, to: 1024 })),
-      short: 'w',
-      value: 'N',
-      otherwise: 'one a core',
+    labels: {
+      setting: flag({ help: 'Write the number of each filter below its picture in the grid', default: false }),
     },
   }),
+  ...workersOption,
   ...outputOptions,
 };
 
@@ -203,12 +194,12 @@ export function renderCommand(load: () => Promise<RenderCore>): Command<typeof a
       ['phosphene render --filters 0-15', '16 filters of the built-in model'],
       ['phosphene render resnet50v2 --layer conv4_block6_out --filters 1,7,200', 'three filters of the real network'],
       ['phosphene render model.onnx --preprocess torch --size 224', 'a network of torchvision, exported to ONNX'],
-      ["phosphene render model.onnx --class 'great white shark' --labels imagenet", 'a class of a classifier'],
+      ["phosphene render model.onnx --class 'great white shark' --classes imagenet", 'a class of a classifier'],
       ['phosphene render --objective "conv3_block4_out:7 + diversity(conv3_block4_out)"', 'a filter, in four ways'],
     ],
     async run(given, context) {
-      const { layer, size, preset, start, out, columns, margin, workers, weights, architecture, cache } = given;
-      const { filters: chosen, neuron, class: wanted, labels, objective, pictures } = given;
+      const { layer, size, preset, start, out, columns, margin, labels, workers, weights, architecture, cache } = given;
+      const { filters: chosen, neuron, class: wanted, classes, objective, pictures } = given;
       refuseTogether({ filters: chosen, class: wanted, objective });
       refuseTogether({ layer, objective });
       refuseTogether({ neuron, objective });
@@ -218,7 +209,7 @@ export function renderCommand(load: () => Promise<RenderCore>): Command<typeof a
         filters: chosen,
         neuron,
         class: wanted,
-        labels,
+        classes,
         objective,
         pictures,
         settings: Object.fromEntries(
@@ -234,6 +225,7 @@ export function renderCommand(load: () => Promise<RenderCore>): Command<typeof a
         out,
         columns,
         margin,
+        labels,
         workers,
         weights,
         architecture,

@@ -80,6 +80,7 @@ export const linear = family({
   },
   LayerNormalization: (c) => {
     const { b, g, attributes, wants } = c;
+    if (c.gradients[1] ?? c.gradients[2]) throw unsupported(c.node, 'no gradient for its mean and deviation');
     const [x, scale] = c.inputs;
     const first = normalAxis(attributes.axis, x!.dims.length);
     const axes = x!.dims.slice(first).map((_, i) => first + i);

@@ -28,7 +28,7 @@ export interface RenderOptions extends RecipeOptions {
   /** A class, by name or number: its logit. */
   readonly class?: string | number | undefined;
   /** Names of the classes, in the order of the network's units; the network's own unless given. */
-  readonly labels?: readonly string[] | undefined;
+  readonly classes?: readonly string[] | undefined;
   /** What is raised in place of channels: a text (docs/objectives.md), a spec, or an objective of your own. */
   readonly objective?: ObjectiveLike | undefined;
   /** Vectors and tensors that the objective names. */
@@ -50,6 +50,8 @@ export interface Plan {
   readonly targets: readonly Target[];
   /** Pictures that are ascended together. */
   readonly pictures: number;
+  /** How many jobs they are: channels are one each, and pictures that are ascended together are one. */
+  readonly jobs: number;
   /** The objective; absent for channels of a layer. */
   readonly raised?: Raised;
   /** Makes the pictures, or some of them. */
@@ -70,7 +72,7 @@ export async function planOf(network: Network, options: RenderOptions): Promise<
     layer,
     channels,
     class: wanted,
-    labels = network.labels,
+    classes = network.labels,
     objective,
     tensors,
     photos,
@@ -91,8 +93,8 @@ export async function planOf(network: Network, options: RenderOptions): Promise<
   }
   if (channels !== undefined) return channelPlan(network, recipe, layer ?? network.defaultLayer, channels);
   if (wanted !== undefined) {
-    const target = classifierOf(network, sizeShown(settle(rest, network.input.size)), labels, layer);
-    return channelPlan(network, recipe, target.name, [classIndex(wanted, labels, target.channels.count)]);
+    const target = classifierOf(network, sizeShown(settle(rest, network.input.size)), classes, layer);
+    return channelPlan(network, recipe, target.name, [classIndex(wanted, classes, target.channels.count)]);
   }
   if (layer !== undefined)
     throw new PhospheneError(
@@ -151,6 +153,7 @@ async function channelPlan(
     channels: wanted,
     targets: [target],
     pictures: 1,
+    jobs: wanted.length,
     render: (engine, some = wanted) =>
       renderChannels(network, { layer: target.name, channels: some, settled, start }, engine),
   };
@@ -182,6 +185,7 @@ async function objectivePlan(network: Network, options: Begun, like: ObjectiveLi
     channels: Array.from({ length: pictures }, (_, i) => i),
     targets,
     pictures,
+    jobs: 1,
     raised,
     render: (engine, some) => renderObjective(network, { raised, settled, pictures: some, start }, engine),
   };

@@ -1,4 +1,5 @@
 /** @file Folders of results: many pictures, resumed and recorded, by many runs. */
+export { writeWhole } from './files.ts';
 export type { Entry, PictureEntry, SetEntry } from './journal.ts';
 export type { FoundManifest, Manifest, ManifestFilter } from './manifest.ts';
 export { folderName } from './names.ts';

@@ -43,6 +43,7 @@ describe('render asks the core', () => {
       out: 'out',
       columns: undefined,
       margin: 5,
+      labels: false,
       workers: undefined,
       signal: expect.any(AbortSignal) as AbortSignal,
     });
@@ -68,6 +69,7 @@ describe('render asks the core', () => {
     [['--size', '180x240'], { size: { height: 180, width: 240 } }],
     [['--preset', 'other'], { preset: 'other' }],
     [['--start', 'photo.jpg'], { start: 'photo.jpg' }],
+    [['--labels'], { labels: true }],
     [['-o', 'there'], { out: 'there' }],
     [['--columns', '3', '--margin', '0', '-w', '2'], { columns: 3, margin: 0, workers: 2 }],
     [['--seed', '-1'], { settings: { seed: -1 } }],

@@ -25,6 +25,29 @@ export async function throughOnnx(bytes: Uint8Array, folder: string, size: Size)
   return throughNetwork(await openModel(path), size, `target/${bytes.length}`);
 }
 
+/** Opens a TensorFlow.js model with its shards, lists its layers, and takes a step of ascent at two of its targets, or cuts its last layer. */
+export async function throughTfjs(
+  model: Uint8Array,
+  shards: Readonly<Record<string, Uint8Array>>,
+  folder: string,
+  size: Size,
+  ascends: boolean,
+): Promise<string> {
+  const path = join(folder, 'model.json');
+  writeFileSync(path, model);
+  for (const [name, bytes] of Object.entries(shards)) writeFileSync(join(folder, name), bytes);
+  const network = await openModel(path);
+  if (ascends) return throughNetwork(network, size, `target/${model.length}`);
+  try {
+    const own = defaultSize(network.input, size);
+    const { name } = network.layers(own).layers.at(-1) ?? {};
+    if (name !== undefined) await network.cut([name], own);
+    return name === undefined ? 'listed, nothing to cut' : 'cut';
+  } finally {
+    await network.close();
+  }
+}
+
 /** Reads every weight that a Keras weight file says it has, and opens it as that of a published model. */
 export async function throughHdf5(bytes: Uint8Array, folder: string): Promise<string> {
   const path = join(folder, 'weights.h5');

@@ -19,7 +19,8 @@ import type { RenderCore } from '../render.ts';
 import { recipeOptions } from '../settings.ts';
 
 export const render: RenderCore = async (request, tell) => {
-  const { model, architecture, preprocess, weights, cache, size, out, columns, margin, workers, signal } = request;
+  const { model, architecture, preprocess, weights, cache, size, out, columns, margin, labels, workers, signal } =
+    request;
   const { layer, class: wanted, objective, neuron, pictures } = request;
   presetOf(request.preset);
   const downloads = (what: () => string) => ({
@@ -36,11 +37,11 @@ export const render: RenderCore = async (request, tell) => {
     ...downloads(() => `the weights of ${network.name}`),
   });
   try {
-    const labels =
-      request.labels &&
+    const classes =
+      request.classes &&
       (await readLabels(
-        request.labels,
-        downloads(() => 'the labels'),
+        request.classes,
+        downloads(() => 'the names of the classes'),
       ));
     const settings = {
       ...recipeOptions(request.settings),
@@ -61,7 +62,7 @@ export const render: RenderCore = async (request, tell) => {
       objective !== undefined
         ? { ...recipe, objective, photos: await photosOf(objective) }
         : wanted !== undefined
-          ? { ...recipe, layer, class: wanted, ...(labels ? { labels } : {}) }
+          ? { ...recipe, layer, class: wanted, ...(classes ? { classes } : {}) }
           : await filters();
     const plan = await planOf(network, options);
     await tell({
@@ -72,7 +73,7 @@ export const render: RenderCore = async (request, tell) => {
       steps: plan.settled.steps,
       input: network.input,
     });
-    const running = { out: resolve(out), columns, margin, workers, signal };
+    const running = { out: resolve(out), columns, margin, labels, workers, signal };
     for await (const event of renderToFolder(network, options, running)) {
       if (event.type === 'steps') await tell({ type: 'step', filter: event.channel, done: event.done });
       else if (event.type === 'resumed') await tell({ type: 'resumed', filters: event.channels });

@@ -1,6 +1,6 @@
 /** @file Operators that act on each element. */
 import { PhospheneError } from '../../errors.ts';
-import { isInteger, fromNumbers, pointwise, readable } from '../fold.ts';
+import { filled, isInteger, fromNumbers, pointwise, readable } from '../fold.ts';
 import { broadcast } from '../shape.ts';
 import { sizeOf, toNumbers } from '../tensor.ts';
 import {
@@ -96,6 +96,11 @@ export const elementwise = {
         throw new PhospheneError('shape', `slopes of [${slope!.dims.join(', ')}] do not fit [${x!.dims.join(', ')}]`);
       return [{ dtype: x!.dtype, dims: x!.dims }];
     },
+    // Before opset 7 its slopes were one for each channel.
+    upgrade({ b, opset, inputs: [x, slope], as }) {
+      if (opset >= 7 || !x || slope?.dims.length !== 1 || slope.dims[0] === 1) return undefined;
+      return as([x, b.reshape(slope, [slope.dims[0]!, ...x.dims.slice(2).map(() => 1)])], {});
+    },
   }),
   Clip: operator({
     inputs: ['T', 'T?', 'T?'],
@@ -125,14 +130,15 @@ export const elementwise = {
     inputs: ['T', 'float?', 'bool?'],
     attributes: { seed: int() },
     infer: same,
-    upgrade({ b, inputs, name }) {
+    upgrade({ b, inputs, name, outputs }) {
       const training = inputs[2]?.constant;
       if (inputs[2] && (!training || toNumbers(training)[0] !== 0))
         throw new PhospheneError(
           'unsupported-op',
           'it drops values at random, as in training; export the network for inference (in PyTorch: after `model.eval()`)',
         );
-      return [b.one('Identity', [inputs[0]], {}, name)];
+      const kept = b.one('Identity', [inputs[0]], {}, name);
+      return outputs === 1 ? [kept] : [kept, b.expand(b.constant(filled('bool', [], 1)), kept.dims)];
     },
   }),
 

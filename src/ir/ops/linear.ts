@@ -3,8 +3,22 @@ import { PhospheneError } from '../../errors.ts';
 import type { Value } from '../builder.ts';
 import { normalAxis, broadcast } from '../shape.ts';
 import { type Dims, sameDims, sizeOf } from '../tensor.ts';
+import { einsum } from '../einsum.ts';
 import { type AutoPad, windowOf, windowOutput } from '../window.ts';
-import { checked, float, flag, foreign, int, type InputInfo, ints, operator, statedInt, word } from './operator.ts';
+import {
+  checked,
+  float,
+  flag,
+  foreign,
+  type Inferred,
+  int,
+  type InputInfo,
+  ints,
+  operator,
+  statedInt,
+  text,
+  word,
+} from './operator.ts';
 
 const autoPad = word<AutoPad>('NOTSET', ['SAME_UPPER', 'SAME_LOWER', 'VALID']);
 /** What all windows declare. */
@@ -43,6 +57,12 @@ function checkChannels(x: InputInfo, parameters: readonly (InputInfo | undefined
 /** What all convolutions declare. */
 export const convAttributes = { kernel_shape: ints({ least: 1 }), group: int(1, { least: 1 }), ...windowAttributes };
 
+const transposeAttributes = {
+  ...convAttributes,
+  output_padding: ints({ least: 0 }),
+  output_shape: ints({ least: 1 }),
+};
+
 export const linear = {
   Conv: operator({
     inputs: ['T', 'T', 'T?'],
@@ -73,11 +93,7 @@ export const linear = {
   }),
   ConvTranspose: operator({
     inputs: ['T', 'T', 'T?'],
-    attributes: {
-      ...convAttributes,
-      output_padding: ints({ least: 0 }),
-      output_shape: ints({ least: 1 }),
-    },
+    attributes: transposeAttributes,
     infer({ inputs: [x, w, bias], attributes }) {
       const kernel = kernelOf(x!, w!, attributes.kernel_shape);
       const { group, output_padding, output_shape, auto_pad } = attributes;
@@ -107,6 +123,39 @@ export const linear = {
       );
       if (out.some((d) => d < 1)) throw new PhospheneError('shape', `it would give [${out.join(', ')}]`);
       return [{ dtype: x!.dtype, dims: [x!.dims[0]!, w!.dims[1]! * group, ...out] }];
+    },
+    upgrade({ inputs: [x, w, ...rest], attributes, without, as }) {
+      // Pads as numbers, whether the file states them, a size, or none.
+      if (!x || !w) return undefined;
+      const options = checked(transposeAttributes, attributes);
+      const { auto_pad, output_shape } = options;
+      if (output_shape === undefined && !auto_pad.startsWith('SAME')) return undefined;
+      const size = x.dims.slice(2);
+      const { kernel, strides, dilations } = windowOf(
+        { ...options, auto_pad: 'NOTSET' },
+        kernelOf(x, w, options.kernel_shape),
+        size,
+      );
+      const extra = options.output_padding ?? size.map(() => 0);
+      // Some files state all axes.
+      const wanted = output_shape ? output_shape.slice(-size.length) : size.map((d, i) => d * strides[i]!);
+      if (wanted.length !== size.length)
+        throw new PhospheneError(
+          'shape',
+          `attribute \`output_shape\` [${wanted.join(', ')}] should be ${size.length} numbers`,
+        );
+      const totals = size.map(
+        (d, i) => (d - 1) * strides[i]! + extra[i]! + (kernel[i]! - 1) * dilations[i]! + 1 - wanted[i]!,
+      );
+      if (totals.some((t) => t < 0))
+        throw new PhospheneError(
+          'unsupported-op',
+          `a result of [${wanted.join(', ')}] is larger than what its windows reach, which is not supported`,
+        );
+      const small = totals.map((t) => Math.floor(t / 2));
+      const large = totals.map((t, i) => t - small[i]!);
+      const pads = auto_pad === 'SAME_UPPER' ? [...small, ...large] : [...large, ...small];
+      return as([x, w, ...rest], { ...without('auto_pad', 'output_shape', 'pads'), pads });
     },
   }),
   MatMul: operator({
@@ -186,14 +235,17 @@ export const linear = {
     inputs: ['T', 'T', 'T?'],
     attributes: { axis: int(-1), epsilon: float(1e-5), stash_type: int(1) },
     infer({ inputs: [x, ...parameters], attributes: { axis } }) {
-      const wanted = x!.dims.slice(normalAxis(axis, x!.dims.length));
+      const first = normalAxis(axis, x!.dims.length);
+      const wanted = x!.dims.slice(first);
       const odd = parameters.find((p) => p && !sameDims(broadcast(p.dims, wanted), wanted));
       if (odd)
         throw new PhospheneError(
           'shape',
           `a parameter is [${odd.dims.join(', ')}], the last axes are [${wanted.join(', ')}]`,
         );
-      return [{ dtype: x!.dtype, dims: x!.dims }];
+      // Mean and inverse deviation are there for whoever asks for them.
+      const statistic: Inferred = { dtype: x!.dtype, dims: x!.dims.map((d, i) => (i < first ? d : 1)) };
+      return [{ dtype: x!.dtype, dims: x!.dims }, statistic, statistic];
     },
   }),
   LRN: operator({
@@ -213,8 +265,16 @@ export const linear = {
   }),
 };
 
-/** Normalisations as files spell them and we do not. */
+/** Products and normalisations as files spell them and we do not. */
 export const foreignLinear = {
+  Einsum: foreign({
+    inputs: ['T*'],
+    attributes: { equation: text() },
+    since: 12,
+    upgrade: ({ b, inputs, attributes: { equation }, name }) => [
+      b.one('Identity', [einsum(b, inputs as readonly Value[], equation)], {}, name),
+    ],
+  }),
   GroupNormalization: foreign({
     inputs: ['T', 'T', 'T'],
     attributes: { num_groups: statedInt({ least: 1 }), epsilon: float(1e-5), stash_type: int(1) },
