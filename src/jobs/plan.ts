@@ -6,7 +6,7 @@ import { parseObjective } from '../objective/index.ts';
 import { params, startFrom } from '../param/index.ts';
 import { type Photo, photoDigest, photoTensor } from '../photo/photo.ts';
 import { classifierOf, classIndex } from '../render/classes.ts';
-import { type Given, isCustom, type ObjectiveLike, type Raised } from '../render/raised.ts';
+import { type Given, isCustom, type ObjectiveLike, type Raised, raisedUnit, tryOut } from '../render/raised.ts';
 import { fitted, isUnit, type RecipeOptions, settle, type Settled, sizeShown, type Unit } from '../render/recipe.ts';
 import type { Target } from '../render/targets.ts';
 import {
@@ -147,6 +147,8 @@ async function channelPlan(
   const wanted = [...new Set(channels as readonly number[])];
   for (const channel of wanted) checkChannel(target, channel);
   const settled = fitted(unit ? { ...plain, unit } : plain, options, target);
+  const { size } = settled;
+  tryOut(raisedUnit(settled, target, 0), [network.input.channels, size.height, size.width]);
   return {
     settled,
     layer: target.name,
@@ -179,6 +181,8 @@ async function objectivePlan(network: Network, options: Begun, like: ObjectiveLi
   const { settled, start } = begun(network, options);
   const raised = await raisedIn(network, spec ?? like, settled, given);
   const { targets, pictures } = raised;
+  const { size } = settled;
+  tryOut(raised, [network.input.channels, size.height, size.width]);
   return {
     settled,
     layer: raised.objective.text,
