@@ -162,6 +162,12 @@ function usedOf(needs: Readonly<Record<string, Need>>, { tensors = {}, photos = 
           `objective: the ${what} \`${name}\` is not given${didYouMean(name, Object.keys(known)) || `; give it among the \`${what}s\`, by that name`}`,
           { option: `${what}s`, name, known: Object.keys(known) },
         );
+      if (found.dtype !== 'float32')
+        throw new PhospheneError(
+          'bad-option',
+          `objective: the ${what} \`${name}\` is of ${found.dtype}, and float32 is needed`,
+          { option: `${what}s`, name, dtype: found.dtype },
+        );
       return [`${what} ${name}`, found] as const;
     }),
   );

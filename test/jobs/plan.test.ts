@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { indexOf, type Network } from '../../src/import/network.ts';
 import { Builder, type Value } from '../../src/ir/builder.ts';
 import { encodeOnnx } from '../../src/ir/onnx.ts';
-import { float32, type Tensor } from '../../src/ir/tensor.ts';
+import { float32, int64, type Tensor } from '../../src/ir/tensor.ts';
 import { type Plan, planOf, type RenderOptions } from '../../src/jobs/plan.ts';
 import { createPool } from '../../src/jobs/pool.ts';
 import { factsOf, memoryOf, type Picture, raisedIn, renderObjective } from '../../src/jobs/render.ts';
@@ -288,6 +288,10 @@ describe('an objective', () => {
     expect(short.message).toContain('the vector `v` is [2], and [4] is needed');
     const error = await rejected(made({ objective: 'direction(features, vector=w)', tensors: { w1: float32([1]) } }));
     expect(error.message).toContain('objective: the tensor `w` is not given; did you mean `w1`?');
+    const whole = await rejected(
+      made({ objective: 'direction(features, vector=w)', tensors: { w: int64([1, 0, 0, 0]) } }),
+    );
+    expect(whole.message).toBe('objective: the tensor `w` is of int64, and float32 is needed');
     expect((await rejected(made({ objective: 'near(features, toString)' }))).message).toContain(
       'the photo `toString` is not given; give it among the `photos`, by that name',
     );
