@@ -111,7 +111,7 @@ export interface RunningToFolder extends Running {
   /** Pixels between the pictures of the grid; 5 unless given. */
   readonly margin?: number | undefined;
   /** Whether the grid has the number of each channel below its picture; false unless given. */
-  readonly labels?: boolean | undefined;
+  readonly captions?: boolean | undefined;
 }
 
 /** Worker threads. */
@@ -177,7 +177,7 @@ export async function* renderToFolder(
   options: RenderOptions,
   running: RunningToFolder,
 ): AsyncGenerator<RenderEvent | RunEvent, void> {
-  const { out, columns, margin, labels, signal }: Partial<RunningToFolder> = running ?? {};
+  const { out, columns, margin, captions, signal }: Partial<RunningToFolder> = running ?? {};
   if (typeof out !== 'string' || out === '')
     throw new PhospheneError('bad-option', 'out: the path of a folder is needed', { option: 'out' });
   const plan = await planOf(network, options);
@@ -189,7 +189,7 @@ export async function* renderToFolder(
       out,
       columns,
       margin,
-      labels,
+      captions,
       channels,
       series: raised ? seriesOfObjective(settled, facts, raised) : seriesOf(settled, facts, layer),
       render: (wanted) => plan.render({ pool, lowering: 'cpu', signal }, wanted),

@@ -38,7 +38,7 @@ export interface RenderRequest {
   /** A class in place of filters. */
   readonly class: string | undefined;
   /** A file of labels, or the name of known ones. */
-  readonly classes: string | undefined;
+  readonly labels: string | undefined;
   /** What is raised in place of filters. */
   readonly objective: string | undefined;
   /** How many pictures are ascended together. */
@@ -52,7 +52,7 @@ export interface RenderRequest {
   readonly out: string;
   readonly columns: number | undefined;
   readonly margin: number;
-  readonly labels: boolean;
+  readonly captions: boolean;
   readonly workers: number | undefined;
   readonly signal: AbortSignal;
 }
@@ -118,7 +118,7 @@ const own = {
       short: 'c',
       value: 'NAME',
     },
-    classes: {
+    labels: {
       setting: optional(
         text({ help: 'Names of the classes: a file, one a line or JSON; or `imagenet`, which is fetched once' }),
       ),
@@ -173,7 +173,7 @@ const rest = {
       otherwise: 'a square',
     },
     margin: { setting: whole({ help: 'Pixels between the pictures of the grid', default: 5 }), value: 'N' },
-    labels: {
+    captions: {
       setting: flag({ help: 'Write the number of each filter below its picture in the grid', default: false }),
     },
   }),
@@ -194,12 +194,13 @@ export function renderCommand(load: () => Promise<RenderCore>): Command<typeof a
       ['phosphene render --filters 0-15', '16 filters of the built-in model'],
       ['phosphene render resnet50v2 --layer conv4_block6_out --filters 1,7,200', 'three filters of the real network'],
       ['phosphene render model.onnx --preprocess torch --size 224', 'a network of torchvision, exported to ONNX'],
-      ["phosphene render model.onnx --class 'great white shark' --classes imagenet", 'a class of a classifier'],
+      ["phosphene render model.onnx --class 'great white shark' --labels imagenet", 'a class of a classifier'],
       ['phosphene render --objective "conv3_block4_out:7 + diversity(conv3_block4_out)"', 'a filter, in four ways'],
     ],
     async run(given, context) {
-      const { layer, size, preset, start, out, columns, margin, labels, workers, weights, architecture, cache } = given;
-      const { filters: chosen, neuron, class: wanted, classes, objective, pictures } = given;
+      const { layer, size, preset, start, out, columns, margin, captions, workers, weights, architecture, cache } =
+        given;
+      const { filters: chosen, neuron, class: wanted, labels, objective, pictures } = given;
       refuseTogether({ filters: chosen, class: wanted, objective });
       refuseTogether({ layer, objective });
       refuseTogether({ neuron, objective });
@@ -209,7 +210,7 @@ export function renderCommand(load: () => Promise<RenderCore>): Command<typeof a
         filters: chosen,
         neuron,
         class: wanted,
-        classes,
+        labels,
         objective,
         pictures,
         settings: Object.fromEntries(
@@ -225,7 +226,7 @@ export function renderCommand(load: () => Promise<RenderCore>): Command<typeof a
         out,
         columns,
         margin,
-        labels,
+        captions,
         workers,
         weights,
         architecture,

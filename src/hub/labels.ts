@@ -45,11 +45,11 @@ export async function readLabels(
     return await fromFile(file, 'fetch it again');
   } catch (error) {
     if (!(error instanceof PhospheneError && error.message.includes(INSTEAD))) throw error;
-    const instead = 'fetch the file elsewhere and give its path as the classes, or give the number of the class';
+    const instead = 'fetch the file elsewhere and give its path as the labels, or give the number of the class';
     throw new PhospheneError(
       error.code,
       error.message.replace(INSTEAD, instead),
-      { ...error.details, option: 'classes' },
+      { ...error.details, option: 'labels' },
       error,
     );
   }
@@ -61,7 +61,7 @@ async function fromFile(path: string, remedy: string): Promise<readonly string[]
     if (source.size > MOST)
       throw new PhospheneError('bad-file', `${path}: has ${source.size} bytes; a list of labels has at most ${MOST}`, {
         path,
-        option: 'classes',
+        option: 'labels',
       });
     return parseLabels(new TextDecoder().decode(await source.read(0, source.size)), path);
   } finally {

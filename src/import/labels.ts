@@ -14,7 +14,7 @@ export function parseLabels(text: string, name: string): readonly string[] {
     new PhospheneError(
       'bad-file',
       `${name}: ${why}; labels are a text with one a line, a JSON list of names, or a JSON object from numbers to names`,
-      { path: name, option: 'classes' },
+      { path: name, option: 'labels' },
     );
   const labels = /^\s*[[{]/.test(text) ? fromJson(text, wrong) : fromLines(text);
   if (labels.length === 0) throw wrong('holds no labels');

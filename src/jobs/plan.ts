@@ -28,7 +28,7 @@ export interface RenderOptions extends RecipeOptions {
   /** A class, by name or number: its logit. */
   readonly class?: string | number | undefined;
   /** Names of the classes, in the order of the network's units; the network's own unless given. */
-  readonly classes?: readonly string[] | undefined;
+  readonly labels?: readonly string[] | undefined;
   /** What is raised in place of channels: a text (docs/objectives.md), a spec, or an objective of your own. */
   readonly objective?: ObjectiveLike | undefined;
   /** Vectors and tensors that the objective names. */
@@ -72,7 +72,7 @@ export async function planOf(network: Network, options: RenderOptions): Promise<
     layer,
     channels,
     class: wanted,
-    classes = network.labels,
+    labels = network.labels,
     objective,
     tensors,
     photos,
@@ -93,8 +93,8 @@ export async function planOf(network: Network, options: RenderOptions): Promise<
   }
   if (channels !== undefined) return channelPlan(network, recipe, layer ?? network.defaultLayer, channels);
   if (wanted !== undefined) {
-    const target = classifierOf(network, sizeShown(settle(rest, network.input.size)), classes, layer);
-    return channelPlan(network, recipe, target.name, [classIndex(wanted, classes, target.channels.count)]);
+    const target = classifierOf(network, sizeShown(settle(rest, network.input.size)), labels, layer);
+    return channelPlan(network, recipe, target.name, [classIndex(wanted, labels, target.channels.count)]);
   }
   if (layer !== undefined)
     throw new PhospheneError(

@@ -60,8 +60,8 @@ export function classIndex(wanted: string | number, labels: readonly string[] | 
   if (index === undefined) {
     if (!labels)
       throw refused(
-        `the names of the classes are not known, so \`${wanted}\` cannot be found; give them as \`classes\`, or the number of the class (0-${units - 1})`,
-        { option: ['class', 'classes'] },
+        `the names of the classes are not known, so \`${wanted}\` cannot be found; give them as \`labels\`, or the number of the class (0-${units - 1})`,
+        { option: ['class', 'labels'] },
       );
     throw refused(
       `there is no class \`${wanted}\`${didYouMean(name, labels.flatMap(names)) || `; there are ${labels.length}, such as ${labels.slice(0, 3).join(', ')}`}`,
@@ -69,8 +69,8 @@ export function classIndex(wanted: string | number, labels: readonly string[] | 
   }
   if (labels && named.length > 0 && labels.length !== units)
     throw refused(
-      `there are ${labels.length} labels for ${units} units, so \`${wanted}\` cannot be told; give the \`classes\` of this network, or the number of the class`,
-      { option: ['class', 'classes'], labels: labels.length, units },
+      `there are ${labels.length} labels for ${units} units, so \`${wanted}\` cannot be told; give the \`labels\` of this network, or the number of the class`,
+      { option: ['class', 'labels'], labels: labels.length, units },
     );
   if (!Number.isSafeInteger(index) || index < 0 || index >= units)
     throw refused(`${wanted} is out of range: there are ${units} classes (0-${units - 1})`, { units });

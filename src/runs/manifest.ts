@@ -21,7 +21,7 @@ export interface Manifest {
     readonly columns: number | null;
     readonly margin: number;
     /** Whether the channels stand below their pictures. */
-    readonly labels?: boolean;
+    readonly captions?: boolean;
   };
   /** In the order of the grid. */
   readonly filters: readonly ManifestFilter[];
@@ -62,7 +62,7 @@ export function manifestText(
   { digest, layer, preset, recipe }: Series,
   channels: readonly number[],
   outcomes: ReadonlyMap<number, Outcome>,
-  grid: { readonly columns: number | undefined; readonly margin: number; readonly labels: boolean },
+  grid: { readonly columns: number | undefined; readonly margin: number; readonly captions: boolean },
 ): string {
   const manifest: Manifest = {
     format: 'phosphene-manifest/2',
@@ -76,7 +76,7 @@ export function manifestText(
       file: GRID,
       columns: grid.columns ?? null,
       margin: grid.margin,
-      ...(grid.labels ? { labels: true } : {}),
+      ...(grid.captions ? { captions: true } : {}),
     },
     filters: channels.map((channel) => {
       const outcome = outcomes.get(channel);
@@ -115,9 +115,9 @@ function isManifest(found: unknown): found is FoundManifest {
   const own = typeof series === 'string' && /^[0-9a-f]{64}$/.test(series) && Number.isSafeInteger(algorithm);
   if (!texts || !own || !isObject(recipe) || !isObject(grid) || !Array.isArray(filters)) return false;
   if (!isObject(recipe['model']) || typeof recipe['model']['name'] !== 'string') return false;
-  const { file, columns, margin, labels } = grid;
+  const { file, columns, margin, captions } = grid;
   const isSheet = file === GRID && (columns === null || isCount(columns)) && isCount(margin);
-  return isSheet && (labels === undefined || labels === true) && filters.every(isFilter);
+  return isSheet && (captions === undefined || captions === true) && filters.every(isFilter);
 }
 
 function isFilter(found: unknown): boolean {

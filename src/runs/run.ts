@@ -37,7 +37,7 @@ export interface RunOptions<Event extends { readonly type: string }> {
   /** Pixels between the pictures of the grid; 5 unless given. */
   readonly margin?: number | undefined;
   /** Whether the grid has the number of each channel below its picture; false unless given. */
-  readonly labels?: boolean | undefined;
+  readonly captions?: boolean | undefined;
   readonly render: Render<Event>;
   /** Of `node:fs/promises`; for tests. */
   readonly fs?: FileSystem;
@@ -73,11 +73,11 @@ export type RunEvent =
 export async function* run<Event extends { readonly type: string }>(
   options: RunOptions<Event>,
 ): AsyncGenerator<RunEvent | Event, void> {
-  const { out, series, columns, margin = 5, labels = false, render, fs = node } = options;
+  const { out, series, columns, margin = 5, captions = false, render, fs = node } = options;
   const channels = [...new Set(options.channels)];
   if (channels.length === 0)
     throw new PhospheneError('bad-option', 'channels: none found; a grid needs at least one', { option: 'channels' });
-  const pictures = collect(series, channels, { columns, margin, labels });
+  const pictures = collect(series, channels, { columns, margin, captions });
 
   let set: FoundSet = await findSet(out, series, fs);
   /** Keeps a channel's picture if it is there. */
@@ -152,11 +152,11 @@ export async function* run<Event extends { readonly type: string }>(
 function collect(
   series: Series,
   channels: readonly number[],
-  grid: { readonly columns: number | undefined; readonly margin: number; readonly labels: boolean },
+  grid: { readonly columns: number | undefined; readonly margin: number; readonly captions: boolean },
 ) {
-  const { columns = defaultColumns(channels.length), margin, labels } = grid;
+  const { columns = defaultColumns(channels.length), margin, captions } = grid;
   const { width, height } = series;
-  const tile = { width, height: height + (labels ? labelHeight(width) : 0) };
+  const tile = { width, height: height + (captions ? labelHeight(width) : 0) };
   const size = gridSize(channels.length, tile, { columns, margin });
   const places = new Map(channels.map((channel, place) => [channel, place]));
   const outcomes = new Map<number, Outcome>();
@@ -170,7 +170,7 @@ function collect(
     put(channel: number, { raster, diagnosis }: Finished, set: FoundSet): void {
       const place = places.get(channel);
       if (place === undefined) throw new Error(`internal: a picture of channel ${channel}, which nobody asked for`);
-      const label = labels ? String(channel) : undefined;
+      const label = captions ? String(channel) : undefined;
       sheet.put(
         place,
         tileOf(raster, { label, trouble: diagnosis?.replaceAll('-', ' ') }),
@@ -191,7 +191,7 @@ function collect(
         preset,
         recipe,
         channels,
-        ...(labels ? { labels } : {}),
+        ...(captions ? { captions } : {}),
       };
       return encodePng(sheet.raster, { Software: `phosphene ${VERSION}`, phosphene: asciiJson(record) });
     },

@@ -44,7 +44,7 @@ describe('labels', () => {
     expect(error.message).toBe(
       `labels.txt: ${why}; labels are a text with one a line, a JSON list of names, or a JSON object from numbers to names`,
     );
-    expect(error.details).toEqual({ path: 'labels.txt', option: 'classes' });
+    expect(error.details).toEqual({ path: 'labels.txt', option: 'labels' });
   });
 });
 
@@ -73,9 +73,9 @@ describe('labels by name', () => {
       );
       expect(error.code).toBe('hash-mismatch');
       expect(error.message).toContain(
-        'fetch the file elsewhere and give its path as the classes, or give the number of the class',
+        'fetch the file elsewhere and give its path as the labels, or give the number of the class',
       );
-      expect(error.details).toMatchObject({ option: 'classes' });
+      expect(error.details).toMatchObject({ option: 'labels' });
     } finally {
       await server.close();
     }
@@ -93,6 +93,6 @@ describe('labels by name', () => {
     );
     expect(asked[0]).toBe('https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json');
     expect(error.code).toBe('offline');
-    expect(error.message).toContain('Without it, fetch the file elsewhere and give its path as the classes');
+    expect(error.message).toContain('Without it, fetch the file elsewhere and give its path as the labels');
   });
 });

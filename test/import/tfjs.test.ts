@@ -47,7 +47,7 @@ function graph(nodes: readonly GraphNode[], weights: readonly Weight[], more: ob
   const model = {
     format: 'graph-model',
     modelTopology: { node: [...consts, ...nodes] },
-    weightsManifest: [{ paths: ['w.bin'], weights: weights.map(({ bytes: _, ...entry }) => entry) }],
+    weightsManifest: [{ paths: ['w.bin'], weights: weights.map((weight) => ({ ...weight, bytes: undefined })) }],
     ...more,
   };
   const bytes = Buffer.from(JSON.stringify(model));

@@ -137,8 +137,8 @@ describe('a class', () => {
     expect(plan.settled.unit).toEqual({ kind: 'logit' });
   });
   it('is looked for among the names that are given, and may be a number by name', async () => {
-    expect(await channelsOf({ class: 'b', classes: ['a', 'b', 'c', 'd', 'e'] })).toEqual([1]);
-    expect(await channelsOf({ class: '0', classes: ['9', '8', '7', '6', '0'] })).toEqual([4]);
+    expect(await channelsOf({ class: 'b', labels: ['a', 'b', 'c', 'd', 'e'] })).toEqual([1]);
+    expect(await channelsOf({ class: '0', labels: ['9', '8', '7', '6', '0'] })).toEqual([4]);
   });
   it('can be a unit of any layer', async () => {
     expect(await planOf(network, { ...small, class: 2, layer: 'features' })).toMatchObject({
@@ -166,7 +166,7 @@ describe('a class', () => {
     [{ class: '17' }, 'class: 17 is out of range'],
     [{ class: 1.5 }, 'class: 1.5 is out of range'],
     [{ class: -1 }, 'class: -1 is out of range'],
-    [{ class: 'a', classes: ['a', 'b'] }, 'there are 2 labels for 5 units, so `a` cannot be told'],
+    [{ class: 'a', labels: ['a', 'b'] }, 'there are 2 labels for 5 units, so `a` cannot be told'],
   ])('%j: %s', async (options, why) => {
     const error = await rejected(channelsOf(options));
     expect(error.code).toBe('bad-option');
@@ -176,9 +176,9 @@ describe('a class', () => {
     const nameless = await classifier(softmax);
     const error = await rejected(channelsOf({ class: 'tench' }, nameless));
     expect(error.message).toBe(
-      'class: the names of the classes are not known, so `tench` cannot be found; give them as `classes`, or the number of the class (0-4)',
+      'class: the names of the classes are not known, so `tench` cannot be found; give them as `labels`, or the number of the class (0-4)',
     );
-    expect(error.details).toMatchObject({ option: ['class', 'classes'] });
+    expect(error.details).toMatchObject({ option: ['class', 'labels'] });
     const b = new Builder();
     const maps = await openBytes(
       encodeOnnx(b.graph([b.relu(b.conv(b.input('data', 'float32', [1, 3, 16, 16]), noise(b, [4, 3, 3, 3])), 'maps')])),

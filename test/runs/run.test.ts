@@ -195,14 +195,14 @@ describe('a run', () => {
     // The picture itself is as it was made.
     expect(decodePng(readFileSync(join(out, set, '1.png'))).raster).toEqual(wrong.raster);
     // From pictures that are there already.
-    const again = await ran(out, one, [0, 1, 2], { labels: true });
+    const again = await ran(out, one, [0, 1, 2], { captions: true });
     expect(again.rendered).toEqual([]);
     expect(sheet().raster).toEqual(tiles(String));
     expect(sheet().raster.height).toBe(2 * (8 + labelHeight(12)) + 5);
-    expect(JSON.parse(sheet().text['phosphene']!)).toMatchObject({ labels: true });
-    expect(manifestOf(out).grid).toEqual({ file: 'stitched_filters.png', columns: null, margin: 5, labels: true });
+    expect(JSON.parse(sheet().text['phosphene']!)).toMatchObject({ captions: true });
+    expect(manifestOf(out).grid).toEqual({ file: 'stitched_filters.png', columns: null, margin: 5, captions: true });
     const { sets } = await readResults(out);
-    expect(sets[0]!.manifest?.grid.labels).toBe(true);
+    expect(sets[0]!.manifest?.grid.captions).toBe(true);
   });
 
   it('writes the manifest when it begins and when it ends, and not for each picture', async () => {

@@ -19,7 +19,7 @@ import type { RenderCore } from '../render.ts';
 import { recipeOptions } from '../settings.ts';
 
 export const render: RenderCore = async (request, tell) => {
-  const { model, architecture, preprocess, weights, cache, size, out, columns, margin, labels, workers, signal } =
+  const { model, architecture, preprocess, weights, cache, size, out, columns, margin, captions, workers, signal } =
     request;
   const { layer, class: wanted, objective, neuron, pictures } = request;
   presetOf(request.preset);
@@ -37,10 +37,10 @@ export const render: RenderCore = async (request, tell) => {
     ...downloads(() => `the weights of ${network.name}`),
   });
   try {
-    const classes =
-      request.classes &&
+    const labels =
+      request.labels &&
       (await readLabels(
-        request.classes,
+        request.labels,
         downloads(() => 'the names of the classes'),
       ));
     const settings = {
@@ -62,7 +62,7 @@ export const render: RenderCore = async (request, tell) => {
       objective !== undefined
         ? { ...recipe, objective, photos: await photosOf(objective) }
         : wanted !== undefined
-          ? { ...recipe, layer, class: wanted, ...(classes ? { classes } : {}) }
+          ? { ...recipe, layer, class: wanted, ...(labels ? { labels } : {}) }
           : await filters();
     const plan = await planOf(network, options);
     await tell({
@@ -73,7 +73,7 @@ export const render: RenderCore = async (request, tell) => {
       steps: plan.settled.steps,
       input: network.input,
     });
-    const running = { out: resolve(out), columns, margin, labels, workers, signal };
+    const running = { out: resolve(out), columns, margin, captions, workers, signal };
     for await (const event of renderToFolder(network, options, running)) {
       if (event.type === 'steps') await tell({ type: 'step', filter: event.channel, done: event.done });
       else if (event.type === 'resumed') await tell({ type: 'resumed', filters: event.channels });
