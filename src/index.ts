@@ -182,4 +182,4 @@ export {
   readPhoto,
   type ReadPhotoOptions,
 } from './photo/photo.ts';
-export { resize } from './photo/resize.ts';
+export { type PhotoSize, resize } from './photo/resize.ts';

@@ -50,7 +50,7 @@ export interface Studio {
    *
    * @example
    * for await (const news of studio.watch({ model: { name: 'net.onnx' }, layer: 'conv1', channel: 3, frames: 8 }))
-   *   if (news.type !== 'step') show(news);
+   *   if (news.type !== 'step') console.log(news.type);
    */
   watch(wish: Wish, signal?: AbortSignal): AsyncIterable<News>;
   /** Closes the networks. The pool is its maker's. */
