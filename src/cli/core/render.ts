@@ -1,6 +1,15 @@
 /** @file What `phosphene render` asks of the core. */
 import { resolve } from 'node:path';
-import { open, openPhoto, planOf, readLabels, type RenderOptions, renderToFolder } from '../../node.ts';
+import {
+  objectiveOf,
+  open,
+  openPhoto,
+  parseObjective,
+  planOf,
+  readLabels,
+  type RenderOptions,
+  renderToFolder,
+} from '../../node.ts';
 import { diagnoses } from '../../render/diagnosis.ts';
 import { presetOf, settle } from '../../render/recipe.ts';
 import type { PresetName } from '../../render/presets.ts';
@@ -32,7 +41,7 @@ export const render: RenderCore = async (request, tell) => {
       request.labels &&
       (await readLabels(
         request.labels,
-        downloads(() => 'the labels'),
+        downloads(() => 'the names of the classes'),
       ));
     const settings = {
       ...recipeOptions(request.settings),
@@ -51,7 +60,7 @@ export const render: RenderCore = async (request, tell) => {
     };
     const options: RenderOptions =
       objective !== undefined
-        ? { ...recipe, objective }
+        ? { ...recipe, objective, photos: await photosOf(objective) }
         : wanted !== undefined
           ? { ...recipe, layer, class: wanted, ...(labels ? { labels } : {}) }
           : await filters();
@@ -78,3 +87,10 @@ export const render: RenderCore = async (request, tell) => {
     await network.close();
   }
 };
+
+/** The photos that an objective names: their names are paths. */
+async function photosOf(text: string): Promise<NonNullable<RenderOptions['photos']>> {
+  const needs = Object.values(objectiveOf(parseObjective(text)).needs ?? {});
+  const paths = new Set(needs.flatMap((need) => ('photo' in need ? [need.photo] : [])));
+  return Object.fromEntries(await Promise.all([...paths].map(async (path) => [path, await openPhoto(path)] as const)));
+}
