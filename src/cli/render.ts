@@ -9,6 +9,7 @@ import {
   outputOptions,
   preprocessOf,
   type PreprocessSpec,
+  originInWords,
   REMEDY,
   valuesInWords,
 } from './model.ts';
@@ -216,7 +217,11 @@ function teller(
         [layer, count, steps] = [printable(news.layer), news.filters, Math.max(1, news.steps)];
         if (news.input.from === 'assumed')
           note(
-            `phosphene: nothing says how the model wants its pictures; ${valuesInWords(news.input)} is assumed; ${REMEDY}`,
+            `phosphene: nothing says how the model wants its pictures; ${valuesInWords(news.input)} is ${originInWords(news.input)}, which is doubtful; ${REMEDY}`,
+          );
+        else if (news.input.from === 'inferred')
+          note(
+            `phosphene: nothing says how the model wants its pictures; ${valuesInWords(news.input)} is ${originInWords(news.input)}; ${REMEDY}`,
           );
         break;
       case 'resumed':
