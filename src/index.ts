@@ -94,6 +94,7 @@ export { serve } from './jobs/serve.ts';
 export { type Engine, type Picture, renderChannels, type RenderEvent, type Wanted } from './jobs/render.ts';
 
 // Live: networks that stay open, and pictures that are watched while they are made.
+export { type Block, blocksOf, endOf } from './live/blocks.ts';
 export type {
   Catalogue,
   FromStudio,
@@ -105,6 +106,8 @@ export type {
   PresetFacts,
   SettingFacts,
   Shown,
+  Tiles,
+  TilesOfModel,
   ToStudio,
   Wish,
 } from './live/protocol.ts';

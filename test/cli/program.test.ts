@@ -91,10 +91,10 @@ describe('the command line', () => {
 
   it.each([
     [['rendr'], 'command `rendr` is not known; did you mean `render`?'],
-    [['xyz'], 'command `xyz` is not known; there are render, layers, models and explore'],
+    [['xyz'], 'command `xyz` is not known; there are render, layers, models, explore and site'],
     [['help', 'rendr'], 'command `rendr` is not known; did you mean `render`?'],
-    [['toString'], 'command `toString` is not known; there are render, layers, models and explore'],
-    [['--json'], '`--json`: a command comes first; there are render, layers, models and explore'],
+    [['toString'], 'command `toString` is not known; there are render, layers, models, explore and site'],
+    [['--json'], '`--json`: a command comes first; there are render, layers, models, explore and site'],
     [['layers', 'a', 'b'], '`b` is one MODEL too many; give one at a time, and quote what holds spaces'],
     [['render', '--workers', '0'], '--workers: a whole number from 1 to 1024 is needed, not `0`'],
     [['render', '--mean', 'x'], '--mean: one number, or one for each channel with commas between, is needed, not `x`'],
