@@ -97,7 +97,7 @@ export function siteCommand(load: () => Promise<SiteCore>): Command<typeof optio
         {
           out,
           models: models.length > 0 ? models : [BUILT_IN],
-          preprocess: preprocessOf({ ...given, size: undefined }),
+          preprocess: preprocessOf({ ...given }),
           weights,
           cache,
           layers: layers === undefined || layers === 'all' ? layers : layers.split(',').filter((l) => l !== ''),

@@ -28,9 +28,7 @@ export function catalogueOf(own: Pick<Catalogue, 'models' | 'engine' | 'workers'
 
 function presetFacts(name: PresetName): PresetFacts {
   const settled = settle({ preset: name });
-  const places = { ...settled, objective: { kind: 'channel', border: settled.border } } as unknown as Readonly<
-    Record<string, unknown>
-  >;
+  const places = settled as unknown as Readonly<Record<string, unknown>>;
   const values = flat.flatMap(({ name: setting, path: [first, second] }) => {
     const value = second === undefined ? places[first] : (places[first] as Record<string, unknown>)[second];
     return value === undefined ? [] : [[setting, `${value as string | number | boolean}`] as const];

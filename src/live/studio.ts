@@ -150,7 +150,7 @@ export function createStudio({ models, open, pool, lowering, engine, memory, sto
     if (signal?.aborted) throw new PhospheneError('aborted', 'aborted', {}, signal.reason);
     if (found) yield shown(found, true);
     if (found && kept) return;
-    checkMemory(memoryOf(network, target, settled), memory());
+    checkMemory(memoryOf(network, { targets: [target] }, settled), memory());
     const wanted = { layer: target.name, channels: [channel], settled, snapshots: spread(frames, steps) };
     for await (const event of renderChannels(network, wanted, { pool, lowering, signal, priority })) {
       if (event.type === 'steps') yield { type: 'step', done: event.done, steps, loss: event.loss };

@@ -79,6 +79,11 @@ export function word<T extends string>(fallback: T, others: readonly T[]): Decla
   };
 }
 
+/** Any text, which every node must state. */
+export function text(): Declaration<string> {
+  return { kind: 'STRING', fallback: '', needed: true, wanted: 'text', fits: (v) => typeof v === 'string' };
+}
+
 /** Whole numbers. */
 export function ints(limits: Range = {}): Declaration<readonly number[] | undefined> {
   return {
@@ -171,6 +176,8 @@ export interface Operator<D extends Declarations = Declarations> {
   readonly jumps?: boolean;
   /** What `fold` gives shares the first input's data. */
   readonly view?: boolean;
+  /** What of it is refused, or has no gradient, in words for the table of operators. */
+  readonly limits?: string;
   /** Dtype and dims of each output. Throws `shape` if the inputs do not fit; the operator and the node are added by the caller. */
   infer(call: Call<AttributesOf<D>>): readonly Inferred[];
   /** Its value, for shape arithmetic and weights; undefined if it must wait for the runtime. Throws as `infer` does. */
@@ -199,6 +206,8 @@ export interface Foreign<D extends Declarations = Declarations> extends Pick<
 > {
   /** The operator set that brought it. */
   readonly since?: number;
+  /** What of it is refused, in words for the table of operators. */
+  readonly limits?: string;
   /** Its values; the node that gives the first has the name. */
   upgrade(call: ForeignCall<AttributesOf<D>>): Value[];
 }
