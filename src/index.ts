@@ -147,6 +147,7 @@ export {
 } from './jobs/render.ts';
 
 // Live: networks that stay open, and pictures that are watched while they are made.
+export { type Block, blocksOf, endOf } from './live/blocks.ts';
 export type {
   Catalogue,
   FromStudio,
@@ -158,6 +159,8 @@ export type {
   PresetFacts,
   SettingFacts,
   Shown,
+  Tiles,
+  TilesOfModel,
   ToStudio,
   Wish,
 } from './live/protocol.ts';
