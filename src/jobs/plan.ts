@@ -52,8 +52,12 @@ export interface Plan {
   readonly pictures: number;
   /** The objective; absent for channels of a layer. */
   readonly raised?: Raised;
-  /** Makes the pictures, or some of them. */
-  render(engine: Engine, channels?: Iterable<number> | AsyncIterable<number>): AsyncGenerator<RenderEvent, void>;
+  /** Makes the pictures, or some of them, and snapshots of them after some steps. */
+  render(
+    engine: Engine,
+    channels?: Iterable<number> | AsyncIterable<number>,
+    snapshots?: readonly number[],
+  ): AsyncGenerator<RenderEvent, void>;
 }
 
 /**
@@ -151,8 +155,8 @@ async function channelPlan(
     channels: wanted,
     targets: [target],
     pictures: 1,
-    render: (engine, some = wanted) =>
-      renderChannels(network, { layer: target.name, channels: some, settled, start }, engine),
+    render: (engine, some = wanted, snapshots) =>
+      renderChannels(network, { layer: target.name, channels: some, settled, start, snapshots }, engine),
   };
 }
 
@@ -183,6 +187,7 @@ async function objectivePlan(network: Network, options: Begun, like: ObjectiveLi
     targets,
     pictures,
     raised,
-    render: (engine, some) => renderObjective(network, { raised, settled, pictures: some, start }, engine),
+    render: (engine, some, snapshots) =>
+      renderObjective(network, { raised, settled, pictures: some, start, snapshots }, engine),
   };
 }
