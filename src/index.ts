@@ -133,6 +133,14 @@ export { type Obstacle, surveyed, type Target, targetAt, targets } from './rende
 export { createPool, type JobEvent, type Pool, type PoolOptions, type SubmitOptions } from './jobs/pool.ts';
 export type { FromWorker, Host, Port, ToWorker, WorkerHandle } from './jobs/protocol.ts';
 export { serve } from './jobs/serve.ts';
+export {
+  animateAscent,
+  animateMorph,
+  type Frames,
+  framesAt,
+  type MorphOptions,
+  type Stitching,
+} from './jobs/animate.ts';
 export { type Dream, type DreamEvent, dreamPhoto, type DreamWanted } from './jobs/dream.ts';
 export { type Plan, planOf, type RenderOptions } from './jobs/plan.ts';
 export {
@@ -174,6 +182,10 @@ export { defaultColumns, grid, type GridOptions } from './output/grid.ts';
 export { asciiJson, type DecodedPng, decodePng, encodePng, type ExpectedPicture } from './output/png.ts';
 export { raster, type Raster } from './output/raster.ts';
 export { flattened, labelHeight, tileOf, type TileOptions } from './output/tile.ts';
+
+export { encodeApng } from './output/apng.ts';
+export type { Timing } from './output/frames.ts';
+export { encodeGif, type GifOptions } from './output/gif.ts';
 
 // Photos.
 export type { CodecName, LoadCodec } from './photo/codecs.ts';
