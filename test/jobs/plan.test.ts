@@ -384,14 +384,14 @@ describe('an objective', () => {
     expect(error.message).toContain(why);
   });
   it('that is stopped ends', async () => {
-    const settled = settle({ ...small, steps: 1000 } as never);
+    const settled = settle({ ...small, steps: 1000 });
     const raised = await raisedIn(network, 'layer(features)', settled);
     const signal = AbortSignal.abort();
     const error = await rejected(renderObjective(network, { raised, settled }, { ...engine, signal }).next());
     expect(error.code).toBe('aborted');
   });
   it('tells of its steps, and of pictures on the way', async () => {
-    const settled = settle(small as never);
+    const settled = settle(small);
     const raised = await raisedIn(network, 'diversity(features)', settled);
     const events: string[] = [];
     for await (const event of renderObjective(network, { raised, settled, snapshots: [2] }, engine))
