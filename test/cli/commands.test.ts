@@ -221,7 +221,7 @@ describe('render tells', () => {
   it('that a preprocessing is assumed, in one line that says what to do', async () => {
     const begin: RenderNews = { type: 'begin', layer: 'l', filters: 1, steps: 1, input: { ...tf, from: 'assumed' } };
     expect((await said(['render'], rendering([begin]).entries)).stderr).toBe(
-      'phosphene: nothing says how the model wants its pictures; RGB in [-1, 1] is assumed; if the model was trained otherwise, give --preprocess torch, caffe or raw, or --range, --mean, --std and --bgr\n',
+      'phosphene: nothing says how the model wants its pictures; RGB in [-1, 1] is assumed, which is doubtful; if the model was trained otherwise, give --preprocess torch, caffe or raw, or --range, --mean, --std and --bgr\n',
     );
     for (const quiet of ['--quiet', '--json'])
       expect((await said(['render', quiet], rendering([begin]).entries)).stderr).toBe('');
