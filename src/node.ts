@@ -248,7 +248,7 @@ export async function* animate(
     });
   const plan = await planOf(network, options);
   const steps = morph ? undefined : framesAt(plan.settled.steps, count);
-  const { pool, leave } = poolFor(network, plan, plan.settled, morph ? Infinity : jobsOf(plan), running);
+  const { pool, leave } = poolFor(network, plan, plan.settled, morph ? Infinity : plan.jobs, running);
   await ensureFolder(dirname(out));
   try {
     const engine = { pool, lowering: 'cpu', signal: running.signal } as const;
