@@ -155,6 +155,7 @@ export {
 } from './jobs/render.ts';
 
 // Live: networks that stay open, and pictures that are watched while they are made.
+export { type Block, blocksOf, endOf } from './live/blocks.ts';
 export type {
   Catalogue,
   FromStudio,
@@ -166,6 +167,8 @@ export type {
   PresetFacts,
   SettingFacts,
   Shown,
+  Tiles,
+  TilesOfModel,
   ToStudio,
   Wish,
 } from './live/protocol.ts';
@@ -195,4 +198,4 @@ export {
   readPhoto,
   type ReadPhotoOptions,
 } from './photo/photo.ts';
-export { resize } from './photo/resize.ts';
+export { type PhotoSize, resize } from './photo/resize.ts';

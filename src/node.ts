@@ -21,7 +21,7 @@ import { animateAscent, animateMorph, framesAt } from './jobs/animate.ts';
 import { type DreamEvent, dreamPhoto } from './jobs/dream.ts';
 import { nodeHost } from './jobs/node-host.ts';
 import { createPool, type Pool } from './jobs/pool.ts';
-import { type Plan, planOf, type RenderOptions } from './jobs/plan.ts';
+import { planOf, type RenderOptions } from './jobs/plan.ts';
 import { factsOf, memoryOf, type RenderEvent, targetOf } from './jobs/render.ts';
 import { dreamDigest, dreamSettings, type DreamSettings, tileSize } from './render/dream.ts';
 import { channelRecipe, recipeOf, type RecipeOptions, settle, type Shown, sizeShown } from './render/recipe.ts';
@@ -126,15 +126,10 @@ export interface RunningToFolder extends Running {
 /** Worker threads. */
 const threads = whole({ help: 'Worker threads', default: 1, from: 1, to: 1024 });
 
-/** Pictures that are ascended together are one job. */
-function jobsOf({ raised, channels }: Plan): number {
-  return raised ? 1 : channels.length;
-}
-
-/** A pool for so many jobs, and how it is left. Throws `too-large` if this machine has not the memory for it. */
+/** A pool for so many jobs of what is raised, and how it is left. Throws `too-large` if this machine has not the memory for it. */
 function poolFor(
   network: Network,
-  plan: Pick<Plan, 'targets' | 'pictures'>,
+  raised: Parameters<typeof memoryOf>[1],
   shown: Shown,
   jobs: number,
   { pool, workers }: Running,
@@ -142,7 +137,7 @@ function poolFor(
   if (workers !== undefined) checked(threads, 'workers', workers);
   const host = nodeHost({ parallelism: workers });
   const most = pool?.workers ?? Math.max(1, Math.min(host.parallelism, jobs));
-  checkMemory(memoryOf(network, plan, shown), freemem() / most);
+  checkMemory(memoryOf(network, raised, shown), freemem() / most);
   if (pool) return { pool, leave: async () => {} };
   const own = createPool(host, { workers: most });
   // They load their engines while weights are read and the program is built.
@@ -169,7 +164,7 @@ export async function* render(
   running: Running = {},
 ): AsyncGenerator<RenderEvent, void> {
   const plan = await planOf(network, options);
-  const { pool, leave } = poolFor(network, plan, plan.settled, jobsOf(plan), running);
+  const { pool, leave } = poolFor(network, plan, plan.settled, plan.jobs, running);
   try {
     yield* plan.render({ pool, lowering: 'cpu', signal: running.signal });
   } finally {
@@ -196,7 +191,7 @@ export async function* renderToFolder(
     throw new PhospheneError('bad-option', 'out: the path of a folder is needed', { option: 'out' });
   const plan = await planOf(network, options);
   const { settled, layer, channels, raised } = plan;
-  const { pool, leave } = poolFor(network, plan, plan.settled, jobsOf(plan), running);
+  const { pool, leave } = poolFor(network, plan, plan.settled, plan.jobs, running);
   try {
     const facts = await factsOf(network);
     yield* run<RenderEvent>({
@@ -461,7 +456,7 @@ export async function* dream(
   const tensor = photoTensor(photo, { channels: network.input.channels, size: full });
   const shown = { size: tileSize(full, settings.tile, network.input.size) };
   const target = await targetOf(network, layer, shown);
-  const { pool, leave } = poolFor(network, { targets: [target], pictures: 1 }, shown, Infinity, running);
+  const { pool, leave } = poolFor(network, { targets: [target] }, shown, Infinity, running);
   try {
     const wanted = { photo: tensor, layer: target.name, channels: channels && [...new Set(channels)], settings };
     yield* dreamPhoto(network, wanted, { pool, lowering: 'cpu', signal: running.signal });

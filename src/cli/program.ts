@@ -36,6 +36,10 @@ export const commands: Readonly<Record<string, Entry>> = {
     summary: 'A page in your browser on which to look around in a model, picture by picture',
     load: () => import('./explore.ts').then((m) => m.default),
   },
+  site: {
+    summary: 'The same page as files for any web server, with pictures made beforehand',
+    load: () => import('./site.ts').then((m) => m.default),
+  },
 };
 
 /**

@@ -10,6 +10,7 @@ import {
   outputOptions,
   preprocessOf,
   type PreprocessSpec,
+  originInWords,
   REMEDY,
   valuesInWords,
   weightsOptions,
@@ -302,7 +303,11 @@ export function teller(
         if (news.isObjective) what = 'picture';
         if (news.input.from === 'assumed')
           note(
-            `phosphene: nothing says how the model wants its pictures; ${valuesInWords(news.input)} is assumed; ${REMEDY}`,
+            `phosphene: nothing says how the model wants its pictures; ${valuesInWords(news.input)} is ${originInWords(news.input)}, which is doubtful; ${REMEDY}`,
+          );
+        else if (news.input.from === 'inferred')
+          note(
+            `phosphene: nothing says how the model wants its pictures; ${valuesInWords(news.input)} is ${originInWords(news.input)}; ${REMEDY}`,
           );
         break;
       case 'resumed':

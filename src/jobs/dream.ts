@@ -69,7 +69,7 @@ export interface Dream {
  * Throws `unknown-layer`, `bad-option`, `unsupported-op`, `shape`, `bad-weights`, `missing-weights`, `runtime`, `aborted`.
  *
  * @example
- * for await (const event of dreamPhoto(network, { photo, layer: 'conv3_block4_out', settings }, engine))
+ * for await (const event of dreamPhoto(network, { photo: pixels, layer: 'conv3_block4_out', settings }, engine))
  *   if (event.type === 'dream') show(event.dream.image);
  */
 export async function* dreamPhoto(

@@ -2,8 +2,10 @@
 import { resolve } from 'node:path';
 import {
   type Network,
+  objectiveOf,
   open,
   openPhoto,
+  parseObjective,
   planOf,
   readLabels,
   type RenderEvent,
@@ -51,7 +53,7 @@ export async function opened(
       request.labels &&
       (await readLabels(
         request.labels,
-        downloads(() => 'the labels'),
+        downloads(() => 'the names of the classes'),
       ));
     const settings = {
       ...recipeOptions(request.settings),
@@ -69,7 +71,7 @@ export async function opened(
     };
     const options: RenderOptions =
       objective !== undefined
-        ? { ...recipe, objective }
+        ? { ...recipe, objective, photos: await photosOf(objective) }
         : wanted !== undefined
           ? { ...recipe, layer, class: wanted, ...(labels ? { labels } : {}) }
           : await filters();
@@ -113,3 +115,10 @@ export const render: RenderCore = async (request, tell) => {
     await network.close();
   }
 };
+
+/** The photos that an objective names: their names are paths. */
+async function photosOf(text: string): Promise<NonNullable<RenderOptions['photos']>> {
+  const needs = Object.values(objectiveOf(parseObjective(text)).needs ?? {});
+  const paths = new Set(needs.flatMap((need) => ('photo' in need ? [need.photo] : [])));
+  return Object.fromEntries(await Promise.all([...paths].map(async (path) => [path, await openPhoto(path)] as const)));
+}

@@ -26,6 +26,8 @@ export interface KerasOptions {
   /** The layer that is shown if none is asked for; the last convolution that is larger than one position unless given. */
   readonly defaultLayer?: string | undefined;
   readonly keras2?: boolean;
+  /** Names of the classes, if something beside the model has them. */
+  readonly labels?: readonly string[] | undefined;
   readonly topology: Topology;
   /** The weights, asked for when a layer is cut. Throws `missing-weights` if there are none. */
   readonly weights: () => Promise<WeightSource>;
@@ -35,10 +37,12 @@ export interface KerasOptions {
 
 /** A network from a topology and its weights. The layers need no weights; a cut reads those that its targets need. */
 export function kerasNetwork(options: KerasOptions): Network {
-  const { name, input, defaultLayer, topology, weights, digest, keras2 = false, close = async () => {} } = options;
+  const { name, input, labels, defaultLayer, topology, weights, digest, keras2 = false } = options;
+  const { close = async () => {} } = options;
   return network({
     name,
     input,
+    ...(labels ? { labels } : {}),
     digest,
     close,
     build: (b, picture) => build(b, picture, topology, { weights, keras2 }),
@@ -55,6 +59,7 @@ function build(
 ): Built {
   const values = new Map<string, Value>([[PICTURE, picture]]);
   const layers: BuiltLayer[] = [];
+  const channelsFirst = topology.some(({ config }) => config['data_format'] === 'channels_first');
   const barred = new Map<string, PhospheneError>();
   for (const spec of topology) {
     const bar = (why: PhospheneError): void => {
@@ -73,6 +78,7 @@ function build(
         name: spec.name,
         config: spec.config,
         keras2,
+        channelsFirst,
         inputs: spec.inputs.map((input) => {
           if (typeof input === 'number') return b.float(input);
           const found = values.get(input);
@@ -124,21 +130,19 @@ export function weighted(topology: Topology, { channels, height, width }: Size &
   return [...found.values()];
 }
 
-function layerOf({ type, name, config }: LayerSpec): (typeof kerasLayers)[string] {
-  if (config['data_format'] === 'channels_first')
-    throw new PhospheneError(
-      'unsupported-op',
-      `layer \`${name}\`: its data_format is channels_first, which is not supported`,
-      {
-        layer: name,
-        node: name,
-      },
-    );
+/** What is said of classes that are known and cannot be built. */
+const reasons: Readonly<Record<string, string>> = {
+  Lambda: 'it is a Lambda, whose function is Python code that is saved nowhere else',
+  MultiHeadAttention: 'it is attention, which is not read from Keras files; export the model as ONNX',
+  TimeDistributed: 'it applies another layer to each step of a sequence; export the model as ONNX',
+};
+
+function layerOf({ type, name }: LayerSpec): (typeof kerasLayers)[string] {
   const layer = Object.hasOwn(kerasLayers, type) ? kerasLayers[type] : undefined;
   if (!layer)
     throw new PhospheneError(
       'unsupported-op',
-      `layer \`${name}\`: its class ${type} is not known${didYouMean(type, Object.keys(kerasLayers))}`,
+      `layer \`${name}\`: ${Object.hasOwn(reasons, type) ? reasons[type] : `its class ${type} is not known${didYouMean(type, Object.keys(kerasLayers))}`}`,
       { layer: name, node: name, class: type },
     );
   return layer;
