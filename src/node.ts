@@ -254,7 +254,7 @@ export async function* contact(
   { out, margin, captions = false, ...running }: Omit<RunningToFolder, 'columns'>,
 ): AsyncGenerator<RenderEvent | RunEvent | SheetEvent, void> {
   const rows = (chosen ?? [undefined]).flatMap((preset) => {
-    const { preset: name, ...settled } = settle({ ...options, preset } as RecipeOptions, network.input.size);
+    const { preset: name, ...settled } = settle({ ...options, preset }, network.input.size);
     const possible = targets(network, sizeShown(settled));
     const outputs = possible.filter(({ type }) => /^(Add|Concat)/.test(type));
     const of = outputs.length >= ROWS / 2 ? outputs : possible;
@@ -356,7 +356,7 @@ export async function* animate(
     });
   const plan = await planOf(network, options);
   const steps = morph ? undefined : framesAt(plan.settled.steps, count);
-  const { pool, leave } = poolFor(network, plan, plan.settled, morph ? Infinity : jobsOf(plan), running);
+  const { pool, leave } = poolFor(network, plan, plan.settled, morph ? Infinity : plan.jobs, running);
   await ensureFolder(dirname(out));
   try {
     const engine = { pool, lowering: 'cpu', signal: running.signal } as const;
