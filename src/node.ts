@@ -16,13 +16,14 @@ import { openModel } from './hub/open.ts';
 import { ensureWeights, type EnsureOptions } from './hub/weights.ts';
 import type { Network } from './import/network.ts';
 import type { PreprocessSpec } from './import/preprocess.ts';
+import { animateAscent, animateMorph, framesAt } from './jobs/animate.ts';
 import { type DreamEvent, dreamPhoto } from './jobs/dream.ts';
 import { nodeHost } from './jobs/node-host.ts';
 import { createPool, type Pool } from './jobs/pool.ts';
-import { type Plan, planOf, type RenderOptions } from './jobs/plan.ts';
+import { planOf, type RenderOptions } from './jobs/plan.ts';
 import { factsOf, memoryOf, type RenderEvent, targetOf } from './jobs/render.ts';
 import { dreamDigest, dreamSettings, type DreamSettings, tileSize } from './render/dream.ts';
-import type { Shown } from './render/recipe.ts';
+import { channelRecipe, recipeOf, type Shown } from './render/recipe.ts';
 import { checkMemory } from './render/step.ts';
 import { type Photo, photoRaster, photoTensor } from './photo/photo.ts';
 import {
@@ -34,9 +35,12 @@ import {
   seriesOfObjective,
   writeWhole,
 } from './runs/index.ts';
-import { checked, normalised, whole } from './settings.ts';
+import { checked, flag, normalised, whole } from './settings.ts';
 import { VERSION } from './version.ts';
 import type { Optional } from './noun.ts';
+import { encodeApng } from './output/apng.ts';
+import { encodeGif } from './output/gif.ts';
+import { defaultColumns } from './output/grid.ts';
 import { asciiJson, encodePng } from './output/png.ts';
 import { ensureFolder } from './folder.ts';
 
@@ -117,15 +121,10 @@ export interface RunningToFolder extends Running {
 /** Worker threads. */
 const threads = whole({ help: 'Worker threads', default: 1, from: 1, to: 1024 });
 
-/** Pictures that are ascended together are one job. */
-function jobsOf({ raised, channels }: Plan): number {
-  return raised ? 1 : channels.length;
-}
-
-/** A pool for so many jobs, and how it is left. Throws `too-large` if this machine has not the memory for it. */
+/** A pool for so many jobs of what is raised, and how it is left. Throws `too-large` if this machine has not the memory for it. */
 function poolFor(
   network: Network,
-  plan: Pick<Plan, 'targets' | 'pictures'>,
+  raised: Parameters<typeof memoryOf>[1],
   shown: Shown,
   jobs: number,
   { pool, workers }: Running,
@@ -133,7 +132,7 @@ function poolFor(
   if (workers !== undefined) checked(threads, 'workers', workers);
   const host = nodeHost({ parallelism: workers });
   const most = pool?.workers ?? Math.max(1, Math.min(host.parallelism, jobs));
-  checkMemory(memoryOf(network, plan, shown), freemem() / most);
+  checkMemory(memoryOf(network, raised, shown), freemem() / most);
   if (pool) return { pool, leave: async () => {} };
   const own = createPool(host, { workers: most });
   // They load their engines while weights are read and the program is built.
@@ -160,7 +159,7 @@ export async function* render(
   running: Running = {},
 ): AsyncGenerator<RenderEvent, void> {
   const plan = await planOf(network, options);
-  const { pool, leave } = poolFor(network, plan, plan.settled, jobsOf(plan), running);
+  const { pool, leave } = poolFor(network, plan, plan.settled, plan.jobs, running);
   try {
     yield* plan.render({ pool, lowering: 'cpu', signal: running.signal });
   } finally {
@@ -187,7 +186,7 @@ export async function* renderToFolder(
     throw new PhospheneError('bad-option', 'out: the path of a folder is needed', { option: 'out' });
   const plan = await planOf(network, options);
   const { settled, layer, channels, raised } = plan;
-  const { pool, leave } = poolFor(network, plan, plan.settled, jobsOf(plan), running);
+  const { pool, leave } = poolFor(network, plan, plan.settled, plan.jobs, running);
   try {
     const facts = await factsOf(network);
     yield* run<RenderEvent>({
@@ -202,6 +201,108 @@ export async function* renderToFolder(
   } finally {
     await leave();
   }
+}
+
+/** How an animation is made and shown. */
+export interface AnimateOptions {
+  /** Pictures of an ascent, or from one channel to the next; 24 unless given. */
+  readonly frames?: number | undefined;
+  /** Whether channels turn into one another, and the last into the first, in place of being ascended side by side. */
+  readonly morph?: boolean | undefined;
+  /** Milliseconds that each picture is seen; 80 unless given. */
+  readonly delay?: number | undefined;
+}
+
+/** The settings of animations. */
+export const animateSettings = {
+  frames: whole({
+    help: 'Pictures of the ascent; with --morph, from one filter to the next',
+    default: 24,
+    from: 1,
+    to: 1000,
+  }),
+  delay: whole({ help: 'Milliseconds that each picture is seen', default: 80, from: 10, to: 60_000 }),
+  morph: flag({ help: 'Filters turn into one another, in place of being ascended side by side', default: false }),
+};
+
+/**
+ * An animation as a file: ascents side by side, as they go on; or channels that turn into one another. The file's ending says its format: `.gif`,
+ * or `.png` and `.apng` for an animated PNG, which has all colours. How it was made stands in it. Yields what {@link render} does, and a `file`.
+ * Throws what that throws, and `filesystem`.
+ *
+ * @example
+ * for await (const event of animate(network, { channels: [0, 1, 2, 3] }, { frames: 20 }, { out: 'ascent.gif' }))
+ *   if (event.type === 'file') console.log(event.file, event.frames);
+ */
+export async function* animate(
+  network: Network,
+  options: RenderOptions,
+  animation: AnimateOptions,
+  { out, columns, margin, captions = false, ...running }: RunningToFolder,
+): AsyncGenerator<RenderEvent | AnimationFile, void> {
+  const { frames: count, morph, delay } = normalised(animateSettings, animation, 'animation');
+  const format = /\.(gif|png|apng)$/i.exec(out)?.[1]?.toLowerCase();
+  if (!format)
+    throw new PhospheneError('bad-option', `out: ${out} is to end in .gif, .png or .apng, which says its format`, {
+      option: 'out',
+    });
+  const plan = await planOf(network, options);
+  const steps = morph ? undefined : framesAt(plan.settled.steps, count);
+  const { pool, leave } = poolFor(network, plan, plan.settled, morph ? Infinity : jobsOf(plan), running);
+  await ensureFolder(dirname(out));
+  try {
+    const engine = { pool, lowering: 'cpu', signal: running.signal } as const;
+    const layout = {
+      columns: columns ?? defaultColumns(plan.channels.length),
+      ...(margin === undefined ? {} : { margin }),
+    };
+    const events = steps
+      ? animateAscent(plan, engine, { steps, captions, ...layout })
+      : animateMorph(network, plan, engine, { between: count });
+    for await (const event of events) {
+      if (event.type !== 'frames') {
+        yield event;
+        continue;
+      }
+      const { frames } = event;
+      const { settled, layer, channels, raised } = plan;
+      const facts = await factsOf(network);
+      const recipe = raised
+        ? recipeOf({ ...settled, pictures: plan.pictures }, facts, { ...raised.recorded, picture: 0 })
+        : channelRecipe(settled, facts, layer, channels[0]!);
+      const record = {
+        format: 'phosphene-animation/1',
+        version: VERSION,
+        kind: morph ? 'morph' : 'ascent',
+        preset: settled.preset,
+        layer,
+        channels,
+        recipe,
+        ...(steps ? { steps } : { between: count }),
+      };
+      // Round and round: what turns into itself does not rest.
+      const timing = { delay, ...(morph ? { hold: delay } : {}) };
+      const phosphene = asciiJson(record);
+      const bytes =
+        format === 'gif'
+          ? await encodeGif(frames, { ...timing, comment: phosphene })
+          : encodeApng(frames, timing, { Software: `phosphene ${VERSION}`, phosphene });
+      await writeWhole(out, bytes);
+      const { width, height } = frames[0]!;
+      yield { type: 'file', file: out, width, height, frames: frames.length };
+    }
+  } finally {
+    await leave();
+  }
+}
+
+/** An animation is in its file. */
+export interface AnimationFile {
+  readonly type: 'file';
+  readonly file: string;
+  readonly width: number;
+  readonly height: number;
+  readonly frames: number;
 }
 
 /** What decides a dream besides network and photo; see {@link dreamSettings}. */
@@ -247,7 +348,7 @@ export async function* dream(
   const tensor = photoTensor(photo, { channels: network.input.channels, size: full });
   const shown = { size: tileSize(full, settings.tile, network.input.size) };
   const target = await targetOf(network, layer, shown);
-  const { pool, leave } = poolFor(network, { targets: [target], pictures: 1 }, shown, Infinity, running);
+  const { pool, leave } = poolFor(network, { targets: [target] }, shown, Infinity, running);
   try {
     const wanted = { photo: tensor, layer: target.name, channels: channels && [...new Set(channels)], settings };
     yield* dreamPhoto(network, wanted, { pool, lowering: 'cpu', signal: running.signal });

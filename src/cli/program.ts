@@ -12,6 +12,10 @@ export const commands: Readonly<Record<string, Entry>> = {
     summary: 'Pictures of what the filters of a layer respond to, and a grid of them all',
     load: () => import('./render.ts').then((m) => m.default),
   },
+  animate: {
+    summary: 'Ascents as they go on, or filters that turn into one another, as GIF or animated PNG',
+    load: () => import('./animate.ts').then((m) => m.default),
+  },
   dream: {
     summary: 'DeepDream: a photo in which all that a layer finds is raised',
     load: () => import('./dream.ts').then((m) => m.default),
@@ -27,6 +31,10 @@ export const commands: Readonly<Record<string, Entry>> = {
   explore: {
     summary: 'A page in your browser on which to look around in a model, picture by picture',
     load: () => import('./explore.ts').then((m) => m.default),
+  },
+  site: {
+    summary: 'The same page as files for any web server, with pictures made beforehand',
+    load: () => import('./site.ts').then((m) => m.default),
   },
 };
 

@@ -25,8 +25,18 @@ const first: Rule = () => 1;
 /** Of an operator that leaves its first input's axes in place. */
 const kept: Rule = ({ axes }) => axes[0];
 
-/** Of an operator that broadcasts: the axis that its inputs agree on, counted from the last. */
-const broadcast: Rule = ({ dims, axes, out }) => {
+/**
+ * Of an operator that broadcasts: the axis that its inputs agree on, counted from the last. If none of them tells, for example behind a
+ * Reshape into groups, it is the one along which weights are one for each channel.
+ */
+const broadcast: Rule = ({ dims, axes, depends, out }) => {
+  if (axes.every((axis) => axis === undefined)) {
+    const weights = dims.filter((_, i) => !depends[i]).map((d) => d ?? []);
+    const long = weights.flatMap((d) =>
+      d.flatMap((length, axis) => (length > 1 ? [axis + out.length - d.length] : [])),
+    );
+    return long.length === 1 && out[0] === 1 && sizeOf(weights.flat()) === out[long[0]!] ? long[0] : undefined;
+  }
   const found = new Set(axes.flatMap((axis, i) => (axis === undefined ? [] : [axis + out.length - dims[i]!.length])));
   return found.size === 1 ? [...found][0] : undefined;
 };

@@ -6,7 +6,7 @@ import { parseObjective } from '../objective/index.ts';
 import { params, startFrom } from '../param/index.ts';
 import { type Photo, photoDigest, photoTensor } from '../photo/photo.ts';
 import { classifierOf, classIndex } from '../render/classes.ts';
-import { type Given, isCustom, type ObjectiveLike, type Raised } from '../render/raised.ts';
+import { type Given, isCustom, type ObjectiveLike, type Raised, raisedUnit, tryOut } from '../render/raised.ts';
 import { fitted, isUnit, type RecipeOptions, settle, type Settled, sizeShown, type Unit } from '../render/recipe.ts';
 import type { Target } from '../render/targets.ts';
 import {
@@ -50,10 +50,16 @@ export interface Plan {
   readonly targets: readonly Target[];
   /** Pictures that are ascended together. */
   readonly pictures: number;
+  /** How many jobs they are: channels are one each, and pictures that are ascended together are one. */
+  readonly jobs: number;
   /** The objective; absent for channels of a layer. */
   readonly raised?: Raised;
-  /** Makes the pictures, or some of them. */
-  render(engine: Engine, channels?: Iterable<number> | AsyncIterable<number>): AsyncGenerator<RenderEvent, void>;
+  /** Makes the pictures, or some of them, and snapshots of them after some steps. */
+  render(
+    engine: Engine,
+    channels?: Iterable<number> | AsyncIterable<number>,
+    snapshots?: readonly number[],
+  ): AsyncGenerator<RenderEvent, void>;
 }
 
 /**
@@ -145,14 +151,17 @@ async function channelPlan(
   const wanted = [...new Set(channels as readonly number[])];
   for (const channel of wanted) checkChannel(target, channel);
   const settled = fitted(unit ? { ...plain, unit } : plain, options, target);
+  const { size } = settled;
+  tryOut(raisedUnit(settled, target, 0), [network.input.channels, size.height, size.width]);
   return {
     settled,
     layer: target.name,
     channels: wanted,
     targets: [target],
     pictures: 1,
-    render: (engine, some = wanted) =>
-      renderChannels(network, { layer: target.name, channels: some, settled, start }, engine),
+    jobs: wanted.length,
+    render: (engine, some = wanted, snapshots) =>
+      renderChannels(network, { layer: target.name, channels: some, settled, start, snapshots }, engine),
   };
 }
 
@@ -176,13 +185,17 @@ async function objectivePlan(network: Network, options: Begun, like: ObjectiveLi
   const { settled, start } = begun(network, options);
   const raised = await raisedIn(network, spec ?? like, settled, given);
   const { targets, pictures } = raised;
+  const { size } = settled;
+  tryOut(raised, [network.input.channels, size.height, size.width]);
   return {
     settled,
     layer: raised.objective.text,
     channels: Array.from({ length: pictures }, (_, i) => i),
     targets,
     pictures,
+    jobs: 1,
     raised,
-    render: (engine, some) => renderObjective(network, { raised, settled, pictures: some, start }, engine),
+    render: (engine, some, snapshots) =>
+      renderObjective(network, { raised, settled, pictures: some, start, snapshots }, engine),
   };
 }

@@ -50,7 +50,7 @@ export interface Studio {
    *
    * @example
    * for await (const news of studio.watch({ model: { name: 'net.onnx' }, layer: 'conv1', channel: 3, frames: 8 }))
-   *   if (news.type !== 'step') show(news);
+   *   if (news.type !== 'step') console.log(news.type);
    */
   watch(wish: Wish, signal?: AbortSignal): AsyncIterable<News>;
   /** Closes the networks. The pool is its maker's. */
@@ -146,9 +146,10 @@ export function createStudio({ models, open, pool, lowering, engine, memory, sto
       const made: Shown = { raster, recipe, losses, kept: wasKept, ...why, ...(bytes ? { png: bytes } : {}) };
       return { type: 'picture', picture: made };
     };
-    const found = kept ? await store?.get(expected) : undefined;
+    const found = await store?.get(expected);
     if (signal?.aborted) throw new PhospheneError('aborted', 'aborted', {}, signal.reason);
-    if (found) return yield shown(found, true);
+    if (found) yield shown(found, true);
+    if (found && kept) return;
     checkMemory(memoryOf(network, { targets: [target] }, settled), memory());
     const wanted = { layer: target.name, channels: [channel], settled, snapshots: spread(frames, steps) };
     for await (const event of renderChannels(network, wanted, { pool, lowering, signal, priority })) {

@@ -60,7 +60,7 @@ export function classIndex(wanted: string | number, labels: readonly string[] | 
   if (index === undefined) {
     if (!labels)
       throw refused(
-        `the names of the classes are not known, so \`${wanted}\` cannot be found; give their \`labels\`, or the number of the class (0-${units - 1})`,
+        `the names of the classes are not known, so \`${wanted}\` cannot be found; give them as \`labels\`, or the number of the class (0-${units - 1})`,
         { option: ['class', 'labels'] },
       );
     throw refused(

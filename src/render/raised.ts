@@ -2,8 +2,10 @@
 import { sha256 } from '@noble/hashes/sha2';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils';
 import { didYouMean, PhospheneError } from '../errors.ts';
-import type { Tensor, Tensors } from '../ir/tensor.ts';
+import { Builder, type Value } from '../ir/builder.ts';
+import type { Dims, Tensor, Tensors } from '../ir/tensor.ts';
 import {
+  contextOf,
   mapTerms,
   type Need,
   type Objective,
@@ -87,6 +89,45 @@ export function raisedOf(
   };
 }
 
+/**
+ * Builds what is raised on nothing but dims, so that what does not suit its layers is said before any weight is read, and whether or
+ * not a program of its shape is there already. Throws `bad-option`, `shape`.
+ *
+ * @example
+ * tryOut(raisedUnit(settled, target, 7), [3, 180, 180]);
+ */
+export function tryOut({ objective, targets, pictures, given }: Raised, picture: Dims): void {
+  const b = new Builder();
+  const input = (name: string, dims: Dims): Value => b.input(name, 'float32', dims);
+  const { layers, values, needs = {} } = objective;
+  const activations = new Map(
+    layers.map((layer, i) => [layer, input(`layer ${layer}`, [pictures, ...targets[i]!.dims.slice(1)])]),
+  );
+  const known = new Map(
+    Object.entries(values).map(([name, { dtype, dims }]) => [name, b.input(`value ${name}`, dtype, dims)]),
+  );
+  for (const [name, need] of Object.entries(needs))
+    known.set(
+      name,
+      'tensor' in need
+        ? input(`need ${name}`, given.tensors![need.tensor]!.dims)
+        : input(`need ${name}`, [1, ...activations.get(need.layer)!.dims.slice(1)]),
+    );
+  objective.build(
+    contextOf({
+      b,
+      image: input('image', [pictures, ...picture]),
+      activation: (layer) => ({
+        value: activations.get(layer)!,
+        channelAxis: targets[layers.indexOf(layer)]!.channels.axis,
+        layer,
+      }),
+      value: (name) => known.get(name)!,
+      stopped: [],
+    }),
+  );
+}
+
 /** Whether an objective is a program of the caller's. */
 export function isCustom(like: ObjectiveLike): like is Objective {
   return typeof like === 'object' && 'build' in like;
@@ -120,6 +161,12 @@ function usedOf(needs: Readonly<Record<string, Need>>, { tensors = {}, photos = 
           'bad-option',
           `objective: the ${what} \`${name}\` is not given${didYouMean(name, Object.keys(known)) || `; give it among the \`${what}s\`, by that name`}`,
           { option: `${what}s`, name, known: Object.keys(known) },
+        );
+      if (found.dtype !== 'float32')
+        throw new PhospheneError(
+          'bad-option',
+          `objective: the ${what} \`${name}\` is of ${found.dtype}, and float32 is needed`,
+          { option: `${what}s`, name, dtype: found.dtype },
         );
       return [`${what} ${name}`, found] as const;
     }),

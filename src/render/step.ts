@@ -58,7 +58,7 @@ export function stepOf(parts: StepParts): Step {
   const { z, image } = param(s, dimsOf(parts));
   const shown = seen(s, image, transforms);
   const { dims } = inputOf(network);
-  if (!sameDims(shown.dims, dims))
+  if (!sameDims(shown.dims.slice(1), dims.slice(1)))
     throw new Error(`internal: the network takes [${dims.join(', ')}], and is shown [${shown.dims.join(', ')}]`);
   const given = new Map<string, Value>();
   for (const [name, { dtype, dims: shape }] of Object.entries(objective.values))

@@ -95,10 +95,10 @@ function targeted(random: Random, json: Record<string, unknown>): string {
         entry['dtype'] = pick(random, DTYPES);
         return `dtype of ${String(entry['name'])} is ${String(entry['dtype'])}`;
       case 1:
-        entry['shape'] = shape.with(
-          random.integer(Math.max(1, shape.length)) % Math.max(1, shape.length),
-          pick(random, NUMBERS),
-        );
+        entry['shape'] =
+          shape.length === 0
+            ? [pick(random, NUMBERS)]
+            : shape.with(random.integer(shape.length), pick(random, NUMBERS));
         return `shape of ${String(entry['name'])} changed`;
       case 2:
         entry['shape'] = [...shape, pick(random, [1, 1, 0, 2])];

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { openNetwork } from '../../src/import/formats.ts';
 import type { Network } from '../../src/import/network.ts';
 import { preprocessOf } from '../../src/import/preprocess.ts';
+import { operators } from '../../src/import/tfjs/operators/index.ts';
 import { bytesSource } from '../../src/import/source.ts';
 import { fixtures } from './tfjs-golden.ts';
 
@@ -190,6 +191,12 @@ describe('a graph that cannot be built whole', () => {
     await expect(network.cut(['m'], SIZE)).rejects.toThrow('this layer needs the input `rate` beside the picture `x`');
   });
 
+  it('gives nothing at a node that has no inputs', async () => {
+    const network = await graph([...head, { name: 'none', op: 'IdentityN' }], weights);
+    expect(names(network)).toEqual(['a', 'r']);
+    expect(network.layers(SIZE).barrier?.message).toBe('IdentityN none: it gives nothing');
+  });
+
   it('names a weight that its shards do not have', async () => {
     const nodes = [...head, { name: 'lost', op: 'Const' }, { name: 'm', op: 'Mul', input: ['r', 'lost'] }];
     const network = await graph(nodes, weights);
@@ -347,6 +354,15 @@ describe('a layers model', () => {
     });
   });
 
+  it('has the labels that lie beside it', async () => {
+    const model = read('teachable/model.json');
+    const labels = async (text: string): Promise<unknown> =>
+      (await openNetwork(bytesSource('model.json', model, { 'metadata.json': Buffer.from(text) }))).labels;
+    expect(await labels('{"labels":["cat","dog","none"],"imageSize":20}')).toEqual(['cat', 'dog', 'none']);
+    for (const other of ['{"labels":[]}', '{"labels":[1]}', '{', '[]', '{"keras_version":"3.0"}'])
+      expect(await labels(other)).toBeUndefined();
+  });
+
   it('passes by a shape in its middle', async () => {
     const network = await openNetwork(bytesSource('model.json', read('branches/model.json')));
     expect(network.input).toMatchObject({ channels: 1 });
@@ -373,3 +389,10 @@ describe('a layers model', () => {
 interface Layers {
   readonly weightsManifest: { readonly weights: { shape: number[] }[] }[];
 }
+
+it('the operators that docs/models.md lists are those that are known', () => {
+  const page = readFileSync(new URL('../../docs/models.md', import.meta.url), 'utf8');
+  const [, part] = /<!-- operators -->([^]*)<!-- end of operators -->/.exec(page)!;
+  const listed = [...part!.matchAll(/`(\w+)`/g)].map(([, name]) => name);
+  expect(new Set(listed)).toEqual(new Set(Object.keys(operators)));
+});

@@ -122,6 +122,7 @@ describe('a studio', () => {
     expect(decodePng(kept[0].picture.png!).raster.data).toEqual(made.picture.raster.data);
     const anew = await all(studio.watch({ ...wish, frames: 2, kept: false }));
     expect(anew.filter((n) => n.type === 'frame')).toHaveLength(2);
+    expect(anew.flatMap((n) => (n.type === 'picture' ? [n.picture.kept] : []))).toEqual([true, false]);
     expect((await all(studio.watch({ ...wish, frames: 2 }))).map((n) => n.type)).toEqual(['picture']);
     const other = (await all(studio.watch({ ...wish, channel: 6 }))).at(-1)!;
     expect(other.type === 'picture' && other.picture.kept).toBe(false);

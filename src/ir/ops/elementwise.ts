@@ -88,6 +88,7 @@ export const elementwise = {
     infer: same,
   }),
   PRelu: operator({
+    limits: 'no gradient for its slopes',
     inputs: ['T', 'T'],
     attributes: {},
     infer({ inputs: [x, slope] }) {
@@ -127,6 +128,7 @@ export const elementwise = {
     fold: ({ inputs: [x] }) => x,
   }),
   Dropout: operator({
+    limits: 'refused in training mode',
     inputs: ['T', 'float?', 'bool?'],
     attributes: { seed: int() },
     infer: same,
@@ -209,8 +211,23 @@ export const elementwise = {
   }),
 };
 
-/** Activations as files spell them and we do not. */
+/** Activations and casts as files spell them and we do not. */
 export const foreignElementwise = {
+  CastLike: foreign({
+    inputs: ['any', 'any'],
+    attributes: { saturate: int(1) },
+    since: 15,
+    upgrade: ({ b, inputs: [x, like], name }) => [b.one('Cast', [x], { to: like!.dtype }, name)],
+  }),
+  Shrink: foreign({
+    inputs: ['T'],
+    attributes: { bias: float(0), lambd: float(0.5) },
+    upgrade({ b, inputs: [x], attributes: { bias, lambd }, name }) {
+      const zero = b.mul(x!, 0);
+      const above = b.where(b.greater(x!, lambd), b.sub(x!, bias), zero);
+      return [b.one('Where', [b.less(x!, -lambd), b.add(x!, bias), above], {}, name)];
+    },
+  }),
   Gelu: foreign({
     inputs: ['T'],
     attributes: { approximate: word('none', ['tanh']) },

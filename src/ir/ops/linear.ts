@@ -92,6 +92,7 @@ export const linear = {
     },
   }),
   ConvTranspose: operator({
+    limits: 'output padding must be less than a stride',
     inputs: ['T', 'T', 'T?'],
     attributes: transposeAttributes,
     infer({ inputs: [x, w, bias], attributes }) {
@@ -198,6 +199,7 @@ export const linear = {
     upgrade: ({ inputs, without, as }) => as(inputs, without('broadcast')),
   }),
   BatchNormalization: operator({
+    limits: 'in training mode only of weights',
     inputs: ['T', 'float', 'float', 'float', 'float'],
     attributes: { epsilon: float(1e-5) },
     infer({ inputs: [x, ...parameters] }) {
@@ -205,11 +207,22 @@ export const linear = {
       return [{ dtype: x!.dtype, dims: x!.dims }];
     },
     upgrade({ b, inputs, attributes, without, name }) {
-      if (attributes['training_mode'] === 1)
-        throw new PhospheneError(
-          'unsupported-op',
-          'it normalises by the statistics of a batch, as in training; export the network for inference (in PyTorch: after `model.eval()`)',
-        );
+      if (attributes['training_mode'] === 1) {
+        const [x, gamma, beta] = inputs;
+        // Weights may be standardised so in each run. A picture alone has statistics that no network was trained for.
+        if (!x || !gamma || !beta || b.graph([x]).inputs.length > 0)
+          throw new PhospheneError(
+            'unsupported-op',
+            'it normalises by the statistics of a batch, as in training; export the network for inference (in PyTorch: after `model.eval()`)',
+          );
+        const { epsilon } = checked({ epsilon: float(1e-5) }, without('training_mode', 'momentum'));
+        checkChannels(x, [gamma, beta]);
+        const axes = x.dims.flatMap((_, axis) => (axis === 1 ? [] : [axis]));
+        const each = (p: Value): Value => b.reshape(p, [p.dims[0]!, ...x.dims.slice(2).map(() => 1)]);
+        const centred = b.sub(x, b.mean(x, axes));
+        const deviation = b.sqrt(b.add(b.mean(b.mul(centred, centred), axes), epsilon));
+        return [b.one('Add', [b.mul(b.div(centred, deviation), each(gamma)), each(beta)], {}, name)];
+      }
       // Older sets list its other outputs also for inference; they are not used there.
       return [
         b.one(
@@ -249,6 +262,7 @@ export const linear = {
     },
   }),
   LRN: operator({
+    limits: 'odd sizes, two spatial axes',
     inputs: ['T'],
     attributes: {
       alpha: float(1e-4),
@@ -268,12 +282,31 @@ export const linear = {
 /** Products and normalisations as files spell them and we do not. */
 export const foreignLinear = {
   Einsum: foreign({
+    limits: 'no axis twice in one operand',
     inputs: ['T*'],
     attributes: { equation: text() },
     since: 12,
     upgrade: ({ b, inputs, attributes: { equation }, name }) => [
       b.one('Identity', [einsum(b, inputs as readonly Value[], equation)], {}, name),
     ],
+  }),
+  MeanVarianceNormalization: foreign({
+    inputs: ['T'],
+    attributes: { axes: ints() },
+    upgrade({ b, inputs: [x], attributes: { axes = [0, 2, 3] }, name }) {
+      const centred = b.sub(x!, b.mean(x!, axes));
+      const deviation = b.sqrt(b.mean(b.mul(centred, centred), axes));
+      return [b.one('Div', [centred, b.add(deviation, 1e-9)], {}, name)];
+    },
+  }),
+  LpNormalization: foreign({
+    inputs: ['T'],
+    attributes: { axis: int(-1), p: int(2, { least: 1, most: 2 }) },
+    upgrade({ b, inputs: [x], attributes: { axis, p }, name }) {
+      const norm = b.one(p === 1 ? 'ReduceL1' : 'ReduceL2', [x, b.ints([axis])]);
+      // Of nothing but zeros it is zero.
+      return [b.one('Div', [x, b.max(norm, 1e-30)], {}, name)];
+    },
   }),
   GroupNormalization: foreign({
     inputs: ['T', 'T', 'T'],

@@ -1,6 +1,5 @@
 /** @file A network: a map of its blocks, and what the layers at their ends want to see. */
-import type { LayerFacts, ModelFacts } from 'phosphene/web';
-import { type Block, blocksOf } from '../blocks.ts';
+import { type Block, blocksOf, endOf as lastOf, type LayerFacts, type ModelFacts } from 'phosphene/web';
 import { wishFor } from '../pictures.ts';
 import { at, href, type Route } from '../route.ts';
 import { isTarget, type Target } from '../state.ts';
@@ -42,8 +41,11 @@ export function NetworkView({ facts, route }: Props) {
   );
 }
 
-/** The layer that stands for a block: its last one that can be shown. */
-const endOf = ({ layers }: Block): Target | undefined => layers.findLast(isTarget);
+/** The layer that stands for a block. */
+function endOf(block: Block): Target | undefined {
+  const end = lastOf(block);
+  return end && isTarget(end) ? end : undefined;
+}
 
 const why = { 'no channels': 'has no channels', 'no gradient': 'cannot be differentiated' } as const;
 const reasonOf = ({ obstacle }: LayerFacts): string => (obstacle ? why[obstacle] : 'can be shown');

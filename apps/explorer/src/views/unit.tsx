@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { LayerFacts, ModelFacts } from 'phosphene/web';
 import type { Failure } from '../backend/backend.ts';
-import { type Frame, type Still, watch, wishFor } from '../pictures.ts';
+import { type Frame, type Paint, type Still, watch, wishFor } from '../pictures.ts';
 import { amend, at, go, href, type Route } from '../route.ts';
 import { announcement, catalogue, isTarget, presetOf, reducedMotion, type Target } from '../state.ts';
 import { activation, commandOf, count, scriptOf } from '../words.ts';
@@ -108,6 +108,7 @@ interface Progress {
   readonly losses: readonly (number | null)[];
   readonly way: readonly Frame[];
   readonly steps: number;
+  readonly preview?: Paint;
   readonly still?: Still;
   readonly failure?: Failure;
 }
@@ -136,6 +137,7 @@ function Large({ facts, layer, route, unit }: UnitProps) {
       frame(frame) {
         now.value = { ...now.value, way: [...now.value.way, frame] };
       },
+      preview: (preview) => (now.value = { ...now.value, preview }),
       picture(still) {
         now.value = { losses: still.losses, steps: still.losses.length, way: still.way, still };
         announcement.value = `The picture of channel ${unit} is there. ${still.hint ?? ''}`;
@@ -145,10 +147,10 @@ function Large({ facts, layer, route, unit }: UnitProps) {
     return leave;
   }, [key]);
 
-  const { losses, way, steps, still, failure } = now.value;
+  const { losses, way, steps, preview, still, failure } = now.value;
   const at = still ? route.step : undefined;
   const seen = at === undefined ? undefined : way.findLast((f) => f.step <= at);
-  const shown = seen?.paint ?? still?.paint ?? way.at(-1)?.paint;
+  const shown = seen?.paint ?? still?.paint ?? preview ?? way.at(-1)?.paint;
   useEffect(() => {
     if (shown) paint(canvas.current!, shown);
   }, [shown]);

@@ -1,5 +1,5 @@
 /** @file The blocks of a network, as its layers' names tell them. */
-import type { LayerFacts } from 'phosphene/web';
+import type { LayerFacts } from './protocol.ts';
 
 /** Layers that stand together. */
 export interface Block {
@@ -60,4 +60,9 @@ function joinedSingles(blocks: readonly Block[]): readonly Block[] {
     else joined.push({ name, layers: [...layers], single });
   }
   return joined;
+}
+
+/** The layer that stands for a block: its last one that can be shown, if there is one. */
+export function endOf({ layers }: Block): LayerFacts | undefined {
+  return layers.findLast((l) => l.obstacle === undefined && l.channels !== undefined);
 }
