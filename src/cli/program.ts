@@ -12,9 +12,29 @@ export const commands: Readonly<Record<string, Entry>> = {
     summary: 'Pictures of what the filters of a layer respond to, and a grid of them all',
     load: () => import('./render.ts').then((m) => m.default),
   },
+  animate: {
+    summary: 'Ascents as they go on, or filters that turn into one another, as GIF or animated PNG',
+    load: () => import('./animate.ts').then((m) => m.default),
+  },
+  dream: {
+    summary: 'DeepDream: a photo in which all that a layer finds is raised',
+    load: () => import('./dream.ts').then((m) => m.default),
+  },
   layers: {
     summary: 'The layers of a model in order: type, shape, parameters, and which can be rendered',
     load: () => import('./layers.ts').then((m) => m.default),
+  },
+  models: {
+    summary: 'The models known by name, with the size of their downloads and which are here already',
+    load: () => import('./models.ts').then((m) => m.default),
+  },
+  explore: {
+    summary: 'A page in your browser on which to look around in a model, picture by picture',
+    load: () => import('./explore.ts').then((m) => m.default),
+  },
+  site: {
+    summary: 'The same page as files for any web server, with pictures made beforehand',
+    load: () => import('./site.ts').then((m) => m.default),
   },
 };
 
@@ -116,7 +136,7 @@ function found(name: string, entries: Readonly<Record<string, Entry>>): Entry {
   if (Object.hasOwn(entries, name)) return entries[name]!;
   throw new PhospheneError(
     'bad-option',
-    `${name.startsWith('-') ? `\`${name}\`: a command comes first` : `command \`${name}\` is not known`}${didYouMean(name, names) || `; there are ${names.join(' and ')}`}`,
+    `${name.startsWith('-') ? `\`${name}\`: a command comes first` : `command \`${name}\` is not known`}${didYouMean(name, names) || `; there are ${names.slice(0, -1).join(', ')} and ${names.at(-1)}`}`,
     { known: names },
   );
 }

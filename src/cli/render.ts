@@ -1,5 +1,6 @@
 /** @file phosphene render: pictures of what filters see. The words; what is done is in core/render.ts. */
-import { text, whole } from '../settings.ts';
+import { PhospheneError } from '../errors.ts';
+import { flag, text, whole } from '../settings.ts';
 import { type Command, command, type Context } from './command.ts';
 import {
   type InputFacts,
@@ -12,9 +13,11 @@ import {
   originInWords,
   REMEDY,
   valuesInWords,
+  weightsOptions,
+  workersOption,
 } from './model.ts';
-import { optional, type Options, optionsOf, section } from './options.ts';
-import { type FilterRange, filters } from './parse.ts';
+import { type Given, optional, type Options, optionsOf, section } from './options.ts';
+import { type FilterRange, filters, position, type Position } from './parse.ts';
 import { jsonLine } from './report.ts';
 import { pictureSettings, presetNames } from './settings.ts';
 import { counted, duration, megabytes, printable } from './text.ts';
@@ -23,19 +26,34 @@ import { counted, duration, megabytes, printable } from './text.ts';
 export interface RenderRequest {
   readonly model: string;
   readonly weights: string | undefined;
+  /** The published model that a file of weights is of. */
+  readonly architecture: string | undefined;
   readonly cache: string | undefined;
   readonly preprocess: PreprocessSpec | undefined;
   /** Default: the model's own choice. */
   readonly layer: string | undefined;
   /** Default: the first 64. */
   readonly filters: readonly FilterRange[] | 'all' | undefined;
+  /** One unit of each filter in place of its whole map. */
+  readonly neuron: Position | undefined;
+  /** A class in place of filters. */
+  readonly class: string | undefined;
+  /** A file of labels, or the name of known ones. */
+  readonly labels: string | undefined;
+  /** What is raised in place of filters. */
+  readonly objective: string | undefined;
+  /** How many pictures are ascended together. */
+  readonly pictures: number | undefined;
   readonly size: { readonly height: number; readonly width: number } | undefined;
   readonly preset: string;
+  /** A photo to begin with, as a path. */
+  readonly start: string | undefined;
   /** The settings that were given, by the name that the core has for each. */
   readonly settings: Readonly<Record<string, unknown>>;
   readonly out: string;
   readonly columns: number | undefined;
   readonly margin: number;
+  readonly captions: boolean;
   readonly workers: number | undefined;
   readonly signal: AbortSignal;
 }
@@ -47,6 +65,8 @@ export type RenderNews =
   | {
       readonly type: 'begin';
       readonly layer: string;
+      /** Whether it is an objective: its pictures have numbers, and are no filters. */
+      readonly isObjective?: boolean;
       readonly filters: number;
       readonly steps: number;
       readonly input: InputFacts;
@@ -89,23 +109,54 @@ const own = {
       value: 'LIST',
       otherwise: 'the first 64',
     },
+    neuron: {
+      setting: position('One unit of each filter: at the centre of its map, or at a row and a column'),
+      value: 'centre|ROW,COLUMN',
+      otherwise: 'the mean of the map',
+    },
+    class: {
+      setting: optional(text({ help: 'A class, by name or number, in place of filters: its logit' })),
+      short: 'c',
+      value: 'NAME',
+    },
+    labels: {
+      setting: optional(
+        text({ help: 'Names of the classes: a file, one a line or JSON; or `imagenet`, which is fetched once' }),
+      ),
+      value: 'FILE',
+      otherwise: "the model's own",
+    },
+    objective: {
+      setting: optional(
+        text({
+          help: 'What is raised in place of filters, for example "LAYER:12 - 0.5*LAYER:99 + tv(0.1)"; see docs/objectives.md',
+        }),
+      ),
+      value: 'TEXT',
+    },
+    pictures: {
+      setting: optional(
+        whole({
+          help: 'Pictures that are made together, for objectives that compare them',
+          default: 1,
+          from: 1,
+          to: 64,
+        }),
+      ),
+      value: 'N',
+      otherwise: 'what the objective needs',
+    },
   }),
   ...modelOptions,
-  ...section('Model', {
-    weights: {
-      setting: optional(text({ help: 'A Keras HDF5 weights file, in place of downloading the published one' })),
-      value: 'FILE',
-    },
-    cache: {
-      setting: optional(text({ help: 'Folder for downloads' })),
-      value: 'FOLDER',
-      otherwise: '$PHOSPHENE_CACHE or the cache of the system',
-    },
-  }),
+  ...weightsOptions,
   ...section('Picture', {
     preset: {
       setting: text({ help: `Settings to start from: ${presetNames.join(', ')}`, default: 'keras' }),
       value: 'NAME',
+    },
+    start: {
+      setting: optional(text({ help: 'A photo to begin with in place of noise: JPEG, PNG or WebP' })),
+      value: 'FILE',
     },
   }),
 };
@@ -123,53 +174,73 @@ const rest = {
       otherwise: 'a square',
     },
     margin: { setting: whole({ help: 'Pixels between the pictures of the grid', default: 5 }), value: 'N' },
-    workers: {
-      setting: optional(whole({ help: 'Worker threads', default: 1, from: 1, to: 1024 })),
-      short: 'w',
-      value: 'N',
-      otherwise: 'one a core',
+    captions: {
+      setting: flag({ help: 'Write the number of each filter below its picture in the grid', default: false }),
     },
   }),
+  ...workersOption,
   ...outputOptions,
 };
 
 const options = { ...own, ...rest };
 /** In the order of the help. */
-const all = { ...own, ...settings, ...rest } as Options as typeof options & Options;
+export const renderOptions = { ...own, ...settings, ...rest } as Options as typeof options & Options;
+
+/** What the core is asked for by a command with these options. Throws `bad-option` for options that contradict each other. */
+export function requestOf(
+  given: Given<typeof options>,
+  { positionals, signal }: Pick<Context, 'positionals' | 'signal'>,
+): RenderRequest {
+  const { layer, size, preset, start, out, columns, margin, captions, workers, weights, architecture, cache } = given;
+  const { filters: chosen, neuron, class: wanted, labels, objective, pictures } = given;
+  refuseTogether({ filters: chosen, class: wanted, objective });
+  refuseTogether({ layer, objective });
+  refuseTogether({ neuron, objective });
+  return {
+    model: modelOf(positionals),
+    preprocess: preprocessOf(given),
+    filters: chosen,
+    neuron,
+    class: wanted,
+    labels,
+    objective,
+    pictures,
+    settings: Object.fromEntries(
+      Object.keys(settings).flatMap((name) => {
+        const value = (given as Readonly<Record<string, unknown>>)[name];
+        return value === undefined ? [] : [[name, value] as const];
+      }),
+    ),
+    layer,
+    size,
+    preset,
+    start,
+    out,
+    columns,
+    margin,
+    captions,
+    workers,
+    weights,
+    architecture,
+    cache,
+    signal,
+  };
+}
 
 /** The command on a core, which is loaded when work begins. */
-export function renderCommand(load: () => Promise<RenderCore>): Command<typeof all> {
+export function renderCommand(load: () => Promise<RenderCore>): Command<typeof renderOptions> {
   return command({
-    options: all,
+    options: renderOptions,
     positional: modelPositional,
     examples: [
       ['phosphene render --filters 0-15', '16 filters of the built-in model'],
       ['phosphene render resnet50v2 --layer conv4_block6_out --filters 1,7,200', 'three filters of the real network'],
       ['phosphene render model.onnx --preprocess torch --size 224', 'a network of torchvision, exported to ONNX'],
+      ["phosphene render model.onnx --class 'great white shark' --labels imagenet", 'a class of a classifier'],
+      ['phosphene render --objective "conv3_block4_out:7 + diversity(conv3_block4_out)"', 'a filter, in four ways'],
     ],
     async run(given, context) {
-      const { layer, size, preset, out, columns, margin, workers, weights, cache } = given;
-      const request: RenderRequest = {
-        model: modelOf(context.positionals),
-        preprocess: preprocessOf(given),
-        filters: given.filters,
-        settings: Object.fromEntries(
-          Object.keys(settings).flatMap((name) => {
-            const value = (given as Readonly<Record<string, unknown>>)[name];
-            return value === undefined ? [] : [[name, value] as const];
-          }),
-        ),
-        layer,
-        size,
-        preset,
-        out,
-        columns,
-        margin,
-        workers,
-        weights,
-        cache,
-        signal: context.signal,
-      };
+      const request = requestOf(given, context);
       const core = await load();
       context.progress.show({ key: 'read', label: `Reading ${printable(request.model)}` });
       await core(request, teller(given, context));
@@ -177,8 +248,21 @@ export function renderCommand(load: () => Promise<RenderCore>): Command<typeof a
   });
 }
 
+/** Refuses options of which only one can say what is rendered. Throws `bad-option`. */
+function refuseTogether(options: Readonly<Record<string, unknown>>): void {
+  const given = Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  if (given.length > 1)
+    throw new PhospheneError(
+      'bad-option',
+      `${given.map((name) => `\`${name}\``).join(' and ')} both say what is rendered; give one of them`,
+      {
+        option: given,
+      },
+    );
+}
+
 /** News in words, on a progress line, and as lines of JSON. */
-function teller(
+export function teller(
   { json, quiet }: { readonly json: boolean; readonly quiet: boolean },
   { print, note, progress }: Context,
 ): (news: RenderNews) => Promise<void> {
@@ -189,6 +273,7 @@ function teller(
   };
   const under = new Map<number, number>();
   let [layer, count, steps, done] = ['', 0, 0, 0];
+  let what: 'filter' | 'picture' = 'filter';
   let [finished, compiled] = [false, false];
   const paint = (): void => {
     if (finished || count === 0) return;
@@ -199,7 +284,7 @@ function teller(
       label: layer,
       done: done * steps + work,
       total: count * steps,
-      detail: `${done} of ${counted(count, 'filter')}`,
+      detail: `${done} of ${counted(count, what)}`,
     });
   };
   return async (news) => {
@@ -215,6 +300,7 @@ function teller(
         return;
       case 'begin':
         [layer, count, steps] = [printable(news.layer), news.filters, Math.max(1, news.steps)];
+        if (news.isObjective) what = 'picture';
         if (news.input.from === 'assumed')
           note(
             `phosphene: nothing says how the model wants its pictures; ${valuesInWords(news.input)} is ${originInWords(news.input)}, which is doubtful; ${REMEDY}`,
@@ -241,7 +327,7 @@ function teller(
         done++;
         under.delete(filter);
         await say({ event: 'picture', filter, activation, seconds: seconds(), ...(diagnosis ? { diagnosis } : {}) });
-        if (hint) note(`filter ${filter}: ${hint}`);
+        if (hint) note(`${what} ${filter}: ${hint}`);
         break;
       }
       case 'grid': {
@@ -251,7 +337,7 @@ function teller(
         await say({ event: 'grid', file, width, height, manifest, seconds: seconds() });
         if (!json && !quiet)
           await print(
-            `${file} (${width}×${height}, ${counted(count, 'filter')} of ${layer}, ${duration(performance.now() - begun)})\n`,
+            `${file} (${width}×${height}, ${counted(count, what)} of ${layer}, ${duration(performance.now() - begun)})\n`,
           );
       }
     }

@@ -5,17 +5,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PhospheneError } from '../errors.ts';
 import { explained, systemCode } from '../filesystem.ts';
 import { ensureFolder } from '../folder.ts';
-import { looksLike } from '../import/sniff.ts';
+import { isHdf5, looksLike } from '../import/sniff.ts';
 import { ANOTHER_CACHE } from './cache.ts';
 import { createOurs, lengthOfOurs, openOurs, readTrusted, replaceWith } from './guarded.ts';
 import { lock } from './lock.ts';
-import { md5Of, remember, verify } from './verified.ts';
+import { algorithmOf, hashOf, remember, verify } from './verified.ts';
 
 /** What is downloaded, how it is known to be right, and when to give up. */
 export interface DownloadOptions {
   readonly url: string;
-  /** MD5 of the whole file, in hex. */
-  readonly md5: string;
+  /** MD5 (32 digits) or SHA-256 (64) of the whole file, in hex. Without one, what comes must be an HDF5 file. */
+  readonly hash?: string | undefined;
   /** Length in bytes, if it is known: for progress when the server does not say, and as a bound. */
   readonly bytes?: number | undefined;
   /** Where the file goes; until it is complete, `FILE.part` stands beside it. */
@@ -37,8 +37,10 @@ export interface DownloadOptions {
 }
 
 /** How to go on without the network. */
-const INSTEAD =
+export const INSTEAD =
   'fetch the file elsewhere and give its path as the weights, or use the built-in model `resnet50v2-mini`';
+/** The same for a file that is named by its address. */
+const INSTEAD_OF_URL = 'fetch it elsewhere with the files beside it, and open it by its path';
 /** The option that takes that path, for whoever shows the message. */
 const OPTION = { option: 'weights' } as const;
 /** Progress that counts: a server that drops the line after this much is worth asking again. */
@@ -60,19 +62,19 @@ class Interruption {
 }
 
 /**
- * Makes sure that `file` holds the bytes with that MD5, and returns its path. A sound file is never fetched again; a second
+ * Makes sure that `file` holds the bytes with that hash, and returns its path. A sound file is never fetched again; a second
  * process (or call) waits for the first. Throws `offline`, `download` (with the HTTP status, if there is one),
  * `hash-mismatch`, `filesystem` or `aborted`.
  *
  * @example
- * await download({ url: model.url, md5: model.md5, file: '/tmp/resnet50v2.h5', onProgress: ({ received }) => … });
+ * await download({ url: model.url, hash: model.hash, file: '/tmp/resnet50v2.h5', onProgress: ({ received }) => … });
  */
 export async function download(options: DownloadOptions): Promise<string> {
-  const { file, md5, signal } = options;
+  const { file, hash, signal } = options;
   const part = `${file}.part`;
   try {
     signal?.throwIfAborted();
-    if ((await verify(file, md5)) === 'sound') return file;
+    if ((await verify(file, hash)) === 'sound') return file;
     await ensureFolder(dirname(file), ANOTHER_CACHE);
     const release = await lock(`${file}.lock`, {
       signal,
@@ -81,7 +83,7 @@ export async function download(options: DownloadOptions): Promise<string> {
       },
     });
     try {
-      const state = await verify(file, md5);
+      const state = await verify(file, hash);
       if (state === 'sound') return file;
       if (state === 'wrong') await rm(file, { force: true });
       await fetchWhole(options, part);
@@ -103,8 +105,76 @@ export async function download(options: DownloadOptions): Promise<string> {
   }
 }
 
+/** How a file is fetched that its user names: nobody knows its hash. */
+export type FetchOptions = Pick<DownloadOptions, 'signal' | 'fetch' | 'stallMs' | 'retries' | 'retryDelayMs'>;
+
+/** What memory is for; larger files are downloaded first. */
+const MOST_IN_MEMORY = 2 ** 31 - 1;
+
+/**
+ * The bytes at an address, in memory. A broken line is asked for again. Throws `offline`, `download` (with the HTTP status, if there is
+ * one), `too-large`, `aborted`.
+ */
+export async function fetchBytes(url: string, options: FetchOptions = {}): Promise<Uint8Array> {
+  const { signal, retries = 4, retryDelayMs = 500 } = options;
+  for (let failures = 0; ; failures++) {
+    try {
+      signal?.throwIfAborted();
+      return await fetchOnce({ ...options, url });
+    } catch (problem) {
+      if (problem instanceof Interruption) {
+        const { error } = problem;
+        if (failures >= retries || error.code === 'offline') throw inPath(error);
+        await sleep(retryDelayMs * 2 ** failures, undefined, { signal }).catch(() => {});
+        continue;
+      }
+      if (problem instanceof PhospheneError) throw inPath(problem);
+      if (!signal?.aborted) throw problem;
+      throw new PhospheneError('aborted', `${url}: fetching it was stopped`, { url }, problem);
+    }
+  }
+}
+
+async function fetchOnce(options: FetchOptions & { readonly url: string }): Promise<Uint8Array> {
+  const { url } = options;
+  const watch = new Watch(options.signal, options.stallMs ?? 30_000);
+  try {
+    const response = await ask(options, 0, undefined, watch);
+    await refuse(options, response);
+    const announced = Number(response.headers.get('content-length') ?? NaN);
+    const pieces: Uint8Array[] = [];
+    let have = 0;
+    const reader = response.body?.getReader();
+    for (;;) {
+      const piece = await reader?.read().catch((cause: unknown) => {
+        throw watch.reason(url) ?? new Interruption(broken(url, `the connection broke after ${have} bytes`, cause));
+      });
+      watch.alive(piece?.value?.length);
+      if (piece === undefined || piece.done) break;
+      have += piece.value.length;
+      if (have > MOST_IN_MEMORY || announced > MOST_IN_MEMORY) {
+        await reader?.cancel();
+        throw new PhospheneError('too-large', `${url}: it has more than 2 GiB; download it, and open it by its path`, {
+          url,
+        });
+      }
+      pieces.push(piece.value);
+    }
+    if (have < announced) throw new Interruption(broken(url, `the server ended after ${have} of ${announced} bytes`));
+    return Buffer.concat(pieces);
+  } finally {
+    watch.end();
+  }
+}
+
+/** An error about a file that is no published one: it can be opened by its path if it cannot be fetched. */
+function inPath({ code, message, details, cause }: PhospheneError): PhospheneError {
+  const { option: _, ...others } = details;
+  return new PhospheneError(code, message.replace(INSTEAD, INSTEAD_OF_URL), others, cause);
+}
+
 async function fetchWhole(options: DownloadOptions, part: string): Promise<void> {
-  const { url, md5, file, signal, retries = 4, retryDelayMs = 500 } = options;
+  const { url, hash, file, signal, retries = 4, retryDelayMs = 500 } = options;
   let attempts = 0;
   let failures = 0;
   // The most that was ever here: a server that gives much and little in turn makes no progress.
@@ -135,7 +205,7 @@ async function fetchWhole(options: DownloadOptions, part: string): Promise<void>
       resumed = true;
       continue;
     }
-    const outcome = await settle(part, file, md5);
+    const outcome = await settle(part, file, hash);
     if (outcome === 'sound') break;
     await Promise.all([rm(part, { force: true }), rm(`${part}.json`, { force: true })]);
     // The beginning may have been left by something else; one download in one piece tells.
@@ -145,23 +215,38 @@ async function fetchWhole(options: DownloadOptions, part: string): Promise<void>
       continue;
     }
     const { found, kind } = outcome;
+    if (hash === undefined)
+      throw new PhospheneError(
+        'download',
+        `${url}: what came is no HDF5 file but ${kind}; it was removed; ${INSTEAD}`,
+        {
+          url,
+          looksLike: kind,
+          ...OPTION,
+        },
+      );
     throw new PhospheneError(
       'hash-mismatch',
-      `${url}: what came has MD5 ${found} and should have ${md5} (it looks like ${kind}); it was removed. Try again; if it comes again, ${INSTEAD}`,
-      { url, expected: md5, found, ...OPTION },
+      `${url}: what came has ${algorithmOf(hash)} ${found} and should have ${hash} (it looks like ${kind}); it was removed. Try again; if it comes again, ${INSTEAD}`,
+      { url, expected: hash, found, ...OPTION },
     );
   }
   await rm(`${part}.json`, { force: true });
-  await remember(file, md5);
+  if (hash !== undefined) await remember(file, hash);
 }
 
 /** Gives the part its name if it is the file. What is checked is what gets the name: the bytes are read through one open file. */
-async function settle(part: string, file: string, md5: string): Promise<'sound' | { found: string; kind: string }> {
+async function settle(
+  part: string,
+  file: string,
+  hash: string | undefined,
+): Promise<'sound' | { found: string; kind: string }> {
   const handle = await openOurs(part);
   if (handle === undefined) throw exchanged(part);
   try {
-    const found = await md5Of(handle);
-    if (found !== md5) return { found, kind: looksLike(await headOf(handle)) };
+    const found = hash === undefined ? '' : await hashOf(handle, hash);
+    const right = hash === undefined ? isHdf5(await headOf(handle)) : found === hash;
+    if (!right) return { found, kind: looksLike(await headOf(handle)) };
     await rename(part, file);
     const [checked, named] = [await handle.stat(), await lstat(file)];
     if (checked.ino !== named.ino || checked.dev !== named.dev) throw exchanged(file);
@@ -249,7 +334,7 @@ async function fetchPart(options: DownloadOptions, part: string): Promise<void> 
 }
 
 async function ask(
-  options: DownloadOptions,
+  options: Pick<DownloadOptions, 'url' | 'fetch'>,
   have: number,
   validator: string | undefined,
   watch: Watch,
@@ -321,7 +406,7 @@ const OFFLINE: ReadonlySet<string> = new Set([
 ]);
 
 /** Throws for answers that are not the file. */
-async function refuse({ url }: DownloadOptions, response: Response): Promise<void> {
+async function refuse({ url }: Pick<DownloadOptions, 'url'>, response: Response): Promise<void> {
   const { status, statusText } = response;
   const type = response.headers.get('content-type') ?? '';
   if (status === 200 || status === 206) {

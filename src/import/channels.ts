@@ -103,11 +103,12 @@ const rules: Readonly<Record<string, Rule>> = {
     if (axis === at) return indices.length === 1 ? axis : undefined;
     return axis < at! ? axis : axis + indices.length - 1;
   },
-  // A product with weights makes channels of its last axis. A product of two values that depend on the picture keeps the second's.
-  MatMul({ dims: [, w], axes: [, axis], depends: [x, y], out }) {
-    if (x && !y) return out.length - 1;
-    const fromEnd = axis === undefined ? undefined : w!.length - axis;
-    return fromEnd === 1 || (fromEnd === 2 && !x) ? out.length - fromEnd : undefined;
+  // A product with weights makes channels of its last axis, unless those of a picture are known to be before both axes of the product:
+  // then rows or columns are mixed. A product of two values that depend on the picture keeps the second's.
+  MatMul({ dims: [v, w], axes: [before, axis], depends: [x, y], out }) {
+    if (x && !y) return before !== undefined && before < v!.length - 2 ? before : out.length - 1;
+    const fromEnd = axis === undefined ? 0 : w!.length - axis;
+    return fromEnd === 1 || (fromEnd >= 2 && !x) ? out.length - fromEnd : undefined;
   },
   Gemm: first,
   // Over the last axis alone it is over channels, whatever was known before.

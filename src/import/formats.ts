@@ -1,8 +1,9 @@
 /** @file The file formats that networks are opened from, recognised by their first bytes and not by their names. */
 import { PhospheneError } from '../errors.ts';
-import type { Network } from './network.ts';
 import type { PreprocessSpec } from './preprocess.ts';
-import { isHdf5, isOnnx, isZip, JSON_TEXT, looksLike, UNKNOWN } from './sniff.ts';
+import { isTfjs, jsonOf, textOf } from './json.ts';
+import type { Network } from './network.ts';
+import { isHdf5, isOnnx, isZip, JSON_TEXT, looksLike, TFJS, UNKNOWN } from './sniff.ts';
 import { headOf, type Source } from './source.ts';
 
 /** What the opener of any format takes. */
@@ -44,9 +45,15 @@ export const formats: readonly Format[] = [
     open: async (source, options) => (await import('./keras/open.ts')).openKerasZip(source, options),
   },
   {
-    name: 'Keras JSON',
-    match: (head) => looksLike(head) === JSON_TEXT,
-    open: async (source, options) => (await import('./keras/open.ts')).openKerasConfig(source, options),
+    name: 'JSON of Keras or TensorFlow.js',
+    match: (head) => [JSON_TEXT, TFJS].includes(looksLike(head)),
+    async open(source, options) {
+      const json = await jsonOf(source);
+      // Not by the first bytes: what tells may stand behind a graph of megabytes.
+      return isTfjs(json)
+        ? (await import('./tfjs/index.ts')).openTfjs(source, json, options)
+        : (await import('./keras/open.ts')).openKerasConfig(source, json, options);
+    },
   },
 ];
 
@@ -63,7 +70,14 @@ export async function openNetwork(source: Source, options: OpenOptions = {}): Pr
     const head = await headOf(source);
     const format = formats.find((f) => f.match(head, source.name));
     if (!format) {
-      const kind = looksLike(head);
+      const model = await modelOfShard(source);
+      const kind = model === undefined ? looksLike(head) : 'a TensorFlow.js shard';
+      if (model !== undefined)
+        throw new PhospheneError(
+          'bad-file',
+          `${source.name}: is ${kind}, a part of the weights of a model; open its \`${model}\``,
+          { path: source.name, looksLike: kind, model },
+        );
       throw new PhospheneError(
         'bad-file',
         `${source.name}: holds no network that can be read, but ${kind}; what is read is ${formats.map((f) => f.name).join(', ')}`,
@@ -76,3 +90,18 @@ export async function openNetwork(source: Source, options: OpenOptions = {}): Pr
     throw error;
   }
 }
+
+/** The description of the TensorFlow.js model whose weights a file holds a part of; undefined if it is no such file. */
+async function modelOfShard(source: Source): Promise<string | undefined> {
+  const own = source.name.replace(/^.*[/\\]/, '');
+  for (const name of ['model.json', `${own.replace(/\.[^.]*$/, '')}.json`]) {
+    const beside = await source.sibling(name).catch(() => undefined);
+    if (!beside) continue;
+    const names = beside.size <= MOST_DESCRIPTION && (await textOf(beside)).includes(JSON.stringify(own));
+    await beside.close();
+    if (names) return name;
+  }
+  // As the converter calls them.
+  return /^group\d+-shard\d+of\d+/.test(own) ? 'model.json' : undefined;
+}
+const MOST_DESCRIPTION = 1 << 26;

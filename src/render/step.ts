@@ -1,17 +1,17 @@
 /** @file A step of ascent put together from the nouns: parameterisation, transforms, network, objective, gradient, optimiser. */
 import { gradient, type GradientOptions } from '../grad/index.ts';
 import { Builder, type Value } from '../ir/builder.ts';
-import { inlineFused } from '../grad/fuse.ts';
-import type { Graph } from '../ir/graph.ts';
-import { sizeOf, type Tensor } from '../ir/tensor.ts';
+import type { Graph, ValueInfo } from '../ir/graph.ts';
+import { type Dims, sameDims, sizeOf, type Tensor } from '../ir/tensor.ts';
 import type { Layer } from '../import/network.ts';
-import type { Objective } from '../objective/index.ts';
+import { contextOf, type Objective } from '../objective/index.ts';
 import type { Optimiser } from '../optimiser/index.ts';
 import type { Param } from '../param/index.ts';
-import type { Transform } from '../transform/index.ts';
+import { seen, type Transform } from '../transform/index.ts';
 import { PhospheneError } from '../errors.ts';
 import { StepBuilder } from '../step/builder.ts';
 import { IMAGE, LOSS, NEXT, type Step, type Tensors } from '../step/step.ts';
+import { inlineBatch } from './batch.ts';
 
 /** An output of a step's graph that is there if asked for: the gradient of the loss for the first parameter, not normalised. */
 export const GRADIENT = 'gradient';
@@ -27,10 +27,14 @@ export interface Cut {
 /** What a step is made of. */
 export interface StepParts extends GradientOptions {
   readonly network: Cut;
+  /** Of the picture, in pixels; that of the network's input unless transforms show the network another size than is stored. */
+  readonly size?: { readonly height: number; readonly width: number };
   readonly objective: Objective;
   readonly param: Param;
   readonly transforms?: readonly Transform[];
   readonly optimiser: Optimiser;
+  /** How many pictures are ascended together; 1 unless given. */
+  readonly pictures?: number;
   /** Also return the gradient: for tests and measurements. */
   readonly withGradient?: boolean;
 }
@@ -47,28 +51,34 @@ export interface StepParts extends GradientOptions {
  * });
  */
 export function stepOf(parts: StepParts): Step {
-  const { network, objective, param, transforms = [], optimiser, withGradient = false, ...options } = parts;
-  const dims = network.graph.inputs.find((i) => i.name === IMAGE)!.dims;
+  const { network, objective, param, transforms = [], optimiser, size: _, withGradient = false, ...options } = parts;
   // The network's own values may have any name, also one of these.
   const b = new Builder(reserved(parts));
   const s = new StepBuilder(b);
-  const { z, image } = param(s, dims);
-  const seen = transforms.reduce((moved, transform, i) => transform(s, moved, `transform/${i}`), image);
+  const { z, image } = param(s, dimsOf(parts));
+  const shown = seen(s, image, transforms);
+  const { dims } = inputOf(network);
+  if (!sameDims(shown.dims.slice(1), dims.slice(1)))
+    throw new Error(`internal: the network takes [${dims.join(', ')}], and is shown [${shown.dims.join(', ')}]`);
   const given = new Map<string, Value>();
   for (const [name, { dtype, dims: shape }] of Object.entries(objective.values))
     given.set(name, s.value(name, dtype, shape));
-  const activations = inlineFused(b, network.graph, { [IMAGE]: seen }, options);
-  const loss = objective.build({
-    b,
-    image,
-    activation: (layer) => ({
-      value: activations.get(layer)!,
-      channelAxis: network.channelAxes?.[layer] ?? 1,
-      layer,
+  const activations = inlineBatch(b, network.graph, shown, options);
+  const stopped = [...(options.stop ?? [])];
+  const loss = objective.build(
+    contextOf({
+      b,
+      image,
+      activation: (layer) => ({
+        value: activations(layer),
+        channelAxis: network.channelAxes?.[layer] ?? 1,
+        layer,
+      }),
+      value: (name) => given.get(name)!,
+      stopped,
     }),
-    value: (name) => given.get(name)!,
-  });
-  const gradients = gradient(b, loss, z, options);
+  );
+  const gradients = gradient(b, loss, z, { ...options, stop: stopped });
   optimiser.build(s, z, gradients).forEach((next, i) => s.next(z[i]!, next));
   const graph = b.graph({ [LOSS]: loss, ...s.nexts(), ...(withGradient ? { [GRADIENT]: gradients[0]! } : {}) });
   const own = s.states.find(({ name }) => name === image.name);
@@ -95,12 +105,22 @@ export function valuesOf({ objective, optimiser }: Pick<StepParts, 'objective' |
   return { ...objective.values, ...optimiser.values } satisfies Record<string, Tensor>;
 }
 
+function inputOf({ graph }: Cut): ValueInfo {
+  return graph.inputs.find((i) => i.name === IMAGE)!;
+}
+
+/** Of the pictures that are stored. */
+function dimsOf({ network, size, pictures = 1 }: Pick<StepParts, 'network' | 'size' | 'pictures'>): Dims {
+  const [, c, height, width] = inputOf(network).dims as [number, number, number, number];
+  return [pictures, c, size?.height ?? height, size?.width ?? width];
+}
+
 /** Names that the step needs for itself: found by building its small parts without the network. */
-function reserved({ objective, param, transforms = [], optimiser, network }: StepParts): string[] {
-  const { dims } = network.graph.inputs.find((i) => i.name === IMAGE)!;
+function reserved(parts: StepParts): string[] {
+  const { objective, param, transforms = [], optimiser } = parts;
   const s = new StepBuilder(new Builder());
-  const { z, image } = param(s, dims);
-  transforms.reduce((moved, transform, i) => transform(s, moved, `transform/${i}`), image);
+  const { z, image } = param(s, dimsOf(parts));
+  seen(s, image, transforms);
   optimiser.build(s, z, z);
   const names = [...s.states, ...s.feeds, ...s.values].map(({ name }) => name);
   return [

@@ -6,7 +6,7 @@ import { explained } from '../filesystem.ts';
 import type { Diagnosis } from '../render/diagnosis.ts';
 import { fileAt, type FileSystem } from './files.ts';
 import { isActivation, isCount } from './manifest.ts';
-import { isDiagnosis, isObject } from './record.ts';
+import { isDiagnosis, isObject } from '../render/record.ts';
 
 /** A line of `index.jsonl`. Documented in docs/results.md. */
 export type Entry = SetEntry | PictureEntry;

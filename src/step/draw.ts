@@ -13,24 +13,33 @@ export type Draw =
   | { readonly kind: 'normal'; readonly mean: number; readonly deviation: number }
   /** Whole numbers from `low` to `high`, both included. */
   | { readonly kind: 'whole'; readonly low: number; readonly high: number }
+  /** No chance: every element goes from `from` in the first step to `to` in the last, along a line or half a cosine. */
+  | { readonly kind: 'schedule'; readonly from: number; readonly to: number; readonly shape: 'linear' | 'cosine' }
   /** int64 indices [length] that move an axis by a whole number drawn from [-by, by], and wrap around its end. */
   | { readonly kind: 'roll'; readonly length: number; readonly by: number };
 
 /**
- * A tensor drawn from `random`. The stream decides it alone, so the same stream gives the same tensor on every machine.
+ * A tensor drawn from `random`. The stream decides it alone, so the same stream gives the same tensor on every machine. `progress`
+ * is 0 in the first step of an ascent and 1 in the last: what schedules follow.
  *
  * @example
  * drawn({ kind: 'uniform', low: -1, high: 1 }, 'float32', [1, 3, 8, 8], new Random('0/layer/7'));
  */
-export function drawn(draw: Draw, dtype: DType, dims: Dims, random: Random): Tensor {
+export function drawn(draw: Draw, dtype: DType, dims: Dims, random: Random, progress = 0): Tensor {
   const count = sizeOf(dims);
+  const filled = (value: number): Tensor =>
+    of(
+      dtype,
+      dims,
+      Array.from({ length: count }, () => value),
+    );
   switch (draw.kind) {
     case 'fill':
-      return of(
-        dtype,
-        dims,
-        Array.from({ length: count }, () => draw.value),
-      );
+      return filled(draw.value);
+    case 'schedule': {
+      const done = draw.shape === 'cosine' ? (1 - Math.cos(Math.PI * progress)) / 2 : progress;
+      return filled(draw.from + (draw.to - draw.from) * done);
+    }
     case 'uniform':
       return of(dtype, dims, random.uniform(count, draw.low, draw.high));
     case 'normal':

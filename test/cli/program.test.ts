@@ -7,6 +7,7 @@ import { STOPPED } from '../../src/cli/signal.ts';
 import { PhospheneError } from '../../src/errors.ts';
 import { flag, text, whole } from '../../src/settings.ts';
 import { VERSION } from '../../src/version.ts';
+import { commands } from '../../src/cli/program.ts';
 import { fakeIo, fakeStream, said } from './fake.ts';
 
 const options = {
@@ -34,6 +35,11 @@ const throwing = (error: unknown): Record<string, Entry> =>
     throw error;
   });
 
+/** The commands as a sentence has them. */
+const all = Object.keys(commands)
+  .join(', ')
+  .replace(/, (\w+)$/, ' and $1');
+
 describe('the command line', () => {
   it.each(['--version', '-v'])('%s says the version', async (word) => {
     expect(await said([word])).toEqual({ code: 0, stdout: `${VERSION}\n`, stderr: '' });
@@ -43,8 +49,8 @@ describe('the command line', () => {
     const { code, stdout, stderr } = await said(words);
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toContain('Usage: phosphene COMMAND [OPTIONS]');
-    expect(stdout).toMatch(/^ {2}render {2}Pictures of what/m);
-    expect(stdout).toMatch(/^ {2}layers {2}The layers of a model/m);
+    expect(stdout).toMatch(/^ {2}render {2,}Pictures of what/m);
+    expect(stdout).toMatch(/^ {2}layers {2,}The layers of a model/m);
     expect(stdout).toMatch(/^ {2}--version, -v {2}The version$/m);
   });
 
@@ -91,10 +97,10 @@ describe('the command line', () => {
 
   it.each([
     [['rendr'], 'command `rendr` is not known; did you mean `render`?'],
-    [['xyz'], 'command `xyz` is not known; there are render and layers'],
+    [['xyz'], `command \`xyz\` is not known; there are ${all}`],
     [['help', 'rendr'], 'command `rendr` is not known; did you mean `render`?'],
-    [['toString'], 'command `toString` is not known; there are render and layers'],
-    [['--json'], '`--json`: a command comes first; there are render and layers'],
+    [['toString'], `command \`toString\` is not known; there are ${all}`],
+    [['--json'], `\`--json\`: a command comes first; there are ${all}`],
     [['layers', 'a', 'b'], '`b` is one MODEL too many; give one at a time, and quote what holds spaces'],
     [['render', '--workers', '0'], '--workers: a whole number from 1 to 1024 is needed, not `0`'],
     [['render', '--mean', 'x'], '--mean: one number, or one for each channel with commas between, is needed, not `x`'],

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openModel } from '../../src/hub/open.ts';
 import type { Network } from '../../src/import/network.ts';
-import { renderToFolder, type RenderOptions, type RunningToFolder } from '../../src/node.ts';
+import { render, renderToFolder, type RenderOptions, type RunningToFolder } from '../../src/node.ts';
 import { phosphene, temporary } from '../cli/command.ts';
 
 const options: RenderOptions = {
@@ -48,6 +48,17 @@ describe('run', () => {
     await expect(events({ out, channels: [0, 10_000] }, uncut)).rejects.toThrow('filter 10000 is out of range');
   });
 
+  it('asks for what a caller in JavaScript leaves out', async () => {
+    type Loose = (network: Network, options?: unknown, running?: unknown) => AsyncGenerator;
+    const [picture, folder] = [render as Loose, renderToFolder as Loose];
+    const channels = { code: 'bad-option', details: { option: 'channels' } };
+    await expect(picture(model).next()).rejects.toMatchObject(channels);
+    await expect(picture(model, { layer: 'conv2_block1_out' }).next()).rejects.toMatchObject(channels);
+    const out = { code: 'bad-option', details: { option: 'out' } };
+    await expect(folder(model, options).next()).rejects.toMatchObject(out);
+    await expect(folder(model, options, { out: '' }).next()).rejects.toMatchObject(out);
+  });
+
   it.each<[string, Changes, string]>([
     ['a layer', { layer: 'conv2_block1' }, 'unknown-layer'],
     ['a channel', { channels: [0, -1] }, 'bad-option'],
@@ -56,7 +67,7 @@ describe('run', () => {
     ['a margin', { margin: 0.5 }, 'bad-option'],
     ['a grid of too many pixels', { margin: 1e8 }, 'too-large'],
     ['workers', { workers: 0 }, 'bad-option'],
-    ['a border', { objective: { border: 40 } }, 'shape'],
+    ['a border', { border: 40 }, 'shape'],
   ])('leaves no trace of %s that cannot be', async (_, changes, code) => {
     const out = join(temporary(), 'out');
     await expect(events({ ...changes, out })).rejects.toMatchObject({ code });

@@ -1,46 +1,124 @@
 /** @file What `phosphene render` asks of the core. */
 import { resolve } from 'node:path';
-import { open, renderToFolder } from '../../node.ts';
+import {
+  type Network,
+  objectiveOf,
+  open,
+  openPhoto,
+  parseObjective,
+  planOf,
+  readLabels,
+  type RenderEvent,
+  type RenderOptions,
+  renderToFolder,
+} from '../../node.ts';
 import { diagnoses } from '../../render/diagnosis.ts';
-import { presetOf, type RecipeOptions, settle } from '../../render/recipe.ts';
+import { presetOf, settle } from '../../render/recipe.ts';
 import type { PresetName } from '../../render/presets.ts';
 import { targetOf } from '../../jobs/render.ts';
 import { chosenFilters } from '../parse.ts';
-import type { RenderCore } from '../render.ts';
+import type { RenderCore, RenderNews, RenderRequest } from '../render.ts';
 import { recipeOptions } from '../settings.ts';
 
-export const render: RenderCore = async (request, tell) => {
-  const { model, preprocess, weights, cache, size, out, columns, margin, workers, signal } = request;
+/** A network that was opened for a request, and what is to be rendered of it, checked. It must be closed. */
+export interface Opened {
+  readonly network: Network;
+  readonly options: RenderOptions;
+}
+
+/** Opens the model of a request and checks the request against it, before any weights are read or downloaded. */
+export async function opened(
+  request: RenderRequest,
+  tell: (news: RenderNews) => Promise<void>,
+  most = 64,
+): Promise<Opened> {
+  const { model, architecture, preprocess, weights, cache, size, signal } = request;
+  const { layer, class: wanted, objective, neuron, pictures } = request;
   presetOf(request.preset);
-  const network = await open(model, {
-    preprocess,
-    weights,
+  const downloads = (what: () => string) => ({
     cacheDir: cache,
     signal,
-    onProgress: ({ received, total }) =>
-      void tell({ type: 'download', what: `the weights of ${network.name}`, received, total }),
+    onProgress: ({ received, total }: { received: number; total: number | undefined }) =>
+      void tell({ type: 'download', what: what(), received, total }),
+  });
+  const start = request.start === undefined ? undefined : await openPhoto(request.start);
+  const network = await open(model, {
+    architecture,
+    preprocess,
+    weights,
+    ...downloads(() => `the weights of ${network.name}`),
   });
   try {
-    const recipe: RecipeOptions = { ...recipeOptions(request.settings), preset: request.preset as PresetName, size };
-    // Names and numbers are checked against the list of layers, before any weights are read or downloaded.
-    const settled = settle(recipe, network.input.size);
-    const target = await targetOf(network, request.layer ?? network.defaultLayer, settled);
-    const { count } = target.channels;
-    const channels = chosenFilters(request.filters ?? [[0, Math.min(64, count) - 1]], target.name, count);
-    const { steps } = settled;
-    await tell({ type: 'begin', layer: target.name, filters: channels.length, steps, input: network.input });
-    const wanted = { ...recipe, layer: target.name, channels };
-    const running = { out: resolve(out), columns, margin, workers, signal };
-    for await (const event of renderToFolder(network, wanted, running)) {
-      if (event.type === 'steps') await tell({ type: 'step', filter: event.channel, done: event.done });
-      else if (event.type === 'resumed') await tell({ type: 'resumed', filters: event.channels });
-      else if (event.type === 'picture') {
-        const { channel, losses, diagnosis } = event.picture;
-        const trouble = diagnosis && { diagnosis, hint: diagnoses[diagnosis] };
-        await tell({ type: 'picture', filter: channel, activation: losses.at(-1), ...trouble });
-      } else await tell(event);
+    const labels =
+      request.labels &&
+      (await readLabels(
+        request.labels,
+        downloads(() => 'the names of the classes'),
+      ));
+    const settings = {
+      ...recipeOptions(request.settings),
+      preset: request.preset as PresetName,
+      size,
+      neuron,
+      pictures,
+    };
+    const recipe = { ...settings, start };
+    const filters = async (): Promise<RenderOptions> => {
+      const target = await targetOf(network, layer ?? network.defaultLayer, settle(settings, network.input.size));
+      const { count } = target.channels;
+      const channels = chosenFilters(request.filters ?? [[0, Math.min(most, count) - 1]], target.name, count);
+      return { ...recipe, layer: target.name, channels };
+    };
+    const options: RenderOptions =
+      objective !== undefined
+        ? { ...recipe, objective, photos: await photosOf(objective) }
+        : wanted !== undefined
+          ? { ...recipe, layer, class: wanted, ...(labels ? { labels } : {}) }
+          : await filters();
+    const plan = await planOf(network, options);
+    await tell({
+      type: 'begin',
+      layer: plan.layer,
+      ...(plan.raised ? { isObjective: true } : {}),
+      filters: plan.channels.length,
+      steps: plan.settled.steps,
+      input: network.input,
+    });
+    return { network, options };
+  } catch (error) {
+    await network.close();
+    throw error;
+  }
+}
+
+/** What rendering itself tells; the rest is the caller's. */
+export async function told(event: RenderEvent, tell: (news: RenderNews) => Promise<void>): Promise<void> {
+  if (event.type === 'steps') await tell({ type: 'step', filter: event.channel, done: event.done });
+  else if (event.type === 'picture') {
+    const { channel, losses, diagnosis } = event.picture;
+    const trouble = diagnosis && { diagnosis, hint: diagnoses[diagnosis] };
+    await tell({ type: 'picture', filter: channel, activation: losses.at(-1), ...trouble });
+  } else if (event.type === 'ready') await tell(event);
+}
+
+export const render: RenderCore = async (request, tell) => {
+  const { out, columns, margin, captions, workers, signal } = request;
+  const { network, options } = await opened(request, tell);
+  try {
+    const running = { out: resolve(out), columns, margin, captions, workers, signal };
+    for await (const event of renderToFolder(network, options, running)) {
+      if (event.type === 'resumed') await tell({ type: 'resumed', filters: event.channels });
+      else if (event.type === 'grid') await tell(event);
+      else await told(event, tell);
     }
   } finally {
     await network.close();
   }
 };
+
+/** The photos that an objective names: their names are paths. */
+async function photosOf(text: string): Promise<NonNullable<RenderOptions['photos']>> {
+  const needs = Object.values(objectiveOf(parseObjective(text)).needs ?? {});
+  const paths = new Set(needs.flatMap((need) => ('photo' in need ? [need.photo] : [])));
+  return Object.fromEntries(await Promise.all([...paths].map(async (path) => [path, await openPhoto(path)] as const)));
+}

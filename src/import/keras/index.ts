@@ -1,8 +1,8 @@
 /** @file Keras topologies with weights as networks. */
 import { didYouMean, PhospheneError } from '../../errors.ts';
-import type { Builder, Value } from '../../ir/builder.ts';
+import { Builder, type Value } from '../../ir/builder.ts';
 import type { Dims, Tensor } from '../../ir/tensor.ts';
-import { type Built, type BuiltLayer, type Input, type Network, network } from '../network.ts';
+import { type Built, type BuiltLayer, type Input, type Network, network, type Size } from '../network.ts';
 import { lastConvolution } from '../default-layer.ts';
 import type { Change } from './layer.ts';
 import { kerasLayers } from './layers/index.ts';
@@ -16,8 +16,9 @@ export interface WeightSource {
    * The tensor, or undefined if the source has none of that name; `index` counts the weights of the layer, in Keras' order. Only
    * what is asked for is read, and nothing if the shape is not `dims`: then `bad-weights` is thrown.
    */
-  read(layer: Owner, weight: string, dims: Dims, index: number): Tensor<'float32'> | undefined;
+  read(layer: Owner, weight: string, dims: Dims, index: number): Found | Promise<Found>;
 }
+type Found = Tensor<'float32'> | undefined;
 
 export interface KerasOptions {
   readonly name: string;
@@ -25,6 +26,8 @@ export interface KerasOptions {
   /** The layer that is shown if none is asked for; the last convolution that is larger than one position unless given. */
   readonly defaultLayer?: string | undefined;
   readonly keras2?: boolean;
+  /** Names of the classes, if something beside the model has them. */
+  readonly labels?: readonly string[] | undefined;
   readonly topology: Topology;
   /** The weights, asked for when a layer is cut. Throws `missing-weights` if there are none. */
   readonly weights: () => Promise<WeightSource>;
@@ -34,10 +37,12 @@ export interface KerasOptions {
 
 /** A network from a topology and its weights. The layers need no weights; a cut reads those that its targets need. */
 export function kerasNetwork(options: KerasOptions): Network {
-  const { name, input, defaultLayer, topology, weights, digest, keras2 = false, close = async () => {} } = options;
+  const { name, input, labels, defaultLayer, topology, weights, digest, keras2 = false } = options;
+  const { close = async () => {} } = options;
   return network({
     name,
     input,
+    ...(labels ? { labels } : {}),
     digest,
     close,
     build: (b, picture) => build(b, picture, topology, { weights, keras2 }),
@@ -50,9 +55,11 @@ function build(
   picture: Value,
   topology: Topology,
   { weights: source, keras2 }: Required<Pick<KerasOptions, 'weights' | 'keras2'>>,
+  seen?: (wanted: Wanted) => void,
 ): Built {
   const values = new Map<string, Value>([[PICTURE, picture]]);
   const layers: BuiltLayer[] = [];
+  const channelsFirst = topology.some(({ config }) => config['data_format'] === 'channels_first');
   const barred = new Map<string, PhospheneError>();
   for (const spec of topology) {
     const bar = (why: PhospheneError): void => {
@@ -71,6 +78,7 @@ function build(
         name: spec.name,
         config: spec.config,
         keras2,
+        channelsFirst,
         inputs: spec.inputs.map((input) => {
           if (typeof input === 'number') return b.float(input);
           const found = values.get(input);
@@ -83,8 +91,9 @@ function build(
           return found;
         }),
         weight(weight, dims, change) {
-          const owner = spec.owner ?? { name: spec.name, stored: [] };
-          const constant = lazyWeight(source, { owner, weight, dims, index: weights.length }, change);
+          const wanted = { owner: spec.owner ?? { name: spec.name, stored: [] }, weight, dims, index: weights.length };
+          seen?.(wanted);
+          const constant = lazyWeight(source, wanted, change);
           const added = b.constant(constant, `${spec.name}/${weight}`);
           weights.push(added);
           return added;
@@ -101,21 +110,39 @@ function build(
   return { layers, barred };
 }
 
-function layerOf({ type, name, config }: LayerSpec): (typeof kerasLayers)[string] {
-  if (config['data_format'] === 'channels_first')
-    throw new PhospheneError(
-      'unsupported-op',
-      `layer \`${name}\`: its data_format is channels_first, which is not supported`,
-      {
-        layer: name,
-        node: name,
-      },
-    );
+/** A layer with the weights that it has, in Keras' order. */
+export interface Weighted {
+  readonly owner: Owner;
+  readonly weights: readonly { readonly name: string; readonly dims: Dims }[];
+}
+
+/** The layers of a topology that have weights, in its order, for pictures of this size; a shared layer stands there once. */
+export function weighted(topology: Topology, { channels, height, width }: Size & { channels: number }): Weighted[] {
+  const found = new Map<string, { owner: Owner; weights: { name: string; dims: Dims }[] }>();
+  const b = new Builder();
+  const unread = async (): Promise<never> => Promise.reject(new Error('internal: no weight is read here'));
+  const picture = b.input('picture', 'float32', [1, channels, height, width]);
+  build(b, picture, topology, { weights: unread, keras2: false }, ({ owner, weight, dims, index }) => {
+    const layer = found.get(owner.name) ?? { owner, weights: [] };
+    layer.weights[index] = { name: weight, dims };
+    found.set(owner.name, layer);
+  });
+  return [...found.values()];
+}
+
+/** What is said of classes that are known and cannot be built. */
+const reasons: Readonly<Record<string, string>> = {
+  Lambda: 'it is a Lambda, whose function is Python code that is saved nowhere else',
+  MultiHeadAttention: 'it is attention, which is not read from Keras files; export the model as ONNX',
+  TimeDistributed: 'it applies another layer to each step of a sequence; export the model as ONNX',
+};
+
+function layerOf({ type, name }: LayerSpec): (typeof kerasLayers)[string] {
   const layer = Object.hasOwn(kerasLayers, type) ? kerasLayers[type] : undefined;
   if (!layer)
     throw new PhospheneError(
       'unsupported-op',
-      `layer \`${name}\`: its class ${type} is not known${didYouMean(type, Object.keys(kerasLayers))}`,
+      `layer \`${name}\`: ${Object.hasOwn(reasons, type) ? reasons[type] : `its class ${type} is not known${didYouMean(type, Object.keys(kerasLayers))}`}`,
       { layer: name, node: name, class: type },
     );
   return layer;
@@ -134,15 +161,15 @@ function lazyWeight(
   change: Change | undefined,
 ): { dtype: 'float32'; dims: Dims; load: () => Promise<Tensor> } {
   const load = async (): Promise<Tensor> => {
-    const found = readWeight(await source(), wanted);
+    const found = await readWeight(await source(), wanted);
     return change ? change.apply(found) : found;
   };
   return { dtype: 'float32', dims: change?.dims ?? wanted.dims, load };
 }
 
-function readWeight(weights: WeightSource, { owner, weight, dims, index }: Wanted): Tensor<'float32'> {
+async function readWeight(weights: WeightSource, { owner, weight, dims, index }: Wanted): Promise<Tensor<'float32'>> {
   const { source } = weights;
-  const found = weights.read(owner, weight, dims, index);
+  const found = await weights.read(owner, weight, dims, index);
   if (!found)
     throw new PhospheneError(
       'missing-weights',

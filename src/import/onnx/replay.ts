@@ -84,6 +84,7 @@ export function replayed(
           // One name is taken: that of the picture.
           name: output === IMAGE ? value.name : output,
           ...(path === undefined || !first ? {} : { path }),
+          ...(node.name === '' || node.name === output || !first ? {} : { node: node.name }),
           type: node.op,
           value,
           weights: first ? weights : [],

@@ -1,9 +1,10 @@
 /** @file The record of a picture: what its PNG says about itself, and by which a later run knows it again. */
-import { createHash } from 'node:crypto';
+import { sha256 } from '@noble/hashes/sha2';
+import { bytesToHex } from '@noble/hashes/utils';
 import { asciiJson, decodePng, encodePng } from '../output/png.ts';
 import type { Raster } from '../output/raster.ts';
-import { diagnoses, type Diagnosis } from '../render/diagnosis.ts';
-import { ALGORITHM, canonical, type Recipe } from '../render/recipe.ts';
+import { diagnoses, type Diagnosis } from './diagnosis.ts';
+import { ALGORITHM, canonical, type Recipe } from './recipe.ts';
 import { VERSION } from '../version.ts';
 
 /** The text chunk `phosphene` of a picture's PNG. Documented in docs/results.md. */
@@ -54,7 +55,7 @@ export function activationOf(losses: readonly (number | null)[]): number | null 
  * The PNG of a finished picture, its record inside. The same picture gives the same bytes.
  *
  * @example
- * await writeWhole('out/conv1/keras/7.png', encodePicture(expected, { raster, losses }));
+ * await writeFile('7.png', encodePicture(expected, { raster: tile, losses }));
  */
 export function encodePicture(expected: Expected, picture: Finished): Uint8Array {
   const { raster } = picture;
@@ -79,6 +80,9 @@ export function mostBytes({ recipe, width, height }: Expected): number {
  * The picture in a PNG, if it is exactly the one expected, whole and with a record that we would write today (but for the
  * version and the name of the model, which do not change pictures). Undefined for anything else, whatever the bytes. Takes memory for `mostBytes(expected)` and the expected pixels, not
  * for what the file claims.
+ *
+ * @example
+ * const there = decodePicture(await readFile('7.png'), expected);
  */
 export function decodePicture(bytes: Uint8Array, expected: Expected): Finished | undefined {
   if (bytes.length > mostBytes(expected) || !isPlain(bytes, expected)) return undefined;
@@ -165,5 +169,5 @@ function isPlain(bytes: Uint8Array, { width, height }: Expected): boolean {
 }
 
 function digestOfPixels({ data }: Raster): string {
-  return createHash('sha256').update(data).digest('hex');
+  return bytesToHex(sha256(data));
 }
