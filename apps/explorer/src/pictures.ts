@@ -178,6 +178,7 @@ export function wishFor(
     model: facts.ref,
     layer: name,
     channel,
+    ...(route.objective === undefined ? {} : { objective: route.objective, picture: route.picture }),
     ...(route.preset === undefined ? {} : { preset: route.preset }),
     ...(size === undefined ? {} : { size }),
     settings: route.settings,

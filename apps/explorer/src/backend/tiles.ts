@@ -11,9 +11,13 @@ export function tilesBackend(tiles: Tiles, base: URL, engine: Backend): Backend 
     throw new Failure({ code: 'unknown-model', message: `This page has no pictures of \`${name}\`.` });
   };
   /** The address of a picture, if it is there and is the one that is wished for. */
-  const place = (model: TilesOfModel, { layer, channel, preset, size, settings }: Wish): string | undefined => {
+  const place = (
+    model: TilesOfModel,
+    { layer, channel, objective, preset, size, settings }: Wish,
+  ): string | undefined => {
     const own = preset === undefined || preset === catalogue.presets[0]?.name;
-    if (!own || size !== undefined || Object.keys(settings ?? {}).length > 0) return undefined;
+    if (!own || objective !== undefined || size !== undefined || Object.keys(settings ?? {}).length > 0)
+      return undefined;
     const there = Object.hasOwn(model.layers, layer) ? model.layers[layer] : undefined;
     return there?.channels.includes(channel) ? new URL(`${there.folder}/${channel}.png`, base).href : undefined;
   };
