@@ -21,8 +21,11 @@ export function tilesBackend(tiles: Tiles, base: URL, engine: Backend): Backend 
     const there = Object.hasOwn(model.layers, layer) ? model.layers[layer] : undefined;
     return there?.channels.includes(channel) ? new URL(`${there.folder}/${channel}.png`, base).href : undefined;
   };
+  // Browsers start no workers for a page of `file://`.
+  const makes = (name: string): boolean => find(name).file !== undefined && location.protocol !== 'file:';
   return {
     kind: 'tiles',
+    makes,
     catalogue: async () => catalogue,
     async open(ref) {
       // Another preprocessing makes other pictures.
@@ -32,10 +35,10 @@ export function tilesBackend(tiles: Tiles, base: URL, engine: Backend): Backend 
     async *watch(wish, signal) {
       const model = find(wish.model.name);
       const url = wish.model.preprocess === undefined ? place(model, wish) : undefined;
-      if (url !== undefined) yield { type: 'ready', url };
-      const able = model.file !== undefined && location.protocol !== 'file:';
-      if (url !== undefined && (wish.kept !== false || !able)) return;
-      if (!able)
+      const last = wish.kept !== false || !makes(wish.model.name);
+      if (url !== undefined) yield { type: 'ready', url, last };
+      if (url !== undefined && last) return;
+      if (!makes(wish.model.name))
         throw new Failure({
           code: 'runtime',
           message:

@@ -5,7 +5,7 @@ import type { LayerFacts, ModelFacts } from 'phosphene/web';
 import type { Failure } from '../backend/backend.ts';
 import { type Frame, type Paint, type Still, watch, wishFor } from '../pictures.ts';
 import { amend, at, go, href, type Route } from '../route.ts';
-import { announcement, catalogue, isTarget, presetOf, reducedMotion, type Target } from '../state.ts';
+import { announcement, canMake, catalogue, isTarget, presetOf, reducedMotion, type Target } from '../state.ts';
 import { activation, commandOf, count, inObjective, scriptOf } from '../words.ts';
 import { Copy } from './copy.tsx';
 import { Curve } from './curve.tsx';
@@ -73,9 +73,13 @@ function Unit({ facts, layer, route, unit }: UnitProps) {
       </div>
       <Large key={`${layer.name}/${unit}`} facts={facts} layer={layer} route={route} unit={unit} />
       <div class="aside">
-        <Toolbar route={route} />
-        <Settings route={route} />
-        <Others facts={facts} layer={layer} route={route} unit={unit} />
+        {canMake(facts.ref.name) && (
+          <>
+            <Toolbar route={route} />
+            <Settings route={route} />
+            <Others facts={facts} layer={layer} route={route} unit={unit} />
+          </>
+        )}
         <section class="make">
           <h2>Make it yourself</h2>
           <Copy what="command" text={commandOf(facts, route)} />
@@ -184,11 +188,13 @@ function Large({ facts, layer, route, unit }: UnitProps) {
             {still?.hint && <p class="hint">This picture shows little: {still.hint}.</p>}
             <p class="actions">
               <span class="facts">
-                {still
-                  ? `${count(steps)} steps, activation ${activation(losses[0])} → ${activation(losses.at(-1))}`
-                  : steps > 0
-                    ? `Step ${count(losses.length)} of ${count(steps)}`
-                    : 'Preparing the network…'}
+                {still && still.losses.length === 0 && steps === 0
+                  ? 'Made beforehand'
+                  : still
+                    ? `${count(steps)} steps, activation ${activation(losses[0])} → ${activation(losses.at(-1))}`
+                    : steps > 0
+                      ? `Step ${count(losses.length)} of ${count(steps)}`
+                      : 'Preparing the network…'}
               </span>
               {still?.png && <Download png={still.png} name={`${layer.name}-${unit}.png`} />}
             </p>
