@@ -81,6 +81,7 @@ export {
   measureSpectrum,
   type Param,
   type Parameters,
+  type Photos,
   params,
   type ParamSpec,
   type Spectrum,

@@ -53,6 +53,7 @@ export * from './index.ts';
 export type { DownloadOptions } from './hub/download.ts';
 export { readLabels } from './hub/labels.ts';
 export { openPhoto } from './hub/photo.ts';
+export { openPhotos } from './hub/photos.ts';
 export type { EnsureOptions } from './hub/weights.ts';
 export { nodeHost, type NodeHostOptions } from './jobs/node-host.ts';
 export type {
