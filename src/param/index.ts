@@ -2,6 +2,7 @@
 import { type SpecOf, type Table, table } from '../noun.ts';
 import { decorrelate } from './decorrelate.ts';
 import { fourier } from './fourier.ts';
+import { alpha } from './alpha.ts';
 import { cppn } from './cppn.ts';
 import { maco } from './maco.ts';
 import type { Param } from './param.ts';
@@ -14,7 +15,7 @@ export type { Param, Parameters } from './param.ts';
 export { measureSpectrum, type Spectrum } from './spectrum.ts';
 export { startFrom } from './start.ts';
 
-const kinds = [pixel, decorrelate, fourier, maco, pyramid, cppn] as const;
+const kinds = [pixel, decorrelate, fourier, maco, pyramid, cppn, alpha] as const;
 
 /** All data of a parameterisation. */
 export type ParamSpec = SpecOf<(typeof kinds)[number]>;

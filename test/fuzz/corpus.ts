@@ -172,7 +172,7 @@ function* kinds(): Generator<Sound> {
   });
   yield edited('halves', ({ graph }) => {
     for (const t of graph!.initializer) {
-      t.rawData = new Uint8Array(Uint16Array.from({ length: t.rawData!.length / 4 }, (_, i) => 0x2c00 + 37 * i).buffer);
+      t.rawData = new Uint8Array(Uint16Array.from({ length: t.rawData.length / 4 }, (_, i) => 0x2c00 + 37 * i).buffer);
       t.dataType = Type.FLOAT16;
     }
     for (const { type } of [...graph!.input, ...graph!.output])
@@ -183,7 +183,7 @@ function* kinds(): Generator<Sound> {
     for (const [i, t] of graph!.initializer.entries()) {
       const entry = (key: string, value: number) => create(StringStringEntryProtoSchema, { key, value: String(value) });
       // Without a location they lie in the file itself.
-      t.externalData = [entry('offset', 8 * i), entry('length', t.rawData!.length)];
+      t.externalData = [entry('offset', 8 * i), entry('length', t.rawData.length)];
       t.dataLocation = TensorProto_DataLocation.EXTERNAL;
       t.rawData = new Uint8Array();
     }
@@ -193,7 +193,7 @@ function* kinds(): Generator<Sound> {
   yield edited('several inputs', ({ graph }) => {
     graph!.input.push({ ...graph!.input[0]!, name: 'mask' });
     graph!.node.push(node('Relu', ['conv1'], 'beside'), node('Add', ['data', 'mask'], 'both'));
-    graph!.initializer.slice(0, 1).forEach(({ name }) => graph!.input.push({ ...graph!.input[0]!, name: name! }));
+    graph!.initializer.slice(0, 1).forEach(({ name }) => graph!.input.push({ ...graph!.input[0]!, name: name }));
   });
   yield edited('a side of an If', ({ graph }) => {
     graph!.initializer.push(tensorOf('condition', Type.BOOL, [], Uint8Array.of(1)));

@@ -5,6 +5,7 @@ import { Builder } from '../../src/ir/builder.ts';
 import { float32, type Tensor, type Tensors } from '../../src/ir/tensor.ts';
 import { objectives } from '../../src/objective/index.ts';
 import { optimisers } from '../../src/optimiser/index.ts';
+import { finishes } from '../../src/output/finish.ts';
 import { params, type ParamSpec, startFrom } from '../../src/param/index.ts';
 import { Random } from '../../src/random.ts';
 import { ascend } from '../../src/render/ascend.ts';
@@ -58,6 +59,23 @@ describe('an ascent of', () => {
     expect(moved.losses.at(-1)).toBeGreaterThan(moved.losses[0]!);
     if (kind !== 'pixel') expect(Math.max(...moved.image.data.map(Math.abs))).toBeLessThanOrEqual(1);
   });
+  it('a transparent picture keeps its opacity to the end', async () => {
+    const { image, losses } = await ascent({ kind: 'alpha', transparency: 0.5 }, list, { steps: 30 });
+    expect(image.dims).toEqual([1, 4, 16, 14]);
+    expect(losses.at(-1)).toBeGreaterThan(losses[0]!);
+    const opacity = image.data.subarray(3 * 16 * 14);
+    expect(opacity.every((v) => v > -1 && v < 1)).toBe(true);
+    const finish = finishes.make({ kind: 'contrast', crop: 2 });
+    const { width, height, alpha } = finish(image.data, { height: 16, width: 14 });
+    expect([width, height]).toEqual([10, 12]);
+    expect(Array.from(alpha!)).toEqual(
+      Array.from({ length: 120 }, (_, i) => {
+        const value = opacity[(Math.floor(i / 10) + 2) * 14 + (i % 10) + 2]!;
+        return Math.round(((value + 1) / 2) * 255);
+      }),
+    );
+    expect(finish(image.data.slice(0, 3 * 16 * 14), { height: 16, width: 14 }).alpha).toBeUndefined();
+  });
   it('a large canvas sees crops of it', async () => {
     const size = { height: 40, width: 30 };
     const crops: PartialSpec<TransformSpec>[] = [
@@ -81,10 +99,11 @@ describe('an ascent of', () => {
   });
   it('a photo begins with it', async () => {
     const photo: Tensor<'float32'> = float32(new Random('photo').uniform(3 * 16 * 14, -0.9, 0.9), [1, 3, 16, 14]);
-    for (const kind of ['pixel', 'decorrelate', 'fourier', 'pyramid'] as const) {
+    for (const kind of ['pixel', 'decorrelate', 'fourier', 'pyramid', 'alpha'] as const) {
       const start = startFrom(params.make({ kind }), photo);
       const { image } = await ascent({ kind }, [], { start, steps: 0 });
-      expect(Math.max(...image.data.map((v, i) => Math.abs(v - photo.data[i]!)))).toBeLessThan(1e-3);
+      const found = image.data.subarray(0, photo.data.length);
+      expect(Math.max(...found.map((v, i) => Math.abs(v - photo.data[i]!)))).toBeLessThan(1e-3);
     }
   });
 });

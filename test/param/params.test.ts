@@ -186,6 +186,76 @@ describe('decorrelate', () => {
   });
 });
 
+describe('alpha', () => {
+  const dims = [1, 3, 5, 6];
+  const build = (spec: Partial<Extract<Given, { kind: 'alpha' }>> = {}) => {
+    const s = new StepBuilder(new Builder());
+    return { s, ...params.make({ kind: 'alpha', ...spec })(s, dims) };
+  };
+  const z = random('z', [1, 4, 10, 4], 0.3);
+  const drawn = random('background', [1, 3, 10, 4], 0.2);
+  const planes = lucidFourier(z, [1, 4, 5, 6]);
+  const opacity = planes[3]!.map((v) => 1 / (1 + Math.exp(-v)));
+  const colour = shown(planes.slice(0, 3), COLOUR);
+
+  it('is a picture with its opacity, shown over a background', async () => {
+    const { s, image, alpha, shown: over } = build();
+    const program = await nodeRuntime.compile(s.b.graph({ image, alpha: alpha!, over: over! }));
+    const out = await program.run({ [Z]: z, 'alpha/background': drawn });
+    await program.dispose();
+    const found = (name: string): number[] => Array.from(out[name]!.data as Float32Array);
+    expectClose(found('image'), colour);
+    expect(out['alpha']!.dims).toEqual([1, 1, 5, 6]);
+    expectClose(
+      found('alpha'),
+      opacity.map((a) => 2 * a - 1),
+    );
+    const behind = shown(lucidFourier(drawn, dims, 1.5), COLOUR);
+    expectClose(
+      found('over'),
+      colour.map((v, i) => opacity[i % 30]! * v + (1 - opacity[i % 30]!) * behind[i]!),
+    );
+  });
+  it('draws a background for each step', () => {
+    expect(build({ background: 0.4 }).s.feeds).toEqual([
+      {
+        name: 'alpha/background',
+        dtype: 'float32',
+        dims: [1, 3, 10, 4],
+        draw: { kind: 'normal', mean: 0, deviation: 0.4 },
+      },
+    ]);
+    expect(params.complete({ kind: 'alpha' })).toEqual({
+      kind: 'alpha',
+      deviation: 0.01,
+      decayPower: 1,
+      colour: 'lucid',
+      background: 0.2,
+      backgroundDecay: 1.5,
+      transparency: 1,
+    });
+  });
+  it.each([1, 0.25, 0])('weighs the objective by what is transparent, %f', async (transparency) => {
+    const { s, weighed } = build({ transparency });
+    const program = await nodeRuntime.compile(s.b.graph({ out: weighed!(s.b.input('loss', 'float32', [])) }));
+    const [value] = (await program.run({ loss: float32(3), [Z]: z }))['out']!.data as Float32Array;
+    await program.dispose();
+    const mean = opacity.reduce((a, b) => a + b) / opacity.length;
+    expect(value).toBeCloseTo(3 * (1 - transparency * mean), 5);
+  });
+  it('started from a photo is opaque', async () => {
+    const { s, alpha } = build();
+    const program = await nodeRuntime.compile(s.b.graph({ alpha: alpha! }));
+    const out = await program.run(startFrom(params.make({ kind: 'alpha' }), photo(dims)));
+    await program.dispose();
+    expectClose(
+      Array.from(out['alpha']!.data as Float32Array),
+      opacity.map(() => 1 - 1 / 255),
+      4,
+    );
+  });
+});
+
 describe('pyramid', () => {
   /** Bilinear interpolation of a plane between the centres of its pixels. */
   const look = (plane: readonly number[], [h, w]: readonly [number, number], y: number, x: number): number => {
@@ -534,6 +604,8 @@ describe('the gradient through a parameterisation', () => {
     [{ kind: 'pyramid' }, [1, 3, 9, 6]],
     [{ kind: 'pyramid', levels: 2 }, [2, 1, 5, 4]],
     [{ kind: 'cppn', layers: 3, hidden: 6 }, [1, 3, 4, 5]],
+    [{ kind: 'alpha' }, [1, 3, 4, 5]],
+    [{ kind: 'alpha' }, [1, 1, 5, 4]],
   ];
   it.each(cases)('is exact: %j for %j', async (spec, dims) => {
     const states = statesOf(spec, dims);
@@ -541,7 +613,8 @@ describe('the gradient through a parameterisation', () => {
       (b, xs) => {
         const s = new FixedStep(b);
         s.state = (name) => xs[states.findIndex((state) => state.name === name)]!;
-        return params.make(spec)(s, dims).image;
+        const { image, shown: over = image } = params.make(spec)(s, dims);
+        return over;
       },
       states.map((state) => ({ dims: state.dims, low: -0.3, high: 0.3 })),
       // Standardised phases curve.
@@ -551,7 +624,7 @@ describe('the gradient through a parameterisation', () => {
 });
 
 describe('a photo to start from', () => {
-  const kinds: readonly Given['kind'][] = ['pixel', 'decorrelate', 'fourier', 'pyramid'];
+  const kinds: readonly Given['kind'][] = ['pixel', 'decorrelate', 'fourier', 'pyramid', 'alpha'];
   it.each(kinds)('is the picture of %s', async (kind) => {
     const dims = fc.tuple(
       fc.constantFrom(1, 2),
