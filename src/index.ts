@@ -184,6 +184,7 @@ export { asciiJson, type DecodedPng, decodePng, encodePng, type ExpectedPicture 
 export { raster, type Raster } from './output/raster.ts';
 export { flattened, labelHeight, tileOf, type TileOptions } from './output/tile.ts';
 
+export { contactSheet, type SheetOptions, type SheetRow } from './output/contact.ts';
 export { encodeApng } from './output/apng.ts';
 export type { Timing } from './output/frames.ts';
 export { encodeGif, type GifOptions } from './output/gif.ts';

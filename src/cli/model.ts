@@ -37,7 +37,7 @@ export interface InputFacts {
 
 export const modelPositional = {
   name: 'MODEL',
-  help: `${BUILT_IN} (built in, the default), a name that \`phosphene models\` lists, or the path of a model file`,
+  help: `${BUILT_IN} (built in, the default), a name that \`phosphene models\` lists, or the path or address of a model file`,
   most: 1,
 } as const;
 

@@ -12,6 +12,10 @@ export const commands: Readonly<Record<string, Entry>> = {
     summary: 'Pictures of what the filters of a layer respond to, and a grid of them all',
     load: () => import('./render.ts').then((m) => m.default),
   },
+  sheet: {
+    summary: 'The same filters of several layers, presets or seeds, a row each',
+    load: () => import('./sheet.ts').then((m) => m.default),
+  },
   animate: {
     summary: 'Ascents as they go on, or filters that turn into one another, as GIF or animated PNG',
     load: () => import('./animate.ts').then((m) => m.default),

@@ -3,16 +3,16 @@
  * the variance that its training pictures gave there. What photographs give is known from their mean, the spread of their colours and
  * how alike neighbouring pixels are, for each way to prepare them; the way that gives what is remembered is the likeliest.
  */
-import { knownPreprocess, type Preprocess, preprocessOf } from './preprocess.ts';
+import { knownPreprocess, type Preprocess, type PreprocessName, preprocessOf } from './preprocess.ts';
 
-/** The first convolution of a network, and the normalisation behind it if there is one. */
+/** The first convolution of a network, and what the normalisation behind it remembers. */
 export interface FirstConvolution {
   /** [out, in, height, width] */
   readonly dims: readonly [number, number, number, number];
   readonly kernel: ArrayLike<number>;
   readonly bias?: ArrayLike<number> | undefined;
   /** What the training pictures gave: one number for each output. */
-  readonly seen?: { readonly mean: ArrayLike<number>; readonly variance: ArrayLike<number> } | undefined;
+  readonly seen: { readonly mean: ArrayLike<number>; readonly variance: ArrayLike<number> };
 }
 
 /** A preprocessing, and how sure it is: the share of 1 that it has of all that are thought of. */
@@ -24,12 +24,7 @@ export interface Inferred {
 /** From here on an inference is said to be one; below it is a guess. */
 export const SURE = 0.9;
 
-/** How often each way is met before anything is looked at: PyTorch's users standardise by ImageNet's statistics, most others do not. */
-const habits = {
-  pytorch: { torch: 0.6, unit: 0.25, tf: 0.1, caffe: 0.03, raw: 0.02 },
-  others: { tf: 0.4, unit: 0.2, raw: 0.2, torch: 0.1, caffe: 0.1 },
-} as const;
-type Way = keyof (typeof habits)['pytorch'];
+type Way = PreprocessName | 'unit';
 
 /** Of photographs in [-1, 1]: mean and deviation of red, green and blue, and how the colours go together. */
 const MEAN = [-0.03, -0.088, -0.188] as const;
@@ -43,7 +38,7 @@ const TOGETHER = [
 const alike = (distance: number): number => Math.exp(-((distance / 30) ** 0.8));
 
 /** What is off by these is as likely as not: photographs differ, and so do data sets. */
-const SPREAD = { mean: 0.35, deviation: 0.5, offset: 1 };
+const SPREAD = { mean: 0.35, deviation: 0.5 };
 /** No output says more than this, and all together no more than so many: they are alike. */
 const [MOST, WITNESSES] = [8, 12];
 /** Larger kernels are no first convolutions, and more outputs say no more. */
@@ -53,23 +48,23 @@ const [LARGEST, ENOUGH] = [16, 64];
  * What `first` expects of a picture with three channels or one; undefined if it says nothing, being of another kind.
  *
  * @example
- * inferredPreprocess({ dims, kernel, seen: { mean, variance } }, 'others'); // { preprocess: …, sure: 0.98 }
+ * inferredPreprocess({ dims, kernel, seen: { mean, variance } }); // { preprocess: …, sure: 0.98 }
  */
-export function inferredPreprocess(first: FirstConvolution, habit: keyof typeof habits): Inferred | undefined {
+export function inferredPreprocess(first: FirstConvolution): Inferred | undefined {
   const [outs, channels, height, width] = first.dims;
   if ((channels !== 3 && channels !== 1) || height > LARGEST || width > LARGEST) return undefined;
-  const ways = Object.entries(waysOf(channels)) as [Way, Preprocess][];
+  const ways = Object.values(waysOf(channels));
   const near = nearness(height, width);
   const responses = Array.from({ length: Math.min(outs, ENOUGH) }, (_, o) => response(first, o, near));
-  const scores = ways.map(([way, preprocess]) => {
+  const scores = ways.map((preprocess) => {
     const costs = responses.map((r, o) => Math.min(cost(r, preprocess, first, o), MOST));
     const mean = costs.reduce((sum, c) => sum + c, 0) / costs.length;
-    return Math.log(habits[habit][way]) - mean * Math.min(costs.length, WITNESSES);
+    return -mean * Math.min(costs.length, WITNESSES);
   });
   const best = scores.indexOf(Math.max(...scores));
   const all = scores.reduce((sum, score) => sum + Math.exp(score - scores[best]!), 0);
   // Whether blue comes first cannot be seen here.
-  return Number.isFinite(all) ? { preprocess: ways[best]![1], sure: 1 / all } : undefined;
+  return Number.isFinite(all) ? { preprocess: ways[best]!, sure: 1 / all } : undefined;
 }
 
 /** The ways in which pictures of so many channels are prepared. */
@@ -136,8 +131,6 @@ function cost(
     });
   });
   const deviation = Math.sqrt(Math.max(variance, 1e-30));
-  // Without a normalisation, or with one that was folded into it, an output is at least of both signs.
-  if (!seen) return (mean / deviation / SPREAD.offset) ** 2 / 2;
   const remembered = Math.sqrt(Math.max(seen.variance[out]!, 1e-12));
   const off = (mean - seen.mean[out]!) / remembered / SPREAD.mean;
   const wide = Math.log(deviation / remembered) / SPREAD.deviation;

@@ -22,6 +22,10 @@ export interface Wish {
   readonly model: ModelRef;
   readonly layer: string;
   readonly channel: number;
+  /** What is raised in place of that channel, as a text (docs/objectives.md): `-conv1:3`. The first of its pictures is shown. */
+  readonly objective?: string | undefined;
+  /** Which of its pictures, from 0, if it ascends several together. */
+  readonly picture?: number | undefined;
   /** `keras` unless given. */
   readonly preset?: string | undefined;
   /** Height and width in pixels; what the model fixes, else the preset's, unless given. */

@@ -91,7 +91,10 @@ describe('encodeApng', () => {
       'tEXt',
       'fcTL',
       'IDAT',
-      ...['fcTL', 'fdAT', 'fcTL', 'fdAT'],
+      'fcTL',
+      'fdAT',
+      'fcTL',
+      'fdAT',
       'IEND',
     ]);
     expect(encodeApng(frames, { delay: 120, hold: 900 }, { b: 'c', a: asciiJson({ layer: 'é' }) })).toEqual(bytes);

@@ -120,7 +120,7 @@ async function follow(wish: Wish, { watchers, leaving: { signal }, way }: Coming
     for await (const news of backendOf(wish.model.name).watch(asked, signal)) {
       if (signal.aborted) return;
       if (news.type === 'step') tell((w) => w.step?.(news.done, news.steps, news.loss));
-      else if (wish.kept === false && news.type === 'ready') tell((w) => w.preview?.({ url: news.url }));
+      else if (news.type === 'ready' && !news.last) tell((w) => w.preview?.({ url: news.url }));
       else if (wish.kept === false && news.type === 'picture' && news.picture.kept) {
         const preview = painted(news.picture.raster);
         tell((w) => w.preview?.(preview));
@@ -178,6 +178,7 @@ export function wishFor(
     model: facts.ref,
     layer: name,
     channel,
+    ...(route.objective === undefined ? {} : { objective: route.objective, picture: route.picture }),
     ...(route.preset === undefined ? {} : { preset: route.preset }),
     ...(size === undefined ? {} : { size }),
     settings: route.settings,

@@ -38,6 +38,9 @@ export function backendOf(model: string): Backend {
   return isOwn(model) ? worker : main;
 }
 
+/** Whether more pictures of a model can be made than are there. */
+export const canMake = (model: string): boolean => backendOf(model).makes?.(model) ?? true;
+
 /** Opens files that the visitor chose, and returns the name of the model. Throws {@link Failure}. */
 export const offer = (files: readonly File[]): Promise<string> => worker.offer!(files);
 

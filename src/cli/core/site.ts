@@ -1,9 +1,9 @@
 /** @file What `phosphene site` asks of the core. */
 import { availableParallelism } from 'node:os';
 import { join, relative, resolve, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { PhospheneError } from '../../errors.ts';
-import { BUILT_IN } from '../../hub/models.ts';
+import { isBuiltIn } from '../../hub/models.ts';
+import { builtInFile } from '../../hub/open.ts';
 import { createPool } from '../../jobs/pool.ts';
 import { nodeHost } from '../../jobs/node-host.ts';
 import { blocksOf, endOf } from '../../live/blocks.ts';
@@ -106,6 +106,6 @@ function clipped(ranges: readonly FilterRange[] | 'all', count: number): readonl
 
 /** The file that a page needs to make pictures of a model itself, if it is one file. */
 function fileOf(path: string): string | undefined {
-  if (path === BUILT_IN) return fileURLToPath(new URL('../../../models/resnet50v2-mini.onnx', import.meta.url));
+  if (isBuiltIn(path)) return builtInFile;
   return /\.(onnx|keras|h5)$/i.test(path) ? path : undefined;
 }

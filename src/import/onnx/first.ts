@@ -9,7 +9,7 @@ const MOST_STEPS = 8;
 /** First convolutions are small: 11×11 of 3 colours and 96 outputs, for example. */
 const MOST_WEIGHTS = 1 << 20;
 
-/** The first convolution behind the input of that name; undefined if something else comes first or its weights are not in the file. */
+/** The first convolution behind the input of that name; undefined if something else comes first or behind it. */
 export async function firstConvolution(
   { nodes, constants }: Body,
   input: string,
@@ -27,17 +27,19 @@ export async function firstConvolution(
   if (node?.op !== 'Conv' || (node.attributes['group'] ?? 1) !== 1) return undefined;
   const dims = constants.get(node.inputs[1] ?? '')?.dims;
   if (dims?.length !== 4 || dims.reduce((n, d) => n * d, 1) > MOST_WEIGHTS) return undefined;
+  const norm = next(node.outputs[0]!);
+  // Nothing is read in vain.
+  if (norm?.op !== 'BatchNormalization') return undefined;
   const kernel = await tensor(node.inputs[1]);
   if (kernel?.dtype !== 'float32') return undefined;
   const bias = node.inputs[2] ? await tensor(node.inputs[2]) : undefined;
-  const norm = next(node.outputs[0]!);
-  const [mean, variance] =
-    norm?.op === 'BatchNormalization' ? await Promise.all(norm.inputs.slice(3, 5).map(tensor)) : [];
+  const [mean, variance] = await Promise.all(norm.inputs.slice(3, 5).map(tensor));
   const fits = (t: Tensor | undefined): boolean => t?.data.length === dims[0];
+  if (!fits(mean) || !fits(variance)) return undefined;
   return {
     dims: dims as unknown as FirstConvolution['dims'],
     kernel: kernel.data as Float32Array,
     bias: bias && fits(bias) ? toNumbers(bias) : undefined,
-    seen: fits(mean) && fits(variance) ? { mean: toNumbers(mean!), variance: toNumbers(variance!) } : undefined,
+    seen: { mean: toNumbers(mean!), variance: toNumbers(variance!) },
   };
 }

@@ -188,7 +188,9 @@ async function preprocessing(
   const own = affine && standardised(affine);
   if (own) return { preprocess: own, from: 'file' };
   const first = await firstConvolution(body, picture.name);
-  const likely = first && inferredPreprocess(first, producerName === 'pytorch' ? 'pytorch' : 'others');
-  if (!likely) return { preprocess: preprocessOf('tf', channels), from: 'assumed' };
-  return { ...likely, from: first.seen && likely.sure >= SURE ? 'inferred' : 'assumed' };
+  const likely = first && inferredPreprocess(first);
+  if (likely) return { ...likely, from: likely.sure >= SURE ? 'inferred' : 'assumed' };
+  // PyTorch's exporters fold the normalisation away; its users standardise by ImageNet's statistics more often than not.
+  const habit = producerName === 'pytorch' && channels === 3 ? 'torch' : 'tf';
+  return { preprocess: preprocessOf(habit, channels), from: 'assumed' };
 }

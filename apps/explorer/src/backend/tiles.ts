@@ -11,14 +11,21 @@ export function tilesBackend(tiles: Tiles, base: URL, engine: Backend): Backend 
     throw new Failure({ code: 'unknown-model', message: `This page has no pictures of \`${name}\`.` });
   };
   /** The address of a picture, if it is there and is the one that is wished for. */
-  const place = (model: TilesOfModel, { layer, channel, preset, size, settings }: Wish): string | undefined => {
+  const place = (
+    model: TilesOfModel,
+    { layer, channel, objective, preset, size, settings }: Wish,
+  ): string | undefined => {
     const own = preset === undefined || preset === catalogue.presets[0]?.name;
-    if (!own || size !== undefined || Object.keys(settings ?? {}).length > 0) return undefined;
+    if (!own || objective !== undefined || size !== undefined || Object.keys(settings ?? {}).length > 0)
+      return undefined;
     const there = Object.hasOwn(model.layers, layer) ? model.layers[layer] : undefined;
     return there?.channels.includes(channel) ? new URL(`${there.folder}/${channel}.png`, base).href : undefined;
   };
+  // Browsers start no workers for a page of `file://`.
+  const makes = (name: string): boolean => find(name).file !== undefined && location.protocol !== 'file:';
   return {
     kind: 'tiles',
+    makes,
     catalogue: async () => catalogue,
     async open(ref) {
       // Another preprocessing makes other pictures.
@@ -28,10 +35,10 @@ export function tilesBackend(tiles: Tiles, base: URL, engine: Backend): Backend 
     async *watch(wish, signal) {
       const model = find(wish.model.name);
       const url = wish.model.preprocess === undefined ? place(model, wish) : undefined;
-      if (url !== undefined) yield { type: 'ready', url };
-      const able = model.file !== undefined && location.protocol !== 'file:';
-      if (url !== undefined && (wish.kept !== false || !able)) return;
-      if (!able)
+      const last = wish.kept !== false || !makes(wish.model.name);
+      if (url !== undefined) yield { type: 'ready', url, last };
+      if (url !== undefined && last) return;
+      if (!makes(wish.model.name))
         throw new Failure({
           code: 'runtime',
           message:
