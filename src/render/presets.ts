@@ -29,6 +29,24 @@ const table = {
     optimiser: { kind: 'normalised', rate: 10 },
     finish: { kind: 'contrast', crop: 25, contrast: 0.15, stretch: false },
   },
+  sobolev: {
+    help: 'The Keras loop with a preconditioned gradient, moved about: features instead of noise, at the same cost',
+    size: 180,
+    steps: 30,
+    border: 0,
+    param: { kind: 'pixel', noise: 0.0125 },
+    transforms: [{ kind: 'roll', by: 8 }],
+    optimiser: {
+      kind: 'sobolev',
+      rate: 5,
+      momentum: 0.75,
+      exponent: 1,
+      mixing: 'root',
+      limit: 0.45,
+      anneal: 'linear',
+    },
+    finish: { kind: 'contrast', crop: 25, contrast: 0.2, stretch: false },
+  },
 } as const satisfies Readonly<Record<string, Preset>>;
 
 /** The name of a preset. */

@@ -14,23 +14,49 @@ export type Draw =
   /** Whole numbers from `low` to `high`, both included. */
   | { readonly kind: 'whole'; readonly low: number; readonly high: number }
   /** int64 indices [length] that move an axis by a whole number drawn from [-by, by], and wrap around its end. */
-  | { readonly kind: 'roll'; readonly length: number; readonly by: number };
+  | { readonly kind: 'roll'; readonly length: number; readonly by: number }
+  /** `from` at the first step, and on the way to `to`, which would be reached by the step after the last. Nothing is drawn. */
+  | { readonly kind: 'schedule'; readonly from: number; readonly to: number; readonly curve: 'linear' | 'cosine' }
+  /** 1 for the first `steps` steps, then 0. Nothing is drawn. */
+  | { readonly kind: 'first'; readonly steps: number };
+
+/** Which step of how many something is drawn for, from 1. */
+export interface Moment {
+  readonly step: number;
+  readonly steps: number;
+}
 
 /**
- * A tensor drawn from `random`. The stream decides it alone, so the same stream gives the same tensor on every machine.
+ * A tensor drawn from `random`. The stream decides it alone, and for what follows a schedule the step, so the same stream gives the same
+ * tensor on every machine. What begins a picture is drawn for the first step.
  *
  * @example
  * drawn({ kind: 'uniform', low: -1, high: 1 }, 'float32', [1, 3, 8, 8], new Random('0/layer/7'));
  */
-export function drawn(draw: Draw, dtype: DType, dims: Dims, random: Random): Tensor {
+export function drawn(
+  draw: Draw,
+  dtype: DType,
+  dims: Dims,
+  random: Random,
+  { step, steps }: Moment = { step: 1, steps: 1 },
+): Tensor {
   const count = sizeOf(dims);
+  const filled = (value: number): Tensor =>
+    of(
+      dtype,
+      dims,
+      Array.from({ length: count }, () => value),
+    );
   switch (draw.kind) {
     case 'fill':
-      return of(
-        dtype,
-        dims,
-        Array.from({ length: count }, () => draw.value),
-      );
+      return filled(draw.value);
+    case 'schedule': {
+      const t = (step - 1) / Math.max(1, steps);
+      const way = draw.curve === 'linear' ? t : (1 - Math.cos(Math.PI * t)) / 2;
+      return filled(draw.from + (draw.to - draw.from) * way);
+    }
+    case 'first':
+      return filled(step <= draw.steps ? 1 : 0);
     case 'uniform':
       return of(dtype, dims, random.uniform(count, draw.low, draw.high));
     case 'normal':

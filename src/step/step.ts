@@ -83,7 +83,11 @@ export function startStates(plan: StepPlan, job: Pick<Job, 'key' | 'start'>): Re
 }
 
 /** What step number `step` (from 1) of a job is fed, besides its states. */
-export function feedsAt(plan: StepPlan, job: Pick<Job, 'key' | 'values'>, step: number): Record<string, Tensor> {
+export function feedsAt(
+  plan: StepPlan,
+  job: Pick<Job, 'key' | 'values' | 'steps'>,
+  step: number,
+): Record<string, Tensor> {
   const feeds: Record<string, Tensor> = {};
   for (const { name } of plan.values) {
     const value = job.values[name];
@@ -91,6 +95,6 @@ export function feedsAt(plan: StepPlan, job: Pick<Job, 'key' | 'values'>, step: 
     feeds[name] = value;
   }
   for (const { name, dtype, dims, draw } of plan.feeds)
-    feeds[name] = drawn(draw, dtype, dims, new Random(`${job.key}/${name}/${step}`));
+    feeds[name] = drawn(draw, dtype, dims, new Random(`${job.key}/${name}/${step}`), { step, steps: job.steps });
   return feeds;
 }

@@ -79,6 +79,25 @@ describe('drawn', () => {
     const t = drawn({ kind: 'roll', length: 3, by: 50 }, 'int64', [3], new Random('x'));
     expect(Array.from(t.data as BigInt64Array, Number).sort((a, b) => a - b)).toEqual([0, 1, 2]);
   });
+  it('follows a schedule: from the first value on the way to the last, along a line or a cosine', () => {
+    const along = (curve: 'linear' | 'cosine', steps: number): number[] =>
+      Array.from({ length: steps }, (_, i) => {
+        const draw = { kind: 'schedule', from: 3, to: -1, curve } as const;
+        return Number(drawn(draw, 'float32', [], new Random(''), { step: i + 1, steps }).data[0]);
+      });
+    expect(along('linear', 4)).toEqual([3, 2, 1, 0]);
+    expect(along('linear', 1)).toEqual([3]);
+    const cosine = along('cosine', 4);
+    [3, 3 - 2 * (1 - Math.SQRT1_2), 1, 1 - 2 * Math.SQRT1_2].forEach((v, i) => expect(cosine[i]).toBeCloseTo(v, 6));
+    // What begins a picture is drawn for the first step of one.
+    expect(draw({ kind: 'schedule', from: 3, to: -1, curve: 'linear' }, 2)).toEqual([3, 3]);
+  });
+  it('is one for the first steps', () => {
+    const at = (step: number, steps: number): unknown =>
+      drawn({ kind: 'first', steps }, 'float32', [1], new Random(''), { step, steps: 9 }).data[0];
+    expect([1, 2, 3, 4].map((step) => at(step, 2))).toEqual([1, 1, 0, 0]);
+    expect(at(1, 0)).toBe(0);
+  });
   it('draws int32, and says what it cannot draw', () => {
     expect(drawn({ kind: 'fill', value: 2 }, 'int32', [2], new Random('')).data).toEqual(Int32Array.of(2, 2));
     const error = thrown(() => drawn({ kind: 'fill', value: 2 }, 'bool', [2], new Random('')));
