@@ -119,12 +119,21 @@ export async function programOf(
       },
       param: params.make(settled.param),
       transforms: settled.transforms.map((t) => transforms.make(t)),
+      ...(settled.gradient ? { following: settled.gradient } : {}),
       lowering: lowerings[lowering],
     }),
   );
   const { graph, image, ...plan } = step;
-  const { param, size, optimiser } = settled;
-  const made = { param, transforms: settled.transforms, optimiser, objective: parts.objective.shape, size, lowering };
+  const { param, size, optimiser, gradient } = settled;
+  const made = {
+    param,
+    transforms: settled.transforms,
+    optimiser,
+    gradient,
+    objective: parts.objective.shape,
+    size,
+    lowering,
+  };
   return {
     ...plan,
     id: canonical({ ...made, model: await network.digest(), preprocess: network.input.preprocess }),

@@ -2,6 +2,7 @@
 import type { FinishSpec } from '../output/finish.ts';
 import type { OptimiserSpec } from '../optimiser/index.ts';
 import type { ParamSpec } from '../param/index.ts';
+import type { OverrideSpec } from './overrides.ts';
 import type { TransformSpec } from '../transform/index.ts';
 
 /** All that decides a picture besides model, target and seed. */
@@ -15,6 +16,7 @@ export interface Preset {
   readonly param: ParamSpec;
   readonly transforms: readonly TransformSpec[];
   readonly optimiser: OptimiserSpec;
+  readonly gradient?: OverrideSpec;
   readonly finish: FinishSpec;
 }
 
@@ -45,6 +47,7 @@ const table = {
       limit: 0.45,
       anneal: 'linear',
     },
+    gradient: { redirect: 16, pooling: 'max' },
     finish: { kind: 'contrast', crop: 25, contrast: 0.2, stretch: false },
   },
 } as const satisfies Readonly<Record<string, Preset>>;

@@ -9,12 +9,13 @@ import type { Size } from '../import/network.ts';
 import type { Preprocess } from '../import/preprocess.ts';
 import type { Optional, PartialSpec } from '../noun.ts';
 import type { Schema, Setting } from '../settings.ts';
-import { checked, choice, refuseUnknown, whole } from '../settings.ts';
+import { checked, choice, normalised, refuseUnknown, whole } from '../settings.ts';
 import { type ObjectiveSpec, objectives, type TermSpec } from '../objective/index.ts';
 import { type OptimiserSpec, optimisers } from '../optimiser/index.ts';
 import { finishes, type FinishSpec } from '../output/finish.ts';
 import { params, type ParamSpec } from '../param/index.ts';
 import { type TransformSpec, transforms } from '../transform/index.ts';
+import { overrideSettings, type OverrideSpec } from './overrides.ts';
 import { type Preset, presets, type PresetName } from './presets.ts';
 
 /**
@@ -39,6 +40,8 @@ export interface Recipe {
   readonly param: ParamSpec;
   readonly transforms: readonly TransformSpec[];
   readonly optimiser: OptimiserSpec;
+  /** Absent if it is the true one. */
+  readonly gradient?: OverrideSpec;
   readonly steps: number;
   readonly seed: number;
   readonly finish: FinishSpec;
@@ -64,6 +67,8 @@ export interface RecipeOptions {
   /** In place of the preset's. */
   readonly transforms?: readonly PartialSpec<TransformSpec>[] | undefined;
   readonly optimiser?: Change<OptimiserSpec> | undefined;
+  /** Which gradient is followed. */
+  readonly gradient?: Optional<OverrideSpec> | undefined;
   readonly finish?: Change<FinishSpec> | undefined;
 }
 
@@ -132,6 +137,7 @@ export function settle(options: RecipeOptions = {}, fixed: TargetFacts['fixed'] 
     param: changed(params, preset.param, options.param),
     transforms: (options.transforms ?? preset.transforms).map((t) => transforms.complete(t)),
     optimiser: changed(optimisers, preset.optimiser, options.optimiser),
+    ...gradientOf({ ...preset.gradient, ...defined(options.gradient ?? {}) }),
     steps: checked(general.steps, 'steps', options.steps ?? preset.steps),
     seed: checked(general.seed, 'seed', options.seed ?? 0),
     finish,
@@ -147,8 +153,15 @@ const optionNames = [
   'param',
   'transforms',
   'optimiser',
+  'gradient',
   'finish',
 ] as const satisfies readonly (keyof RecipeOptions)[];
+
+/** The gradient that is followed, if it is not the true one: what has always been said of a picture stays as it is. */
+function gradientOf(given: object): { readonly gradient?: OverrideSpec } {
+  const gradient = normalised(overrideSettings, given, 'gradient');
+  return canonical(gradient) === canonical(normalised(overrideSettings, {}, 'gradient')) ? {} : { gradient };
+}
 
 /** The preset of that name. Throws `unknown-preset`. */
 export function presetOf(name: string): Preset {
@@ -248,7 +261,7 @@ export function canonical(value: unknown): string {
   return JSON.stringify(value);
 }
 
-type Noun = 'objective' | 'param' | 'optimiser' | 'finish';
+type Noun = 'objective' | 'param' | 'optimiser' | 'gradient' | 'finish';
 
 /** A setting as a flat list has it, such as the options of a command. */
 export interface FlatSetting {
@@ -267,7 +280,12 @@ export function flatSettings(): readonly FlatSetting[] {
   const flat = new Map<string, FlatSetting>(
     Object.entries(general).map(([name, setting]) => [name, { name, setting, path: [name] }]),
   );
-  for (const [noun, table] of Object.entries(nouns) as [Noun, { kinds: Readonly<Record<string, AnyKind>> }][]) {
+  for (const [name, setting] of Object.entries(overrideSettings))
+    flat.set(name, { name, setting, path: ['gradient', name] });
+  for (const [noun, table] of Object.entries(nouns) as [
+    Exclude<Noun, 'gradient'>,
+    { kinds: Readonly<Record<string, AnyKind>> },
+  ][]) {
     const kinds = Object.values(table.kinds);
     const own = (noun === 'objective' ? { kind: 'channel', border: presets.keras.border } : presets.keras[noun]) as {
       readonly kind: string;

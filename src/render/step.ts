@@ -8,9 +8,12 @@ import type { Layer } from '../import/network.ts';
 import type { Objective } from '../objective/index.ts';
 import type { Optimiser } from '../optimiser/index.ts';
 import type { Param } from '../param/index.ts';
+import { normalised } from '../settings.ts';
 import type { Transform } from '../transform/index.ts';
 import { PhospheneError } from '../errors.ts';
 import { StepBuilder } from '../step/builder.ts';
+import { smoothPooling } from '../grad/smooth.ts';
+import { overridesOf, overrideSettings, type OverrideSpec, REDIRECT } from './overrides.ts';
 import { IMAGE, LOSS, NEXT, type Step, type Tensors } from '../step/step.ts';
 
 /** An output of a step's graph that is there if asked for: the gradient of the loss for the first parameter, not normalised. */
@@ -31,6 +34,8 @@ export interface StepParts extends GradientOptions {
   readonly param: Param;
   readonly transforms?: readonly Transform[];
   readonly optimiser: Optimiser;
+  /** Which gradient is followed; the true one unless given. */
+  readonly following?: Partial<OverrideSpec>;
   /** Also return the gradient: for tests and measurements. */
   readonly withGradient?: boolean;
 }
@@ -47,7 +52,8 @@ export interface StepParts extends GradientOptions {
  * });
  */
 export function stepOf(parts: StepParts): Step {
-  const { network, objective, param, transforms = [], optimiser, withGradient = false, ...options } = parts;
+  const { network, objective, param, transforms = [], optimiser, withGradient = false, following, ...options } = parts;
+  const overriding = normalised(overrideSettings, following ?? {}, 'the gradient');
   const dims = network.graph.inputs.find((i) => i.name === IMAGE)!.dims;
   // The network's own values may have any name, also one of these.
   const b = new Builder(reserved(parts));
@@ -57,7 +63,14 @@ export function stepOf(parts: StepParts): Step {
   const given = new Map<string, Value>();
   for (const [name, { dtype, dims: shape }] of Object.entries(objective.values))
     given.set(name, s.value(name, dtype, shape));
-  const activations = inlineFused(b, network.graph, { [IMAGE]: seen }, options);
+  const { overrides } = options;
+  const pooling = overriding.pooling === 'smooth' ? smoothPooling : {};
+  const activations = inlineFused(
+    b,
+    network.graph,
+    { [IMAGE]: seen },
+    { ...options, overrides: { ...pooling, ...overrides } },
+  );
   const loss = objective.build({
     b,
     image,
@@ -68,7 +81,10 @@ export function stepOf(parts: StepParts): Step {
     }),
     value: (name) => given.get(name)!,
   });
-  const gradients = gradient(b, loss, z, options);
+  const gradients = gradient(b, loss, z, {
+    ...options,
+    overrides: { ...overridesOf(s, loss, overriding), ...overrides },
+  });
   optimiser.build(s, z, gradients).forEach((next, i) => s.next(z[i]!, next));
   const graph = b.graph({ [LOSS]: loss, ...s.nexts(), ...(withGradient ? { [GRADIENT]: gradients[0]! } : {}) });
   const own = s.states.find(({ name }) => name === image.name);
@@ -107,6 +123,7 @@ function reserved({ objective, param, transforms = [], optimiser, network }: Ste
     LOSS,
     GRADIENT,
     IMAGE,
+    REDIRECT,
     ...Object.keys(objective.values),
     ...names,
     ...s.states.map(({ name }) => NEXT + name),

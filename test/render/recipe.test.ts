@@ -216,6 +216,8 @@ describe('flatSettings', () => {
     expect(flat.map((s) => s.name)).toEqual([
       'steps',
       'seed',
+      'redirect',
+      'pooling',
       'border',
       'noise',
       'optimiser',
