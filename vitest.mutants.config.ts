@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/temporary.ts'],
     exclude: [
       // They run in child processes, which hold no mutants, or are long runs of damaged inputs.
       'test/cli/render.test.ts',
@@ -14,7 +15,6 @@ export default defineConfig({
       'test/oracles/**',
       'test/pictures.test.ts',
       'test/render/pictures.test.ts',
-      'test/render/memory.test.ts',
       // Whole networks against their recorded outputs: a mutant that only they notice takes a test of its own, and each mutant that
       // survives would cost half a minute.
       'test/import/networks.test.ts',

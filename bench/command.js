@@ -47,7 +47,7 @@ export function command({ weights, model = nameOf(weights), filters, workers, ar
       process.execPath,
       [
         `--import=${new URL('peak.js', import.meta.url)}`,
-        path('../dist/cli/main.js'),
+        path('../dist/bundle/main.js'),
         'render',
         ...what,
         ...files,

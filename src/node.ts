@@ -18,7 +18,7 @@ import type { PreprocessSpec } from './import/preprocess.ts';
 import { nodeHost } from './jobs/node-host.ts';
 import { createPool, type Pool } from './jobs/pool.ts';
 import { checkChannel, factsOf, memoryOf, renderChannels, type RenderEvent, targetOf } from './jobs/render.ts';
-import { fitted, type RecipeOptions, settle } from './render/recipe.ts';
+import { fitted, type RecipeOptions, settle, type Shown } from './render/recipe.ts';
 import { checkMemory } from './render/step.ts';
 import type { Target } from './render/targets.ts';
 import { readResults as read, type Results, run, type RunEvent, seriesOf } from './runs/index.ts';
@@ -98,11 +98,9 @@ export interface RunningToFolder extends Running {
 const threads = whole({ help: 'Worker threads', default: 1, from: 1, to: 1024 });
 
 /** Options, checked against the network before anything is read, written or started. */
-async function prepared(
-  network: Network,
-  { layer = network.defaultLayer, channels, ...options }: RenderOptions,
-  { workers }: Running,
-) {
+async function prepared(network: Network, given: RenderOptions | undefined, { workers }: Running) {
+  // Callers in JavaScript may give nothing.
+  const { layer = network.defaultLayer, channels, ...options }: Partial<RenderOptions> = given ?? {};
   if (!Array.isArray(channels))
     throw new PhospheneError('bad-option', 'channels: a list of channels is needed, such as [0, 1, 2]', {
       option: 'channels',
@@ -119,13 +117,13 @@ async function prepared(
 function poolFor(
   network: Network,
   target: Target,
-  size: { readonly height: number; readonly width: number },
+  shown: Shown,
   count: number,
   { pool, workers }: Running,
 ): { pool: Pool; leave: () => Promise<void> } {
   const host = nodeHost({ parallelism: workers });
   const most = pool?.workers ?? Math.max(1, Math.min(host.parallelism, count));
-  checkMemory(memoryOf(network, target, { size }), freemem() / most);
+  checkMemory(memoryOf(network, target, shown), freemem() / most);
   if (pool) return { pool, leave: async () => {} };
   const own = createPool(host, { workers: most });
   // They load their engines while weights are read and the program is built.
@@ -150,7 +148,7 @@ export async function* render(
   running: Running = {},
 ): AsyncGenerator<RenderEvent, void> {
   const { settled, target, channels } = await prepared(network, options, running);
-  const { pool, leave } = poolFor(network, target, settled.size, channels.length, running);
+  const { pool, leave } = poolFor(network, target, settled, channels.length, running);
   try {
     const wanted = { layer: target.name, channels, settled };
     yield* renderChannels(network, wanted, { pool, lowering: 'cpu', signal: running.signal });
@@ -173,11 +171,11 @@ export async function* renderToFolder(
   options: RenderOptions,
   running: RunningToFolder,
 ): AsyncGenerator<RenderEvent | RunEvent, void> {
-  const { out, columns, margin, signal } = running;
+  const { out, columns, margin, signal }: Partial<RunningToFolder> = running ?? {};
   if (typeof out !== 'string' || out === '')
     throw new PhospheneError('bad-option', 'out: the path of a folder is needed', { option: 'out' });
   const { settled, target, channels } = await prepared(network, options, running);
-  const { pool, leave } = poolFor(network, target, settled.size, channels.length, running);
+  const { pool, leave } = poolFor(network, target, settled, channels.length, running);
   try {
     yield* run<RenderEvent>({
       out,

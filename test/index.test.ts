@@ -11,7 +11,7 @@ import { temporary } from './cli/command.ts';
 const root = fileURLToPath(new URL('../', import.meta.url));
 // As built: workers are files of their own.
 const { createPool, finishes, models, nodeHost, open, render, renderToFolder } = (await import(
-  join(root, 'dist/node.js')
+  join(root, 'dist/bundle/node.js')
 )) as typeof Node;
 
 /** Every module that `file` loads when it is loaded, by path, and every package, by name; types are not loaded. */

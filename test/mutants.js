@@ -54,6 +54,7 @@ else process.env.PHOSPHENE_SHARED ??= fileURLToPath(new URL('../../shared', impo
 const npx = (args) =>
   spawnSync('npx', ['--no-install', ...args], { stdio: 'inherit', shell: process.platform === 'win32' });
 if (npx(['tsc', '-p', 'tsconfig.build.json']).status !== 0) process.exit(1);
+if (npx(['node', 'bundle.js']).status !== 0) process.exit(1);
 
 if (options.sample !== undefined) sampleOnly(Number(options.sample), Number(options.seed));
 

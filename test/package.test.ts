@@ -7,7 +7,9 @@ import { describe, expect, it } from 'vitest';
 const root = fileURLToPath(new URL('../', import.meta.url));
 const json = <T>(name: string): T => JSON.parse(readFileSync(join(root, name), 'utf8')) as T;
 const manifest =
-  json<Record<'dependencies' | 'optionalDependencies' | 'allowScripts', Record<string, unknown>>>('package.json');
+  json<Partial<Record<'dependencies' | 'optionalDependencies' | 'allowScripts', Record<string, unknown>>>>(
+    'package.json',
+  );
 
 describe('the package', () => {
   it('runs no install script when it is checked out: docs/installing.md says why and what to remove', () => {
@@ -18,8 +20,15 @@ describe('the package', () => {
     expect(existsSync(join(root, '.npmrc'))).toBe(false);
   });
 
+  it('brings a license for every package that is part of its bundle, and installs none of them again', () => {
+    const text = readFileSync(join(root, 'dist/bundle/LICENSES.txt'), 'utf8');
+    for (const name of ['@bufbuild/protobuf', '@noble/hashes', 'fast-png', 'fflate', 'iobuffer'])
+      expect(text).toMatch(new RegExp(`^${name} \\d.*\\n\\n(.+\\n)+`, 'm'));
+    expect(Object.keys(manifest.dependencies ?? {})).toEqual([]);
+  });
+
   it('can be installed where the script of onnxruntime-node fails', () => {
     expect(manifest.optionalDependencies).toHaveProperty('onnxruntime-node');
-    expect(manifest.dependencies).not.toHaveProperty('onnxruntime-node');
+    expect(manifest.dependencies ?? {}).not.toHaveProperty('onnxruntime-node');
   });
 });

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 /** @type {[string, string[]][]} */
 const checks = [
   ['build', ['tsc', '-p', 'tsconfig.build.json']],
+  ['bundle', ['node', 'bundle.js']],
   ['types', ['tsc']],
   ['lint', ['oxlint', '--type-aware', '--deny-warnings']],
   ['format', ['oxfmt', '--check']],

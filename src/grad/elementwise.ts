@@ -67,6 +67,7 @@ export const elementwise = family({
   Abs: times((b, x) => b.one('Sign', [x])),
   Neg: ({ b, g }) => [b.neg(g)],
   Reciprocal: times((b, _, y) => b.neg(b.mul(y, y))),
+  Atan: times((b, x) => b.one('Reciprocal', [b.add(b.mul(x, x), 1)])),
   Sin: times((b, x) => b.one('Cos', [x])),
   Cos: times((b, x) => b.neg(b.one('Sin', [x]))),
   Clip: ({ b, g, inputs: [x, low, high] }) => {

@@ -3,7 +3,7 @@
  * the provider, so each spelling stands here, in one visible place.
  */
 import type { Builder, Value, WindowAttributes } from '../ir/builder.ts';
-import { reverse, transpose } from '../ir/fold.ts';
+import { transpose } from '../ir/fold.ts';
 import type { Attributes } from '../ir/graph.ts';
 import { float32, sizeOf, type Dims, type Tensor } from '../ir/tensor.ts';
 import type { Window } from '../ir/window.ts';
@@ -83,10 +83,10 @@ export const cpuLowering: Lowering = () => {
         if (strided || fewer) return phased(spreads, b, g, w, window, x, fewer);
       }
       if (strided) return transposed(b, g, weights, window, group, x);
-      b.budget.take(8 * w.data.length);
+      b.budget.take(4 * w.data.length);
       // Stride 1: a Conv with the kernel flipped and its channels exchanged within each group, as fast as the forward one.
       const split: Tensor = { ...w, dims: [group, out / group, inGroup, ...kernel] };
-      const exchanged = reverse(transpose(split, [0, 2, 1, 3, 4]), [3, 4]);
+      const exchanged = transpose(split, [0, 2, 1, 3, 4], [3, 4]);
       const flipped = { ...exchanged, dims: [group * inGroup, out / group, ...kernel] } as Tensor;
       const full = window.pads.map((p, i) => (window.kernel[i % 2]! - 1) * window.dilations[i % 2]! - p);
       const pads = full.map((p) => Math.max(p, 0));

@@ -41,23 +41,37 @@ export function restride(x: Tensor, dims: Dims, strides: readonly number[], star
   const count = sizeOf(dims);
   const data = new arrayTypes[x.dtype](count) as Float32Array;
   const source = x.data as Float32Array;
-  const rank = dims.length;
-  const [run, stride] = rank === 0 ? [1, 0] : [dims[rank - 1]!, strides[rank - 1]!];
-  const position = Array.from({ length: rank }, () => 0);
+  // The innermost axis is a plain loop, as long as it can be: megabytes of weights go through here while a user waits.
+  const axes = merged(dims, strides);
+  const { dim: run, stride } = axes.pop() ?? { dim: 1, stride: 0 };
+  const position = axes.map(() => 0);
   let row = start;
-  // The innermost axis is a plain loop: megabytes of weights go through here while a user waits.
   for (let i = 0; i < count; i += run) {
-    if (stride === 1) data.set(source.subarray(row, row + run), i);
-    else if (stride === 0) data.fill(source[row]!, i, i + run);
+    // A view costs as much as copying some ten numbers one by one.
+    if (stride === 1 && run >= 32) data.set(source.subarray(row, row + run), i);
+    else if (stride === 0 && run >= 32) data.fill(source[row]!, i, i + run);
     else for (let k = 0, offset = row; k < run; k++, offset += stride) data[i + k] = source[offset]!;
-    for (let axis = rank - 2; axis >= 0; axis--) {
-      row += strides[axis]!;
-      if (++position[axis]! < dims[axis]!) break;
-      row -= strides[axis]! * dims[axis]!;
+    for (let axis = axes.length - 1; axis >= 0; axis--) {
+      const { dim, stride: step } = axes[axis]!;
+      row += step;
+      if (++position[axis]! < dim) break;
+      row -= step * dim;
       position[axis] = 0;
     }
   }
   return { dtype: x.dtype, dims, data };
+}
+
+/** The axes that are left if those of one element go, and neighbours that read on where the other ends become one. */
+function merged(dims: Dims, strides: readonly number[]): { dim: number; stride: number }[] {
+  const axes: { dim: number; stride: number }[] = [];
+  dims.forEach((dim, axis) => {
+    const [stride, outer] = [strides[axis]!, axes.at(-1)];
+    if (dim === 1) return;
+    if (outer?.stride === stride * dim) axes.splice(-1, 1, { dim: outer.dim * dim, stride });
+    else axes.push({ dim, stride });
+  });
+  return axes;
 }
 
 /** Strides that read a tensor of `from` as if broadcast to `to`. */
@@ -69,24 +83,14 @@ export function broadcastStrides(from: Dims, to: Dims): number[] {
   });
 }
 
-export function transpose(x: Tensor, perm: readonly number[]): Tensor {
+/** The axes in another order; `reversed` are those of the result that are read backwards. */
+export function transpose(x: Tensor, perm: readonly number[], reversed: readonly number[] = []): Tensor {
   const strides = stridesOf(x.dims);
   return restride(
     x,
     perm.map((p) => x.dims[p]!),
-    perm.map((p) => strides[p]!),
-  );
-}
-
-/** Reverses the given axes: the kernel flip of a convolution's gradient. */
-export function reverse(x: Tensor, axes: readonly number[]): Tensor {
-  const strides = stridesOf(x.dims);
-  const start = axes.reduce((sum, a) => sum + (x.dims[a]! - 1) * strides[a]!, 0);
-  return restride(
-    x,
-    x.dims,
-    strides.map((s, i) => (axes.includes(i) ? -s : s)),
-    start,
+    perm.map((p, axis) => (reversed.includes(axis) ? -strides[p]! : strides[p]!)),
+    reversed.reduce((sum, axis) => sum + (x.dims[perm[axis]!]! - 1) * strides[perm[axis]!]!, 0),
   );
 }
 

@@ -50,7 +50,7 @@ const dtypes: Readonly<Record<DType, Type>> = {
 };
 const names = new Map(Object.entries(dtypes).map(([name, type]) => [type, name as DType]));
 
-/** What stands in a file beside the graph. */
+/** What stands in a file beside the graph. @internal */
 export interface OnnxModel {
   /** The graph as the file has it; input dims may hold names or -1 if the file leaves them open. */
   readonly proto: ModelProto;
@@ -90,7 +90,7 @@ export function encodeOnnx(graph: Graph, metadata: Readonly<Record<string, strin
   return toBinary(ModelProtoSchema, model);
 }
 
-/** Parses an ONNX file. Throws `bad-file` when the bytes are not one. */
+/** Parses an ONNX file. Throws `bad-file` when the bytes are not one. @internal */
 export function decodeOnnx(bytes: Uint8Array, file = 'model'): OnnxModel {
   let proto: ModelProto;
   try {
@@ -111,7 +111,7 @@ export function decodeOnnx(bytes: Uint8Array, file = 'model'): OnnxModel {
   return { proto, opset, metadata: Object.fromEntries(proto.metadataProps.map((p) => [p.key ?? '', p.value ?? ''])) };
 }
 
-/** The graph of a file that is already at our opset with static dims: what {@link encodeOnnx} wrote. */
+/** The graph of a file that is already at our opset with static dims: what {@link encodeOnnx} wrote. @internal */
 export function graphOf({ proto }: OnnxModel): Graph {
   const graph = proto.graph!;
   const constants = new Map(graph.initializer.map((t) => [t.name ?? '', decodeTensor(t)]));
@@ -123,7 +123,7 @@ export function graphOf({ proto }: OnnxModel): Graph {
   };
 }
 
-/** The nodes of a parsed graph, attributes as plain data. */
+/** The nodes of a parsed graph, attributes as plain data. @internal */
 export function nodesOf(graph: GraphProto): Node[] {
   return graph.node.map((n) => ({
     op: n.domain && n.domain !== 'ai.onnx' ? `${n.domain}.${n.opType}` : (n.opType ?? ''),
@@ -161,7 +161,7 @@ export function dtypeOf(type: number, what: string): DType {
   return dtype;
 }
 
-/** Name, dtype and dims of a declared value; -1 stands for a dim that the file leaves open. Throws `bad-file`. */
+/** Name, dtype and dims of a declared value; -1 stands for a dim that the file leaves open. Throws `bad-file`. @internal */
 export function openInfo(info: ValueInfoProto): ValueInfo {
   const type = info.type?.value;
   if (type?.case !== 'tensorType') throw new PhospheneError('bad-file', `\`${info.name}\`: only tensors are supported`);
@@ -179,7 +179,7 @@ function encodeTensor({ dtype, dims, data }: Tensor, name = ''): TensorProto {
   return create(TensorProtoSchema, { name, dataType: dtypes[dtype], dims: dims.map(BigInt), rawData });
 }
 
-/** A tensor of a file. Throws `bad-file` for external data, unknown types, and too few bytes. */
+/** A tensor of a file. Throws `bad-file` for external data, unknown types, and too few bytes. @internal */
 export function decodeTensor(t: TensorProto): Tensor {
   const what = `tensor \`${t.name ?? ''}\``;
   const dtype = dtypeOf(t.dataType, what);

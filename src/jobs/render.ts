@@ -10,7 +10,16 @@ import { finishes } from '../output/finish.ts';
 import type { Raster } from '../output/raster.ts';
 import { params } from '../param/index.ts';
 import type { Diagnosis } from '../render/diagnosis.ts';
-import { canonical, channelRecipe, keyOf, type Recipe, type Settled, type TargetFacts } from '../render/recipe.ts';
+import {
+  canonical,
+  channelRecipe,
+  keyOf,
+  type Recipe,
+  type Settled,
+  type Shown,
+  sizeShown,
+  type TargetFacts,
+} from '../render/recipe.ts';
 import { stepOf, type StepParts, valuesOf, workerMemory } from '../render/step.ts';
 import { reaching, type Target } from '../render/targets.ts';
 import type { LoweringName } from '../runtime/index.ts';
@@ -52,12 +61,13 @@ export interface Wanted {
 }
 
 /** The layer that is to be rendered, if it can be. Throws `unknown-layer`, `unsupported-op`, `shape`. */
-export async function targetOf(network: Network, name: string, settled: Pick<Settled, 'size'>): Promise<Target> {
-  const { layers } = network.layers(settled.size);
+export async function targetOf(network: Network, name: string, settled: Shown): Promise<Target> {
+  const size = sizeShown(settled);
+  const { layers } = network.layers(size);
   const layer = layers[indexOf(layers, name)];
   if (!layer) {
     // Cutting says why, if the layer exists but lies beyond an operator that is not supported.
-    await reaching(network, settled.size, () => network.cut([name], settled.size));
+    await reaching(network, size, () => network.cut([name], size));
     throw unknownLayer(network.name, name, layers);
   }
   if (!layer.channels)
@@ -70,8 +80,8 @@ export async function targetOf(network: Network, name: string, settled: Pick<Set
 }
 
 /** About the bytes that each worker needs for a target. */
-export function memoryOf(network: Network, target: Target, settled: Pick<Settled, 'size'>): number {
-  const { layers } = network.layers(settled.size);
+export function memoryOf(network: Network, target: Target, settled: Shown): number {
+  const { layers } = network.layers(sizeShown(settled));
   return workerMemory(layers.slice(0, layers.findIndex((l) => l.name === target.name) + 1));
 }
 
@@ -110,11 +120,13 @@ export async function programOf(
   lowering: LoweringName,
 ): Promise<StepData> {
   const parts = channelParts(settled, target.name, 0);
-  const step = await reaching(network, settled.size, async () =>
+  const shown = sizeShown(settled);
+  const step = await reaching(network, shown, async () =>
     stepOf({
       ...parts,
+      size: settled.size,
       network: {
-        graph: await network.cut([target.name], settled.size),
+        graph: await network.cut([target.name], shown),
         channelAxes: { [target.name]: target.channels.axis },
       },
       param: params.make(settled.param),

@@ -1,11 +1,16 @@
 /** @file The parameterisations: what a picture is made of while it is ascended. One file each; a new one is a line of the table. */
 import { type SpecOf, type Table, table } from '../noun.ts';
+import { decorrelate } from './decorrelate.ts';
+import { fourier } from './fourier.ts';
 import type { Param } from './param.ts';
 import { pixel } from './pixel.ts';
 
+export type { Colours } from './colour.ts';
+export { measureColours } from './measure.ts';
 export type { Param, Parameters } from './param.ts';
+export { startFrom } from './start.ts';
 
-const kinds = [pixel] as const;
+const kinds = [pixel, decorrelate, fourier] as const;
 
 /** All data of a parameterisation. */
 export type ParamSpec = SpecOf<(typeof kinds)[number]>;

@@ -1,6 +1,6 @@
 /** @file What a parameterisation is: tensors that are ascended, and the picture that they stand for. */
 import type { Value } from '../ir/builder.ts';
-import type { Dims } from '../ir/tensor.ts';
+import type { Dims, Tensor, Tensors } from '../ir/tensor.ts';
 import type { StepBuilder } from '../step/builder.ts';
 
 /** What is ascended, and what it looks like. */
@@ -9,6 +9,11 @@ export interface Parameters {
   readonly z: readonly Value[];
   /** The picture [n, c, h, w], values about [-1, 1]; it depends on `z` alone. */
   readonly image: Value;
+  /**
+   * The states, by name, whose picture is a photo of the picture's dims and values in [-1, 1]. Absent if no states can have it as
+   * their picture. Computed at once, without an engine.
+   */
+  readonly invert?: (photo: Tensor<'float32'>) => Tensors;
 }
 
 /** Adds the states of a picture of these dims [n, c, h, w] to a step. */

@@ -15,6 +15,6 @@ export const pixel = kind({
     ({ noise }): Param =>
     (s, dims) => {
       const z = s.state(Z, dims, { kind: 'uniform', low: -noise, high: noise });
-      return { z: [z], image: z };
+      return { z: [z], image: z, invert: (photo) => ({ [Z]: photo }) };
     },
 });

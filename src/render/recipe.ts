@@ -14,7 +14,7 @@ import { type ObjectiveSpec, objectives, type TermSpec } from '../objective/inde
 import { type OptimiserSpec, optimisers } from '../optimiser/index.ts';
 import { finishes, type FinishSpec } from '../output/finish.ts';
 import { params, type ParamSpec } from '../param/index.ts';
-import { type TransformSpec, transforms } from '../transform/index.ts';
+import { sizeSeen, type TransformSpec, transforms } from '../transform/index.ts';
 import { overrideSettings, type OverrideSpec } from './overrides.ts';
 import { type Preset, presets, type PresetName } from './presets.ts';
 
@@ -142,6 +142,23 @@ export function settle(options: RecipeOptions = {}, fixed: TargetFacts['fixed'] 
     seed: checked(general.seed, 'seed', options.seed ?? 0),
     finish,
   };
+}
+
+/** What decides how large the network sees a picture. */
+export type Shown = Pick<Recipe, 'size'> & Partial<Pick<Recipe, 'transforms'>>;
+
+/**
+ * The size that the network sees: transforms may show it another one than the picture's. Throws `bad-option` and `shape` if they do
+ * not suit the picture.
+ *
+ * @example
+ * sizeShown({ size: { height: 512, width: 512 }, transforms: [transforms.complete({ kind: 'crop', view: 224 })] }); // 224×224
+ */
+export function sizeShown({ size, transforms: specs = [] }: Shown): Size {
+  return sizeSeen(
+    size,
+    specs.map((spec) => transforms.make(spec)),
+  );
 }
 
 const optionNames = [

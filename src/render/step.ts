@@ -2,14 +2,14 @@
 import { gradient, type GradientOptions } from '../grad/index.ts';
 import { Builder, type Value } from '../ir/builder.ts';
 import { inlineFused } from '../grad/fuse.ts';
-import type { Graph } from '../ir/graph.ts';
-import { sizeOf, type Tensor } from '../ir/tensor.ts';
+import type { Graph, ValueInfo } from '../ir/graph.ts';
+import { type Dims, sameDims, sizeOf, type Tensor } from '../ir/tensor.ts';
 import type { Layer } from '../import/network.ts';
 import type { Objective } from '../objective/index.ts';
 import type { Optimiser } from '../optimiser/index.ts';
 import type { Param } from '../param/index.ts';
 import { normalised } from '../settings.ts';
-import type { Transform } from '../transform/index.ts';
+import { seen, type Transform } from '../transform/index.ts';
 import { PhospheneError } from '../errors.ts';
 import { StepBuilder } from '../step/builder.ts';
 import { smoothPooling } from '../grad/smooth.ts';
@@ -30,6 +30,8 @@ export interface Cut {
 /** What a step is made of. */
 export interface StepParts extends GradientOptions {
   readonly network: Cut;
+  /** Of the picture, in pixels; that of the network's input unless transforms show the network another size than is stored. */
+  readonly size?: { readonly height: number; readonly width: number };
   readonly objective: Objective;
   readonly param: Param;
   readonly transforms?: readonly Transform[];
@@ -52,14 +54,17 @@ export interface StepParts extends GradientOptions {
  * });
  */
 export function stepOf(parts: StepParts): Step {
-  const { network, objective, param, transforms = [], optimiser, withGradient = false, following, ...options } = parts;
+  const { network, objective, param, transforms = [], optimiser, size: _, withGradient = false, ...rest } = parts;
+  const { following, ...options } = rest;
   const overriding = normalised(overrideSettings, following ?? {}, 'the gradient');
-  const dims = network.graph.inputs.find((i) => i.name === IMAGE)!.dims;
   // The network's own values may have any name, also one of these.
   const b = new Builder(reserved(parts));
   const s = new StepBuilder(b);
-  const { z, image } = param(s, dims);
-  const seen = transforms.reduce((moved, transform, i) => transform(s, moved, `transform/${i}`), image);
+  const { z, image } = param(s, dimsOf(parts));
+  const shown = seen(s, image, transforms);
+  const { dims } = inputOf(network);
+  if (!sameDims(shown.dims, dims))
+    throw new Error(`internal: the network takes [${dims.join(', ')}], and is shown [${shown.dims.join(', ')}]`);
   const given = new Map<string, Value>();
   for (const [name, { dtype, dims: shape }] of Object.entries(objective.values))
     given.set(name, s.value(name, dtype, shape));
@@ -68,7 +73,7 @@ export function stepOf(parts: StepParts): Step {
   const activations = inlineFused(
     b,
     network.graph,
-    { [IMAGE]: seen },
+    { [IMAGE]: shown },
     { ...options, overrides: { ...pooling, ...overrides } },
   );
   const loss = objective.build({
@@ -111,12 +116,22 @@ export function valuesOf({ objective, optimiser }: Pick<StepParts, 'objective' |
   return { ...objective.values, ...optimiser.values } satisfies Record<string, Tensor>;
 }
 
+function inputOf({ graph }: Cut): ValueInfo {
+  return graph.inputs.find((i) => i.name === IMAGE)!;
+}
+
+/** Of the picture that is stored. */
+function dimsOf({ network, size }: Pick<StepParts, 'network' | 'size'>): Dims {
+  const [n, c, height, width] = inputOf(network).dims as [number, number, number, number];
+  return [n, c, size?.height ?? height, size?.width ?? width];
+}
+
 /** Names that the step needs for itself: found by building its small parts without the network. */
-function reserved({ objective, param, transforms = [], optimiser, network }: StepParts): string[] {
-  const { dims } = network.graph.inputs.find((i) => i.name === IMAGE)!;
+function reserved(parts: StepParts): string[] {
+  const { objective, param, transforms = [], optimiser } = parts;
   const s = new StepBuilder(new Builder());
-  const { z, image } = param(s, dims);
-  transforms.reduce((moved, transform, i) => transform(s, moved, `transform/${i}`), image);
+  const { z, image } = param(s, dimsOf(parts));
+  seen(s, image, transforms);
   optimiser.build(s, z, z);
   const names = [...s.states, ...s.feeds, ...s.values].map(({ name }) => name);
   return [

@@ -13,33 +13,21 @@ export type Draw =
   | { readonly kind: 'normal'; readonly mean: number; readonly deviation: number }
   /** Whole numbers from `low` to `high`, both included. */
   | { readonly kind: 'whole'; readonly low: number; readonly high: number }
+  /** No chance: every element goes from `from` in the first step to `to` in the last, along a line or half a cosine. */
+  | { readonly kind: 'schedule'; readonly from: number; readonly to: number; readonly shape: 'linear' | 'cosine' }
   /** int64 indices [length] that move an axis by a whole number drawn from [-by, by], and wrap around its end. */
   | { readonly kind: 'roll'; readonly length: number; readonly by: number }
-  /** `from` at the first step, and on the way to `to`, which would be reached by the step after the last. Nothing is drawn. */
-  | { readonly kind: 'schedule'; readonly from: number; readonly to: number; readonly curve: 'linear' | 'cosine' }
-  /** 1 for the first `steps` steps, then 0. Nothing is drawn. */
+  /** No chance: 1 in the first `steps` steps, then 0. */
   | { readonly kind: 'first'; readonly steps: number };
 
-/** Which step of how many something is drawn for, from 1. */
-export interface Moment {
-  readonly step: number;
-  readonly steps: number;
-}
-
 /**
- * A tensor drawn from `random`. The stream decides it alone, and for what follows a schedule the step, so the same stream gives the same
- * tensor on every machine. What begins a picture is drawn for the first step.
+ * A tensor drawn from `random`. The stream decides it alone, so the same stream gives the same tensor on every machine. `progress`
+ * is 0 in the first step of an ascent and 1 in the last: what schedules follow. `step` counts from 1.
  *
  * @example
  * drawn({ kind: 'uniform', low: -1, high: 1 }, 'float32', [1, 3, 8, 8], new Random('0/layer/7'));
  */
-export function drawn(
-  draw: Draw,
-  dtype: DType,
-  dims: Dims,
-  random: Random,
-  { step, steps }: Moment = { step: 1, steps: 1 },
-): Tensor {
+export function drawn(draw: Draw, dtype: DType, dims: Dims, random: Random, progress = 0, step = 1): Tensor {
   const count = sizeOf(dims);
   const filled = (value: number): Tensor =>
     of(
@@ -51,9 +39,8 @@ export function drawn(
     case 'fill':
       return filled(draw.value);
     case 'schedule': {
-      const t = (step - 1) / Math.max(1, steps);
-      const way = draw.curve === 'linear' ? t : (1 - Math.cos(Math.PI * t)) / 2;
-      return filled(draw.from + (draw.to - draw.from) * way);
+      const done = draw.shape === 'cosine' ? (1 - Math.cos(Math.PI * progress)) / 2 : progress;
+      return filled(draw.from + (draw.to - draw.from) * done);
     }
     case 'first':
       return filled(step <= draw.steps ? 1 : 0);

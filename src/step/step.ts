@@ -94,7 +94,8 @@ export function feedsAt(
     if (!value) throw new Error(`internal: the step needs the value \`${name}\``);
     feeds[name] = value;
   }
+  const progress = (step - 1) / Math.max(1, job.steps - 1);
   for (const { name, dtype, dims, draw } of plan.feeds)
-    feeds[name] = drawn(draw, dtype, dims, new Random(`${job.key}/${name}/${step}`), { step, steps: job.steps });
+    feeds[name] = drawn(draw, dtype, dims, new Random(`${job.key}/${name}/${step}`), progress, step);
   return feeds;
 }

@@ -104,7 +104,9 @@ describe('the help of render', () => {
     const { stdout } = await said(['render', '--help']);
     const flat = stdout.replaceAll(/\s+/g, ' ');
     for (const [name, setting] of Object.entries(pictureSettings)) {
-      expect(flat).toContain(`--${name} ${setting.alone ? '' : typeof setting.default === 'number' ? 'N ' : 'TEXT '}${setting.help}`);
+      expect(flat).toContain(
+        `--${name} ${setting.alone ? '' : typeof setting.default === 'number' ? 'N ' : 'TEXT '}${setting.help}`,
+      );
       expect(flat).toMatch(new RegExp(`--${name} (?:(?! --).)*; default: ${String(setting.default)}(?: |$)`));
     }
     const { steps, border, param, optimiser, finish } = presets.keras;

@@ -138,6 +138,7 @@ checkRules(elementwise, {
   Abs: kinked('Abs'),
   Neg: smooth('Neg'),
   Reciprocal: [...smooth('Reciprocal', 0.5, 2), ...smooth('Reciprocal', -2, -0.5)],
+  Atan: smooth('Atan', -3, 3),
   Sin: smooth('Sin', -3, 3),
   Cos: smooth('Cos', -3, 3),
   Clip: combinations({

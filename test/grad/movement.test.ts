@@ -149,6 +149,14 @@ checkRules(movement, {
     gather(3, [0, 0, 5, -1], [4]),
     gather(-2, [1, 3, 3, 0], [2, 2]),
     gather(0, [1], [1]),
+    gather(0, [1], []),
+    gather(0, [1, 0, -1, 1], [2, 2]),
+    {
+      title: 'rows by int32 indices',
+      build: (b, [x]) => b.gather(x!, b.constant({ dtype: 'int32', dims: [3], data: Int32Array.of(1, 0, 1) }), 0),
+      inputs,
+    },
+    { title: 'of a vector', build: (b, [x]) => b.gather(x!, b.ints([2, 0, 2]), 0), inputs: [{ dims: [4] }] },
     {
       title: 'int32 indices',
       build: (b, [x]) => b.gather(x!, b.constant({ dtype: 'int32', dims: [2], data: Int32Array.of(2, 0) }), 1),

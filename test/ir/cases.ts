@@ -80,7 +80,7 @@ const reductions = (...ops: string[]): Record<string, OperatorCase[]> =>
 /** Every operator that a graph can have, over its attributes. */
 export const cases: Readonly<Record<string, readonly OperatorCase[]>> = {
   // prettier-ignore
-  ...unary('Abs', 'Ceil', 'Cos', 'Elu', 'Erf', 'Exp', 'Floor', 'HardSigmoid', 'HardSwish', 'Identity', 'LeakyRelu', 'Log', 'Neg', 'Reciprocal', 'Relu', 'Round', 'Selu', 'Sigmoid', 'Sign', 'Sin', 'Softplus', 'Softsign', 'Sqrt', 'Tanh', 'ThresholdedRelu', 'Clip', 'Dropout', 'Celu', 'Mish'),
+  ...unary('Abs', 'Atan', 'Ceil', 'Cos', 'Elu', 'Erf', 'Exp', 'Floor', 'HardSigmoid', 'HardSwish', 'Identity', 'LeakyRelu', 'Log', 'Neg', 'Reciprocal', 'Relu', 'Round', 'Selu', 'Sigmoid', 'Sign', 'Sin', 'Softplus', 'Softsign', 'Sqrt', 'Tanh', 'ThresholdedRelu', 'Clip', 'Dropout', 'Celu', 'Mish'),
   Softmax: [one(), one({ axis: 1 })],
   LogSoftmax: [one(), one({ axis: 1 })],
   Not: [{ inputs: [{ dtype: 'bool', dims: image }] }],
@@ -89,6 +89,10 @@ export const cases: Readonly<Record<string, readonly OperatorCase[]>> = {
   LayerNormalization: [{ inputs: [image, [7], [7]] }],
   LRN: [one({ size: 3 })],
   PRelu: [{ inputs: [image, [4, 1, 1]] }],
+  ScatterND: [
+    { inputs: [[3, 4], { dtype: 'int64', dims: [5, 1] }, [5, 4]] },
+    { inputs: [[3, 4], { dtype: 'int64', dims: [2, 2, 2] }, [2, 2]], attributes: { reduction: 'max' } },
+  ],
   ScatterElements: [{ inputs: [[3, 3], { ints: [0, 1] }, [1, 2]], attributes: { axis: 1 } }],
   ...binary(
     'Add',

@@ -51,8 +51,8 @@ describe('WebAssembly and native code', () => {
         withGradient: true,
       });
       const program = await runtime.compile(step.graph);
-      const job = { key: 'k', values: valuesOf(parts), steps: 1 };
-      const results = await program.run({ ...startStates(step, job), ...feedsAt(step, job, 1) });
+      const job = { key: 'k', values: valuesOf(parts) };
+      const results = await program.run({ ...startStates(step, job), ...feedsAt(step, { ...job, steps: 1 }, 1) });
       await program.dispose();
       return results[GRADIENT]!.data as Float32Array;
     };

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openModel } from '../../src/hub/open.ts';
 import type { Network } from '../../src/import/network.ts';
-import { renderToFolder, type RenderOptions, type RunningToFolder } from '../../src/node.ts';
+import { render, renderToFolder, type RenderOptions, type RunningToFolder } from '../../src/node.ts';
 import { phosphene, temporary } from '../cli/command.ts';
 
 const options: RenderOptions = {
@@ -46,6 +46,17 @@ describe('run', () => {
     // One that is missing is built, and one that cannot be is refused as ever.
     await expect(events({ out, channels: [0, 2] }, uncut)).rejects.toThrow('cut');
     await expect(events({ out, channels: [0, 10_000] }, uncut)).rejects.toThrow('filter 10000 is out of range');
+  });
+
+  it('asks for what a caller in JavaScript leaves out', async () => {
+    type Loose = (network: Network, options?: unknown, running?: unknown) => AsyncGenerator;
+    const [picture, folder] = [render as Loose, renderToFolder as Loose];
+    const channels = { code: 'bad-option', details: { option: 'channels' } };
+    await expect(picture(model).next()).rejects.toMatchObject(channels);
+    await expect(picture(model, { layer: 'conv2_block1_out' }).next()).rejects.toMatchObject(channels);
+    const out = { code: 'bad-option', details: { option: 'out' } };
+    await expect(folder(model, options).next()).rejects.toMatchObject(out);
+    await expect(folder(model, options, { out: '' }).next()).rejects.toMatchObject(out);
   });
 
   it.each<[string, Changes, string]>([

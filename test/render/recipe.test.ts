@@ -1,5 +1,5 @@
 /** @file Recipes: how options expand, what is refused, and what the digest tells apart. */
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { presets } from '../../src/render/presets.ts';
 import {
   canonical,
@@ -211,7 +211,9 @@ describe('keyOf', () => {
 });
 
 describe('flatSettings', () => {
-  const flat = flatSettings();
+  // Not while the file is loaded: then no test would be known to call it.
+  let flat: ReturnType<typeof flatSettings>;
+  beforeEach(() => (flat = flatSettings()));
   it('holds every setting of every noun once', () => {
     expect(flat.map((s) => s.name)).toEqual([
       'steps',
@@ -219,7 +221,11 @@ describe('flatSettings', () => {
       'redirect',
       'pooling',
       'border',
+      'param',
       'noise',
+      'deviation',
+      'colour',
+      'decayPower',
       'optimiser',
       'rate',
       'beta1',
@@ -253,7 +259,10 @@ describe('flatSettings', () => {
     const helps = Object.fromEntries(flat.map((s) => [s.name, s.setting.help]));
     expect(helps['beta1']).toMatch(/ \(of adam\)$/);
     expect(helps['rate']).not.toContain('(of');
-    expect(helps['optimiser']).toMatch(/^normalised \(.*\), adam \(.*\)$/);
+    expect(helps['optimiser']).toMatch(/^normalised \([a-z].*\), adam \([a-z].*\)$/);
+    expect(flat.map(({ name }) => name)).not.toContain('layer');
+    const optimiser = flat.find(({ name }) => name === 'optimiser')!.setting;
+    expect(['adam', 'normalised', 'nadam'].map(optimiser.accept)).toEqual(['adam', 'normalised', undefined]);
   });
   it('has a help for each', () => {
     for (const { name, setting } of flat) expect(setting.help.length, name).toBeGreaterThan(8);

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/random.ts';
 import { type Draw, drawn } from '../../src/step/draw.ts';
+import { feedsAt } from '../../src/step/step.ts';
 import { thrown } from '../thrown.ts';
 
 const draw = (what: Draw, count = 1000, key = 'key'): number[] =>
@@ -43,6 +44,24 @@ describe('Random', () => {
 
 describe('drawn', () => {
   it('fills', () => expect(draw({ kind: 'fill', value: 0.5 }, 3)).toEqual([0.5, 0.5, 0.5]));
+  it('follows a schedule from the first step to the last', () => {
+    const at = (shape: 'linear' | 'cosine', progress: number): number =>
+      drawn({ kind: 'schedule', from: 2, to: 4, shape }, 'float32', [2], new Random(''), progress).data[1] as number;
+    expect([0, 0.25, 1].map((progress) => at('linear', progress))).toEqual([2, 2.5, 4]);
+    expect([0, 0.5, 1].map((progress) => at('cosine', progress))).toEqual([2, 3, 4]);
+    expect(at('cosine', 0.25)).toBeCloseTo(2 + 2 * 0.14644660940672624, 6);
+    const plan = {
+      states: [],
+      values: [],
+      feeds: [
+        { name: 'rate', dtype: 'float32', dims: [], draw: { kind: 'schedule', from: 1, to: 0, shape: 'linear' } },
+      ],
+    } as const;
+    const fed = (step: number, steps: number): unknown =>
+      feedsAt(plan, { key: '', values: {}, steps }, step)['rate']!.data[0];
+    expect([1, 2, 5].map((step) => fed(step, 5))).toEqual([1, 0.75, 0]);
+    expect(fed(1, 1)).toBe(1);
+  });
   it('draws uniformly', () => {
     const values = draw({ kind: 'uniform', low: -2, high: 4 }, 20_000);
     expect(Math.min(...values)).toBeGreaterThanOrEqual(-2);
@@ -79,22 +98,9 @@ describe('drawn', () => {
     const t = drawn({ kind: 'roll', length: 3, by: 50 }, 'int64', [3], new Random('x'));
     expect(Array.from(t.data as BigInt64Array, Number).sort((a, b) => a - b)).toEqual([0, 1, 2]);
   });
-  it('follows a schedule: from the first value on the way to the last, along a line or a cosine', () => {
-    const along = (curve: 'linear' | 'cosine', steps: number): number[] =>
-      Array.from({ length: steps }, (_, i) => {
-        const draw = { kind: 'schedule', from: 3, to: -1, curve } as const;
-        return Number(drawn(draw, 'float32', [], new Random(''), { step: i + 1, steps }).data[0]);
-      });
-    expect(along('linear', 4)).toEqual([3, 2, 1, 0]);
-    expect(along('linear', 1)).toEqual([3]);
-    const cosine = along('cosine', 4);
-    [3, 3 - 2 * (1 - Math.SQRT1_2), 1, 1 - 2 * Math.SQRT1_2].forEach((v, i) => expect(cosine[i]).toBeCloseTo(v, 6));
-    // What begins a picture is drawn for the first step of one.
-    expect(draw({ kind: 'schedule', from: 3, to: -1, curve: 'linear' }, 2)).toEqual([3, 3]);
-  });
   it('is one for the first steps', () => {
     const at = (step: number, steps: number): unknown =>
-      drawn({ kind: 'first', steps }, 'float32', [1], new Random(''), { step, steps: 9 }).data[0];
+      drawn({ kind: 'first', steps }, 'float32', [1], new Random(''), 0, step).data[0];
     expect([1, 2, 3, 4].map((step) => at(step, 2))).toEqual([1, 1, 0, 0]);
     expect(at(1, 0)).toBe(0);
   });

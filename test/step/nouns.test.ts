@@ -12,6 +12,7 @@ import { nodeRuntime } from '../../src/runtime/node.ts';
 import { StepBuilder } from '../../src/step/builder.ts';
 import { IMAGE, NEXT, Z } from '../../src/step/step.ts';
 import { transforms } from '../../src/transform/index.ts';
+import { roll } from '../../src/transform/roll.ts';
 import { noise } from '../check.ts';
 import { rejected, thrown } from '../thrown.ts';
 
@@ -177,7 +178,7 @@ describe('the transform `roll`', () => {
     const fed = { 't/2': int64([2, 0, 1]), 't/3': int64([1, 2, 3, 0]) };
     const s = new StepBuilder(new Builder());
     const x = s.b.input('x', 'float32', image.dims);
-    const y = transforms.make({ kind: 'roll', by: 2 })(s, x, 't');
+    const y = roll.make({ by: 2 })(s, x, 't');
     expect(s.feeds.map(({ name, dims, draw }) => [name, dims, draw])).toEqual([
       ['t/2', [3], { kind: 'roll', length: 3, by: 2 }],
       ['t/3', [4], { kind: 'roll', length: 4, by: 2 }],

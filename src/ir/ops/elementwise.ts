@@ -63,7 +63,7 @@ function divisible({ inputs: [, divisor], out }: Pick<FoldCall, 'inputs' | 'out'
 }
 
 export const elementwise = {
-  ...each(['Cos', 'Erf', 'HardSwish', 'Mish', 'Sigmoid', 'Sin', 'Softplus', 'Softsign', 'Tanh'], unary()),
+  ...each(['Atan', 'Cos', 'Erf', 'HardSwish', 'Mish', 'Sigmoid', 'Sin', 'Softplus', 'Softsign', 'Tanh'], unary()),
   Abs: unaryNumber(Math.abs),
   Neg: unaryNumber((x) => -x),
   Relu: unaryNumber((x) => Math.max(x, 0)),

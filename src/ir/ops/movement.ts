@@ -264,6 +264,21 @@ export const movement = {
       return [{ dtype: x!.dtype, dims: x!.dims }];
     },
   }),
+  ScatterND: operator({
+    inputs: ['T', 'int64', 'T'],
+    of: 'any',
+    attributes: { reduction: word('none', ['add', 'mul', 'max', 'min']) },
+    infer({ inputs: [x, indices, updates] }) {
+      const depth = indices!.dims.at(-1) ?? 0;
+      const wanted = [...indices!.dims.slice(0, -1), ...x!.dims.slice(depth)];
+      if (depth < 1 || depth > x!.dims.length || wanted.join() !== updates!.dims.join())
+        throw new PhospheneError(
+          'shape',
+          `indices of [${indices!.dims.join(', ')}] and updates of [${updates!.dims.join(', ')}] do not fit`,
+        );
+      return [{ dtype: x!.dtype, dims: x!.dims }];
+    },
+  }),
   DepthToSpace: operator({
     inputs: ['T'],
     of: 'any',
