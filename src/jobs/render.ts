@@ -40,8 +40,8 @@ export interface Picture {
   readonly image: Tensor<'float32'>;
   /** The objective before each step. */
   readonly losses: readonly number[];
-  /** Why it shows little; absent if all went well. */
-  readonly diagnosis?: Diagnosis;
+  /** Whether it shows its filter, and if not, why. */
+  readonly diagnosis: Diagnosis;
 }
 
 /** What happens while pictures are made. */
@@ -211,7 +211,7 @@ export async function* renderChannels(
           raster: finish(image.data, settled.size),
           image,
           losses,
-          ...(diagnosis ? { diagnosis } : {}),
+          diagnosis,
         };
         yield { type: 'picture', picture };
       }

@@ -5,6 +5,7 @@ import type { Rule } from '../grad/index.ts';
 import type { Value } from '../ir/builder.ts';
 import { choice, type Schema, type Values, whole } from '../settings.ts';
 import type { StepBuilder } from '../step/builder.ts';
+import { REDIRECT } from '../step/step.ts';
 
 /** The settings of the gradient. Their defaults are the true one. */
 export const overrideSettings = {
@@ -22,9 +23,6 @@ export const overrideSettings = {
 
 /** Which gradient a picture follows. */
 export type OverrideSpec = Values<typeof overrideSettings>;
-
-/** The name of the feed that says whether gradients are redirected in a step. */
-export const REDIRECT = 'redirect';
 
 /** The rules that stand in place of the true ones, for a gradient of `loss`. */
 export function overridesOf(

@@ -13,8 +13,8 @@ import { seen, type Transform } from '../transform/index.ts';
 import { PhospheneError } from '../errors.ts';
 import { StepBuilder } from '../step/builder.ts';
 import { smoothPooling } from '../grad/smooth.ts';
-import { overridesOf, overrideSettings, type OverrideSpec, REDIRECT } from './overrides.ts';
-import { IMAGE, LOSS, NEXT, type Step, type Tensors } from '../step/step.ts';
+import { overridesOf, overrideSettings, type OverrideSpec } from './overrides.ts';
+import { IMAGE, LOSS, NEXT, REDIRECT, type Step, type Tensors } from '../step/step.ts';
 
 /** An output of a step's graph that is there if asked for: the gradient of the loss for the first parameter, not normalised. */
 export const GRADIENT = 'gradient';

@@ -66,6 +66,28 @@ export function drawn(draw: Draw, dtype: DType, dims: Dims, random: Random, prog
   }
 }
 
+/**
+ * A draw without chance: the middle of what it draws, so that what is moved, turned or made noisy is left as it is. Schedules are followed.
+ *
+ * @example
+ * middleOf({ kind: 'uniform', low: 0.9, high: 1.1 }); // { kind: 'fill', value: 1 }
+ */
+export function middleOf(draw: Draw): Draw {
+  switch (draw.kind) {
+    case 'uniform':
+    case 'whole':
+      return { kind: 'fill', value: (draw.low + draw.high) / 2 };
+    case 'normal':
+      return { kind: 'fill', value: draw.mean };
+    case 'roll':
+      return { ...draw, by: 0 };
+    case 'fill':
+    case 'schedule':
+    case 'first':
+      return draw;
+  }
+}
+
 function of(dtype: DType, dims: Dims, values: readonly number[] | Float32Array): Tensor {
   if (dtype === 'float32')
     return tensor('float32', dims, values instanceof Float32Array ? values : Float32Array.from(values));

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { asciiJson, decodePng, encodePng } from '../../src/output/png.ts';
 import { raster } from '../../src/output/raster.ts';
-import { diagnoses } from '../../src/render/diagnosis.ts';
+import { remedyOf } from '../../src/render/diagnosis.ts';
 import { ALGORITHM, type RecipeOptions } from '../../src/render/recipe.ts';
 import type { Entry } from '../../src/runs/journal.ts';
 import type { Manifest } from '../../src/runs/manifest.ts';
@@ -71,6 +71,7 @@ describe('a run', () => {
       manifest: join(out, set, 'manifest.json'),
       width: 2 * 12 + 5,
       height: 2 * 8 + 5,
+      statuses: { ok: [2, 0, 1, 7] },
     });
     // In the order of the channels asked for.
     const sheet = decodePng(readFileSync(join(out, 'stitched_filters.png'))).raster;
@@ -104,6 +105,8 @@ describe('a run', () => {
       version: VERSION,
       activation: picture.losses[2],
       losses: picture.losses,
+      status: 'ok',
+      plain: 0.5,
     });
     expect(recipe.objective).toMatchObject({ layer: 'conv1', channel: 7 });
     expect(text['Software']).toBe(`phosphene ${VERSION}`);
@@ -121,7 +124,11 @@ describe('a run', () => {
 
   it('says in the manifest what was asked for and what came of it', async () => {
     const out = temporary();
-    const picture = { ...pictureOf(one, 1), losses: [1, NaN, -Infinity], diagnosis: 'not-finite' as const };
+    const picture = {
+      ...pictureOf(one, 1),
+      losses: [1, NaN, -Infinity],
+      diagnosis: { status: 'not-finite', plain: null } as const,
+    };
     const render = async function* (wanted: AsyncIterable<number>): AsyncGenerator<FakeEvent, void> {
       for await (const channel of wanted)
         yield { type: 'picture', picture: channel === 1 ? picture : pictureOf(one, channel) };
@@ -145,7 +152,7 @@ describe('a run', () => {
           file: '1.png',
           activation: null,
           diagnosis: 'not-finite',
-          hint: diagnoses['not-finite'],
+          hint: remedyOf('not-finite'),
         },
       ],
     });

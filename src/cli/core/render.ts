@@ -1,7 +1,6 @@
 /** @file What `phosphene render` asks of the core. */
 import { resolve } from 'node:path';
 import { open, renderToFolder } from '../../node.ts';
-import { diagnoses } from '../../render/diagnosis.ts';
 import { presetOf, type RecipeOptions, settle } from '../../render/recipe.ts';
 import type { PresetName } from '../../render/presets.ts';
 import { targetOf } from '../../jobs/render.ts';
@@ -36,8 +35,9 @@ export const render: RenderCore = async (request, tell) => {
       else if (event.type === 'resumed') await tell({ type: 'resumed', filters: event.channels });
       else if (event.type === 'picture') {
         const { channel, losses, diagnosis } = event.picture;
-        const trouble = diagnosis && { diagnosis, hint: diagnoses[diagnosis] };
-        await tell({ type: 'picture', filter: channel, activation: losses.at(-1), ...trouble });
+        const { status, remedy, plain } = diagnosis;
+        const trouble = remedy === undefined ? {} : { diagnosis: status, hint: remedy };
+        await tell({ type: 'picture', filter: channel, activation: losses.at(-1), plain, ...trouble });
       } else await tell(event);
     }
   } finally {
