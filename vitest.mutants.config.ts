@@ -21,6 +21,6 @@ export default defineConfig({
       'test/import/resnet.test.ts',
       'test/render/golden.test.ts',
     ],
-    testTimeout: 30_000,
+    testTimeout: 120_000,
   },
 });

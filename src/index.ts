@@ -43,7 +43,7 @@ export {
   type PreprocessRange,
   type PreprocessSpec,
 } from './import/preprocess.ts';
-export { bytesSource, type Source } from './import/source.ts';
+export { blobSource, bytesSource, type Source } from './import/source.ts';
 
 // A step of ascent, and the nouns that it is made of.
 export { StepBuilder } from './step/builder.ts';
@@ -80,8 +80,10 @@ export {
   type RecipeOptions,
   settle,
   type Settled,
+  type StartSpec,
   type TargetFacts,
 } from './render/recipe.ts';
+export { decodePicture, encodePicture, type Expected, type Finished, type PictureRecord } from './render/record.ts';
 export { type Cut, stepOf, type StepParts, valuesOf } from './render/step.ts';
 export { type Obstacle, surveyed, type Target, targets } from './render/targets.ts';
 
@@ -91,9 +93,39 @@ export type { FromWorker, Host, Port, ToWorker, WorkerHandle } from './jobs/prot
 export { serve } from './jobs/serve.ts';
 export { type Engine, type Picture, renderChannels, type RenderEvent, type Wanted } from './jobs/render.ts';
 
+// Live: networks that stay open, and pictures that are watched while they are made.
+export type {
+  Catalogue,
+  FromStudio,
+  LayerFacts,
+  Line,
+  ModelFacts,
+  ModelRef,
+  News,
+  PresetFacts,
+  SettingFacts,
+  Shown,
+  ToStudio,
+  Wish,
+} from './live/protocol.ts';
+export { type Answering, serveStudio } from './live/serve.ts';
+export { createStudio, type Store, type Studio, type StudioOptions } from './live/studio.ts';
+
 // Pictures.
 export { deprocess, type DeprocessOptions, rescaleLikeKeras } from './output/deprocess.ts';
 export { type Finish, finishes, type FinishSpec } from './output/finish.ts';
 export { defaultColumns, grid, type GridOptions } from './output/grid.ts';
-export { asciiJson, decodePng, encodePng, type ExpectedPicture } from './output/png.ts';
+export { asciiJson, type DecodedPng, decodePng, encodePng, type ExpectedPicture } from './output/png.ts';
 export { raster, type Raster } from './output/raster.ts';
+
+// Photos.
+export type { CodecName, LoadCodec } from './photo/codecs.ts';
+export {
+  type Photo,
+  photoRaster,
+  type PhotoShape,
+  photoTensor,
+  readPhoto,
+  type ReadPhotoOptions,
+} from './photo/photo.ts';
+export { resize } from './photo/resize.ts';

@@ -20,12 +20,15 @@ import { createPool, type Pool } from './jobs/pool.ts';
 import { checkChannel, factsOf, memoryOf, renderChannels, type RenderEvent, targetOf } from './jobs/render.ts';
 import { fitted, type RecipeOptions, settle, type Shown } from './render/recipe.ts';
 import { checkMemory } from './render/step.ts';
+import { params, startFrom } from './param/index.ts';
+import { type Photo, photoDigest, photoTensor } from './photo/photo.ts';
 import type { Target } from './render/targets.ts';
 import { readResults as read, type Results, run, type RunEvent, seriesOf } from './runs/index.ts';
 import { checked, whole } from './settings.ts';
 
 export * from './index.ts';
 export type { DownloadOptions } from './hub/download.ts';
+export { openPhoto } from './hub/photo.ts';
 export type { EnsureOptions } from './hub/weights.ts';
 export { nodeHost, type NodeHostOptions } from './jobs/node-host.ts';
 export type {
@@ -44,12 +47,17 @@ export { nodeRuntime } from './runtime/node.ts';
 export interface Open extends EnsureOptions {
   /** A Keras HDF5 weights file to use in place of the published one. */
   readonly weights?: string | undefined;
+  /**
+   * The published model that the file is of, if the file holds weights alone: `open('mine.h5', { architecture: 'resnet50' })`. Without it
+   * a file that has as many weights as one of the published models is taken for that.
+   */
+  readonly architecture?: string | undefined;
   /** What the network expects of a picture, if neither model nor file says so: `torch`, or `{ range, mean, std, bgr }`. */
   readonly preprocess?: PreprocessSpec | undefined;
 }
 
 /**
- * Opens a network: a name (`resnet50v2-mini`, built in; `resnet50v2` and its family, fetched once into a cache unless `weights` is
+ * Opens a network: a name (`resnet50v2-mini`, built in, or a published one of {@link models}, fetched once into a cache unless `weights` is
  * given) or the path of a file. No weights are read yet. Close it when its pictures are made.
  *
  * Throws `unknown-model`, `bad-file`, `bad-option`, `filesystem`. Published weights are fetched when they are first needed, which
@@ -59,11 +67,14 @@ export interface Open extends EnsureOptions {
  * const network = await open('resnet50v2', { weights: 'resnet50v2.h5' });
  * network.layers({ height: 180, width: 180 }).layers.map((l) => l.name);
  */
-export function open(model: string = BUILT_IN, { weights, preprocess, ...ensure }: Open = {}): Promise<Network> {
-  return openModel(model, { weights, preprocess, fetchWeights: (name) => ensureWeights(name, ensure) });
+export function open(
+  model: string = BUILT_IN,
+  { weights, architecture, preprocess, ...ensure }: Open = {},
+): Promise<Network> {
+  return openModel(model, { weights, architecture, preprocess, fetchWeights: (name) => ensureWeights(name, ensure) });
 }
 
-/** Names that {@link open} knows. */
+/** Names that {@link open} knows. `NAME-notop` is a published model without its classifier. */
 export const models: readonly string[] = modelNames;
 
 /** What is rendered: all that decides the pictures. */
@@ -72,6 +83,8 @@ export interface RenderOptions extends RecipeOptions {
   readonly layer?: string | undefined;
   /** Channels of the layer, from 0; repeated ones count once. */
   readonly channels: readonly number[];
+  /** A photo that the ascents begin with in place of noise; its middle is scaled to the size of the pictures. */
+  readonly start?: Photo | undefined;
 }
 
 /** How it is rendered: nothing here changes a picture. */
@@ -100,17 +113,20 @@ const threads = whole({ help: 'Worker threads', default: 1, from: 1, to: 1024 })
 /** Options, checked against the network before anything is read, written or started. */
 async function prepared(network: Network, given: RenderOptions | undefined, { workers }: Running) {
   // Callers in JavaScript may give nothing.
-  const { layer = network.defaultLayer, channels, ...options }: Partial<RenderOptions> = given ?? {};
+  const { layer = network.defaultLayer, channels, start: photo, ...options }: Partial<RenderOptions> = given ?? {};
   if (!Array.isArray(channels))
     throw new PhospheneError('bad-option', 'channels: a list of channels is needed, such as [0, 1, 2]', {
       option: 'channels',
     });
   if (workers !== undefined) checked(threads, 'workers', workers);
-  const settled = settle(options, network.input.size);
+  const plain = settle(options, network.input.size);
+  const start = photo && photoTensor(photo, { channels: network.input.channels, size: plain.size });
+  const settled = start ? { ...plain, start: { photo: photoDigest(start) } } : plain;
+  if (start) startFrom(params.make(settled.param), start);
   const target = await targetOf(network, layer, settled);
   const wanted = [...new Set(channels as readonly number[])];
   for (const channel of wanted) checkChannel(target, channel);
-  return { settled: fitted(settled, options, target), target, channels: wanted };
+  return { settled: fitted(settled, options, target), target, channels: wanted, start };
 }
 
 /** A pool for so many channels, and how it is left. Throws `too-large` if this machine has not the memory for it. */
@@ -147,10 +163,10 @@ export async function* render(
   options: RenderOptions,
   running: Running = {},
 ): AsyncGenerator<RenderEvent, void> {
-  const { settled, target, channels } = await prepared(network, options, running);
+  const { settled, target, channels, start } = await prepared(network, options, running);
   const { pool, leave } = poolFor(network, target, settled, channels.length, running);
   try {
-    const wanted = { layer: target.name, channels, settled };
+    const wanted = { layer: target.name, channels, settled, start };
     yield* renderChannels(network, wanted, { pool, lowering: 'cpu', signal: running.signal });
   } finally {
     await leave();
@@ -174,7 +190,7 @@ export async function* renderToFolder(
   const { out, columns, margin, signal }: Partial<RunningToFolder> = running ?? {};
   if (typeof out !== 'string' || out === '')
     throw new PhospheneError('bad-option', 'out: the path of a folder is needed', { option: 'out' });
-  const { settled, target, channels } = await prepared(network, options, running);
+  const { settled, target, channels, start } = await prepared(network, options, running);
   const { pool, leave } = poolFor(network, target, settled, channels.length, running);
   try {
     yield* run<RenderEvent>({
@@ -184,7 +200,11 @@ export async function* renderToFolder(
       channels,
       series: seriesOf(settled, await factsOf(network), target.name),
       render: (wanted) =>
-        renderChannels(network, { layer: target.name, channels: wanted, settled }, { pool, lowering: 'cpu', signal }),
+        renderChannels(
+          network,
+          { layer: target.name, channels: wanted, settled, start },
+          { pool, lowering: 'cpu', signal },
+        ),
     });
   } finally {
     await leave();

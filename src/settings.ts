@@ -14,6 +14,8 @@ export interface Setting<T> {
   readonly parse: (text: string) => unknown;
   /** On a command line it stands alone, without a value. */
   readonly alone?: boolean;
+  /** The words, if it takes one of a few. */
+  readonly of?: readonly string[];
 }
 
 /** Settings by name. */
@@ -129,6 +131,7 @@ export function choice<const T extends string>({
     takes: `one of ${of.join(', ')}`,
     accept: (value) => of.find((word) => word === value),
     parse: (given) => given,
+    of,
   };
 }
 

@@ -25,11 +25,11 @@ const folders = readdirSync(join(root, 'src'), { withFileTypes: true }).flatMap(
   f.isDirectory() ? [f.name] : [],
 );
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, Record<string, string>>;
-const packages = Object.keys({
-  ...manifest['dependencies'],
-  ...manifest['optionalDependencies'],
-  ...manifest['peerDependencies'],
-});
+/** What npm installs with ours, and what is part of the bundle: the table names each. */
+const packages = [
+  ...Object.keys({ ...manifest['optionalDependencies'], ...manifest['peerDependencies'] }),
+  ...new Set([...table.values()].flatMap((row) => row.packages).filter((name) => name !== 'node:*')),
+];
 /** Files that only Node has a use for. */
 const ofNode = ['src/node.ts', 'src/folder.ts', 'src/filesystem.ts', 'src/runtime/node.ts', 'src/jobs/node-host.ts'];
 

@@ -22,8 +22,10 @@ describe('the package', () => {
 
   it('brings a license for every package that is part of its bundle, and installs none of them again', () => {
     const text = readFileSync(join(root, 'dist/bundle/LICENSES.txt'), 'utf8');
-    for (const name of ['@bufbuild/protobuf', '@noble/hashes', 'fast-png', 'fflate', 'iobuffer'])
-      expect(text).toMatch(new RegExp(`^${name} \\d.*\\n\\n(.+\\n)+`, 'm'));
+    const photos = ['@jsquash/jpeg', '@jsquash/webp'];
+    for (const name of ['@bufbuild/protobuf', ...photos, '@noble/hashes', 'fast-png', 'fflate', 'gifenc', 'iobuffer'])
+      expect(text).toMatch(new RegExp(`^${name} \\d.*\\n\\n( *\\S.*\\n)+`, 'm'));
+    expect(text).toContain('libjpeg-turbo Licenses');
     expect(Object.keys(manifest.dependencies ?? {})).toEqual([]);
   });
 

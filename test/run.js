@@ -9,7 +9,9 @@ import { join } from 'node:path';
 const checks = [
   ['build', ['tsc', '-p', 'tsconfig.build.json']],
   ['bundle', ['node', 'bundle.js']],
+  ['page', ['vite', 'build', 'apps/explorer', '--logLevel', 'warn']],
   ['types', ['tsc']],
+  ['types of the page', ['tsc', '-p', 'apps/explorer']],
   ['lint', ['oxlint', '--type-aware', '--deny-warnings']],
   ['format', ['oxfmt', '--check']],
 ];

@@ -16,9 +16,10 @@ export function rootHelp(entries: Readonly<Record<string, Entry>>, width?: numbe
   ] as const;
   const examples = [
     [`${NAME} render`, '64 filters of the built-in model, as out/stitched_filters.png'],
-    [`${NAME} render resnet50v2 --filters 0-63`, 'the Keras example on the real network (95 MB, downloaded once)'],
+    [`${NAME} render resnet50v2 --filters 0-63`, 'the Keras example on the real network (102 MB, downloaded once)'],
     [`${NAME} render model.onnx --layer features.12 --filters all`, 'a layer of a network of your own'],
     [`${NAME} layers resnet50v2`, 'what there is to render'],
+    [`${NAME} models`, 'the networks that are known by name'],
   ] as const;
   return [
     'See what convolutional networks have learnt',

@@ -18,6 +18,8 @@ import type { PhospheneError } from '../errors.ts';
 /** What the core is asked for. */
 export interface LayersRequest {
   readonly model: string;
+  /** The published model that a file of weights is of. */
+  readonly architecture: string | undefined;
   readonly preprocess: PreprocessSpec | undefined;
   /** Default: what the model fixes, else the preset's. */
   readonly size: { readonly height: number; readonly width: number } | undefined;
@@ -67,7 +69,14 @@ export function layersCommand(load: () => Promise<LayersCore>): Command<typeof o
       ['phosphene layers model.onnx --json', 'for programs, with all names whole'],
     ],
     async run(given, { positionals, print, note, progress, signal }) {
-      const request = { model: modelOf(positionals), preprocess: preprocessOf(given), size: given.size, signal };
+      const { architecture } = given;
+      const request = {
+        model: modelOf(positionals),
+        architecture,
+        preprocess: preprocessOf(given),
+        size: given.size,
+        signal,
+      };
       const core = await load();
       progress.show({ key: 'read', label: `Reading ${printable(request.model)}` });
       const list = await core(request);

@@ -1,7 +1,7 @@
 /** @file The options that say which model, and how a network's input is put in words. */
 import { PhospheneError } from '../errors.ts';
 import { BUILT_IN } from '../hub/models.ts';
-import { choice, flag } from '../settings.ts';
+import { choice, flag, text } from '../settings.ts';
 import type { Given } from './options.ts';
 import { optional, section } from './options.ts';
 import { numbers, size } from './parse.ts';
@@ -35,7 +35,7 @@ export interface InputFacts {
 
 export const modelPositional = {
   name: 'MODEL',
-  help: `${BUILT_IN} (built in, the default), resnet50v2 and its family, or the path of a model file`,
+  help: `${BUILT_IN} (built in, the default), a name that \`phosphene models\` lists, or the path of a model file`,
   most: 1,
 } as const;
 
@@ -45,6 +45,15 @@ export function modelOf(positionals: readonly string[]): string {
 }
 
 export const modelOptions = section('Model', {
+  architecture: {
+    setting: optional(
+      text({
+        help: 'If MODEL is a file of weights: the model of `phosphene models` that they are of, for example resnet50',
+      }),
+    ),
+    value: 'NAME',
+    otherwise: 'found by the number of weights',
+  },
   size: {
     setting: size('Picture size in pixels: 180, or 180x240 (height x width)'),
     value: 'SIZE',

@@ -16,6 +16,14 @@ export const commands: Readonly<Record<string, Entry>> = {
     summary: 'The layers of a model in order: type, shape, parameters, and which can be rendered',
     load: () => import('./layers.ts').then((m) => m.default),
   },
+  models: {
+    summary: 'The models known by name, with the size of their downloads and which are here already',
+    load: () => import('./models.ts').then((m) => m.default),
+  },
+  explore: {
+    summary: 'A page in your browser on which to look around in a model, picture by picture',
+    load: () => import('./explore.ts').then((m) => m.default),
+  },
 };
 
 /**
@@ -116,7 +124,7 @@ function found(name: string, entries: Readonly<Record<string, Entry>>): Entry {
   if (Object.hasOwn(entries, name)) return entries[name]!;
   throw new PhospheneError(
     'bad-option',
-    `${name.startsWith('-') ? `\`${name}\`: a command comes first` : `command \`${name}\` is not known`}${didYouMean(name, names) || `; there are ${names.join(' and ')}`}`,
+    `${name.startsWith('-') ? `\`${name}\`: a command comes first` : `command \`${name}\` is not known`}${didYouMean(name, names) || `; there are ${names.slice(0, -1).join(', ')} and ${names.at(-1)}`}`,
     { known: names },
   );
 }

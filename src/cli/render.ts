@@ -22,6 +22,8 @@ import { counted, duration, megabytes, printable } from './text.ts';
 export interface RenderRequest {
   readonly model: string;
   readonly weights: string | undefined;
+  /** The published model that a file of weights is of. */
+  readonly architecture: string | undefined;
   readonly cache: string | undefined;
   readonly preprocess: PreprocessSpec | undefined;
   /** Default: the model's own choice. */
@@ -30,6 +32,8 @@ export interface RenderRequest {
   readonly filters: readonly FilterRange[] | 'all' | undefined;
   readonly size: { readonly height: number; readonly width: number } | undefined;
   readonly preset: string;
+  /** A photo to begin with, as a path. */
+  readonly start: string | undefined;
   /** The settings that were given, by the name that the core has for each. */
   readonly settings: Readonly<Record<string, unknown>>;
   readonly out: string;
@@ -110,6 +114,10 @@ const own = {
       setting: text({ help: `Settings to start from: ${presetNames.join(', ')}`, default: 'keras' }),
       value: 'NAME',
     },
+    start: {
+      setting: optional(text({ help: 'A photo to begin with in place of noise: JPEG, PNG or WebP' })),
+      value: 'FILE',
+    },
   }),
 };
 
@@ -151,7 +159,7 @@ export function renderCommand(load: () => Promise<RenderCore>): Command<typeof a
       ['phosphene render model.onnx --preprocess torch --size 224', 'a network of torchvision, exported to ONNX'],
     ],
     async run(given, context) {
-      const { layer, size, preset, out, columns, margin, workers, weights, cache } = given;
+      const { layer, size, preset, start, out, columns, margin, workers, weights, architecture, cache } = given;
       const request: RenderRequest = {
         model: modelOf(context.positionals),
         preprocess: preprocessOf(given),
@@ -165,11 +173,13 @@ export function renderCommand(load: () => Promise<RenderCore>): Command<typeof a
         layer,
         size,
         preset,
+        start,
         out,
         columns,
         margin,
         workers,
         weights,
+        architecture,
         cache,
         signal: context.signal,
       };

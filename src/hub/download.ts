@@ -5,17 +5,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PhospheneError } from '../errors.ts';
 import { explained, systemCode } from '../filesystem.ts';
 import { ensureFolder } from '../folder.ts';
-import { looksLike } from '../import/sniff.ts';
+import { isHdf5, looksLike } from '../import/sniff.ts';
 import { ANOTHER_CACHE } from './cache.ts';
 import { createOurs, lengthOfOurs, openOurs, readTrusted, replaceWith } from './guarded.ts';
 import { lock } from './lock.ts';
-import { md5Of, remember, verify } from './verified.ts';
+import { algorithmOf, hashOf, remember, verify } from './verified.ts';
 
 /** What is downloaded, how it is known to be right, and when to give up. */
 export interface DownloadOptions {
   readonly url: string;
-  /** MD5 of the whole file, in hex. */
-  readonly md5: string;
+  /** MD5 (32 digits) or SHA-256 (64) of the whole file, in hex. Without one, what comes must be an HDF5 file. */
+  readonly hash?: string | undefined;
   /** Length in bytes, if it is known: for progress when the server does not say, and as a bound. */
   readonly bytes?: number | undefined;
   /** Where the file goes; until it is complete, `FILE.part` stands beside it. */
@@ -60,19 +60,19 @@ class Interruption {
 }
 
 /**
- * Makes sure that `file` holds the bytes with that MD5, and returns its path. A sound file is never fetched again; a second
+ * Makes sure that `file` holds the bytes with that hash, and returns its path. A sound file is never fetched again; a second
  * process (or call) waits for the first. Throws `offline`, `download` (with the HTTP status, if there is one),
  * `hash-mismatch`, `filesystem` or `aborted`.
  *
  * @example
- * await download({ url: model.url, md5: model.md5, file: '/tmp/resnet50v2.h5', onProgress: ({ received }) => … });
+ * await download({ url: model.url, hash: model.hash, file: '/tmp/resnet50v2.h5', onProgress: ({ received }) => … });
  */
 export async function download(options: DownloadOptions): Promise<string> {
-  const { file, md5, signal } = options;
+  const { file, hash, signal } = options;
   const part = `${file}.part`;
   try {
     signal?.throwIfAborted();
-    if ((await verify(file, md5)) === 'sound') return file;
+    if ((await verify(file, hash)) === 'sound') return file;
     await ensureFolder(dirname(file), ANOTHER_CACHE);
     const release = await lock(`${file}.lock`, {
       signal,
@@ -81,7 +81,7 @@ export async function download(options: DownloadOptions): Promise<string> {
       },
     });
     try {
-      const state = await verify(file, md5);
+      const state = await verify(file, hash);
       if (state === 'sound') return file;
       if (state === 'wrong') await rm(file, { force: true });
       await fetchWhole(options, part);
@@ -104,7 +104,7 @@ export async function download(options: DownloadOptions): Promise<string> {
 }
 
 async function fetchWhole(options: DownloadOptions, part: string): Promise<void> {
-  const { url, md5, file, signal, retries = 4, retryDelayMs = 500 } = options;
+  const { url, hash, file, signal, retries = 4, retryDelayMs = 500 } = options;
   let attempts = 0;
   let failures = 0;
   // The most that was ever here: a server that gives much and little in turn makes no progress.
@@ -135,7 +135,7 @@ async function fetchWhole(options: DownloadOptions, part: string): Promise<void>
       resumed = true;
       continue;
     }
-    const outcome = await settle(part, file, md5);
+    const outcome = await settle(part, file, hash);
     if (outcome === 'sound') break;
     await Promise.all([rm(part, { force: true }), rm(`${part}.json`, { force: true })]);
     // The beginning may have been left by something else; one download in one piece tells.
@@ -145,23 +145,38 @@ async function fetchWhole(options: DownloadOptions, part: string): Promise<void>
       continue;
     }
     const { found, kind } = outcome;
+    if (hash === undefined)
+      throw new PhospheneError(
+        'download',
+        `${url}: what came is no HDF5 file but ${kind}; it was removed; ${INSTEAD}`,
+        {
+          url,
+          looksLike: kind,
+          ...OPTION,
+        },
+      );
     throw new PhospheneError(
       'hash-mismatch',
-      `${url}: what came has MD5 ${found} and should have ${md5} (it looks like ${kind}); it was removed. Try again; if it comes again, ${INSTEAD}`,
-      { url, expected: md5, found, ...OPTION },
+      `${url}: what came has ${algorithmOf(hash)} ${found} and should have ${hash} (it looks like ${kind}); it was removed. Try again; if it comes again, ${INSTEAD}`,
+      { url, expected: hash, found, ...OPTION },
     );
   }
   await rm(`${part}.json`, { force: true });
-  await remember(file, md5);
+  if (hash !== undefined) await remember(file, hash);
 }
 
 /** Gives the part its name if it is the file. What is checked is what gets the name: the bytes are read through one open file. */
-async function settle(part: string, file: string, md5: string): Promise<'sound' | { found: string; kind: string }> {
+async function settle(
+  part: string,
+  file: string,
+  hash: string | undefined,
+): Promise<'sound' | { found: string; kind: string }> {
   const handle = await openOurs(part);
   if (handle === undefined) throw exchanged(part);
   try {
-    const found = await md5Of(handle);
-    if (found !== md5) return { found, kind: looksLike(await headOf(handle)) };
+    const found = hash === undefined ? '' : await hashOf(handle, hash);
+    const right = hash === undefined ? isHdf5(await headOf(handle)) : found === hash;
+    if (!right) return { found, kind: looksLike(await headOf(handle)) };
     await rename(part, file);
     const [checked, named] = [await handle.stat(), await lstat(file)];
     if (checked.ino !== named.ino || checked.dev !== named.dev) throw exchanged(file);

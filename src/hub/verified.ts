@@ -1,4 +1,4 @@
-/** @file Whether a file is the one that was published: its MD5, computed once and remembered beside it. */
+/** @file Whether a file is the one that was published: its hash, computed once and remembered beside it. */
 import { createHash } from 'node:crypto';
 import { createReadStream, type Stats } from 'node:fs';
 import { type FileHandle, stat } from 'node:fs/promises';
@@ -6,7 +6,7 @@ import { isTrusted, readTrusted, replaceWith } from './guarded.ts';
 
 /** What a check found, and of which file: this one, unchanged since. The times are in milliseconds. */
 interface Record {
-  readonly md5: string;
+  readonly hash: string;
   readonly dev: number;
   readonly ino: number;
   readonly size: number;
@@ -15,9 +15,9 @@ interface Record {
 }
 const identity = ['dev', 'ino', 'size', 'mtimeMs', 'ctimeMs'] as const;
 
-/** MD5 of a file, in hex. */
-export async function md5Of(file: string | FileHandle): Promise<string> {
-  const hash = createHash('md5');
+/** MD5 or SHA-256 of a file, in hex: whichever `like` is. */
+export async function hashOf(file: string | FileHandle, like: string): Promise<string> {
+  const hash = createHash(algorithmOf(like) === 'MD5' ? 'md5' : 'sha256');
   if (typeof file === 'string') {
     for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
     return hash.digest('hex');
@@ -31,30 +31,40 @@ export async function md5Of(file: string | FileHandle): Promise<string> {
   }
 }
 
-/** Remembers that `file`, as it is now, has this MD5. A folder that cannot be written only costs the next look some time. */
-export async function remember(file: string, md5: string): Promise<void> {
-  const { dev, ino, size, mtimeMs, ctimeMs } = await stat(file);
-  const record: Record = { md5, dev, ino, size, mtimeMs, ctimeMs };
-  await replaceWith(`${file}.md5.json`, JSON.stringify(record)).catch(() => {});
+/** What a hash is, by its length, as Keras tells them apart. */
+export function algorithmOf(hash: string): 'MD5' | 'SHA-256' {
+  return hash.length === 32 ? 'MD5' : 'SHA-256';
 }
 
+/** Remembers that `file`, as it is now, has this hash. A folder that cannot be written only costs the next look some time. */
+export async function remember(file: string, hash: string): Promise<void> {
+  const { dev, ino, size, mtimeMs, ctimeMs } = await stat(file);
+  const record: Record = { hash, dev, ino, size, mtimeMs, ctimeMs };
+  await replaceWith(recordOf(file), JSON.stringify(record)).catch(() => {});
+}
+
+/** Where the record of a file is. */
+const recordOf = (file: string): string => `${file}.hash.json`;
+
 /**
- * `absent`, `sound` or `wrong`. A file that is the one remembered is not read again, if nobody else can have written it or the
+ * `absent`, `sound` or `wrong`. A file
+ * without a published hash is sound if nobody else can have written it: it got its name when it was complete. A file that is the one remembered is not read again, if nobody else can have written it or the
  * record (guarded.ts); any other is.
  */
-export async function verify(file: string, md5: string): Promise<'absent' | 'sound' | 'wrong'> {
+export async function verify(file: string, hash: string | undefined): Promise<'absent' | 'sound' | 'wrong'> {
   const now = await stat(file).catch(() => undefined);
   if (!now?.isFile()) return 'absent';
-  if (isTrusted(now) && (await isRemembered(file, md5, now))) return 'sound';
-  if ((await md5Of(file)) !== md5) return 'wrong';
-  await remember(file, md5);
+  if (hash === undefined) return isTrusted(now) ? 'sound' : 'wrong';
+  if (isTrusted(now) && (await isRemembered(file, hash, now))) return 'sound';
+  if ((await hashOf(file, hash)) !== hash) return 'wrong';
+  await remember(file, hash);
   return 'sound';
 }
 
-async function isRemembered(file: string, md5: string, now: Stats): Promise<boolean> {
+async function isRemembered(file: string, hash: string, now: Stats): Promise<boolean> {
   try {
-    const known = JSON.parse((await readTrusted(`${file}.md5.json`)) ?? '{}') as Partial<Record> | null;
-    return known?.md5 === md5 && identity.every((key) => known[key] === now[key]);
+    const known = JSON.parse((await readTrusted(recordOf(file))) ?? '{}') as Partial<Record> | null;
+    return known?.hash === hash && identity.every((key) => known[key] === now[key]);
   } catch {
     // A record cut short by a crash is no record.
     return false;

@@ -13,6 +13,11 @@ export interface EnsureOptions extends Pick<
   readonly cacheDir?: string | undefined;
 }
 
+/** Where a model's weights are kept; not yet there if nobody fetched them. */
+export function weightsPath({ url }: Pick<PublishedModel, 'url'>, cacheDir?: string): string {
+  return join(cacheFolder(cacheDir), 'keras', basename(new URL(url).pathname));
+}
+
 /**
  * The path of the model's verified weight file. Fetched once; afterwards only its size and time are looked at. Throws
  * `unknown-model` and what `download` throws.
@@ -21,13 +26,8 @@ export interface EnsureOptions extends Pick<
  * const file = await openWeights(await ensureWeights('resnet50v2'));
  */
 export async function ensureWeights(model: string | PublishedModel, options: EnsureOptions = {}): Promise<string> {
-  const { url, md5, bytes } = typeof model === 'string' ? findModel(model) : model;
+  const published = typeof model === 'string' ? findModel(model) : model;
+  const { url, hash, bytes } = published;
   const { cacheDir, ...rest } = options;
-  return download({
-    ...rest,
-    url,
-    md5,
-    bytes,
-    file: join(cacheFolder(cacheDir), 'keras', basename(new URL(url).pathname)),
-  });
+  return download({ ...rest, url, hash, bytes, file: weightsPath(published, cacheDir) });
 }

@@ -22,6 +22,6 @@ export function lastConvolution(network: Network, output?: string): string {
     channels !== undefined && dims.length > 2 && sizeOf(dims.filter((_, i) => i !== 0 && i !== channels.axis)) > 1;
   const own = layers.find((l) => l.name === output);
   if (own && spatial(own)) return own.name;
-  const convolution = layers.findLast((l) => /^(Depthwise|Separable)?Conv/.test(l.type) && spatial(l));
+  const convolution = layers.findLast((l) => /^_?(Fused)?(Depthwise|Separable)?Conv/.test(l.type) && spatial(l));
   return (convolution ?? layers.findLast(spatial) ?? layers.at(-1))?.name ?? output ?? '';
 }

@@ -1,8 +1,9 @@
 /** @file The file formats that networks are opened from, recognised by their first bytes and not by their names. */
 import { PhospheneError } from '../errors.ts';
-import type { Network } from './network.ts';
 import type { PreprocessSpec } from './preprocess.ts';
-import { isHdf5, isOnnx, isZip, JSON_TEXT, looksLike, UNKNOWN } from './sniff.ts';
+import { isTfjs, jsonOf } from './json.ts';
+import type { Network } from './network.ts';
+import { isHdf5, isOnnx, isZip, JSON_TEXT, looksLike, TFJS, UNKNOWN } from './sniff.ts';
 import { headOf, type Source } from './source.ts';
 
 /** What the opener of any format takes. */
@@ -44,9 +45,15 @@ export const formats: readonly Format[] = [
     open: async (source, options) => (await import('./keras/open.ts')).openKerasZip(source, options),
   },
   {
-    name: 'Keras JSON',
-    match: (head) => looksLike(head) === JSON_TEXT,
-    open: async (source, options) => (await import('./keras/open.ts')).openKerasConfig(source, options),
+    name: 'JSON of Keras or TensorFlow.js',
+    match: (head) => [JSON_TEXT, TFJS].includes(looksLike(head)),
+    async open(source, options) {
+      const json = await jsonOf(source);
+      // Not by the first bytes: what tells may stand behind a graph of megabytes.
+      return isTfjs(json)
+        ? (await import('./tfjs/index.ts')).openTfjs(source, json, options)
+        : (await import('./keras/open.ts')).openKerasConfig(source, json, options);
+    },
   },
 ];
 

@@ -68,6 +68,7 @@ export function readWeights(
   source: ByteSource,
   close: () => void = () => {},
   budget: WeightBudget = budgetOf(source),
+  root?: Hdf5Object,
 ): WeightFile {
   const path = source.name;
   const head = source.read(0, Math.min(512, source.size));
@@ -78,7 +79,7 @@ export function readWeights(
       looksLike: kind,
     });
   }
-  const index = indexOf(source, openHdf5(source));
+  const index = indexOf(source, root ?? openHdf5(source));
   let closed = false;
   const readDataset = datasetReader(path, budget);
 

@@ -18,6 +18,9 @@ export function isOnnx(head: Uint8Array): boolean {
 /** What {@link looksLike} says of JSON that is nothing it knows. */
 export const JSON_TEXT = 'a JSON text';
 
+/** What {@link looksLike} says of a model of TensorFlow.js that it knows by its first bytes. */
+export const TFJS = 'a TensorFlow.js model';
+
 /** Whether these first bytes are those of a zip archive. */
 export function isZip(head: Uint8Array): boolean {
   return [0x50, 0x4b, 0x03, 0x04].every((byte, i) => head[i] === byte);
@@ -52,8 +55,7 @@ export function looksLike(head: Uint8Array): string {
     if (text.startsWith('version https://git-lfs')) return 'a Git LFS pointer (run `git lfs pull`)';
     if (/^<(!doctype html|html|head|body)/.test(text)) return 'an HTML page (what a server sends instead of a file)';
     if (text.startsWith('<')) return 'an XML or HTML text';
-    if (text.startsWith('{') && text.includes('weightsmanifest'))
-      return 'a TensorFlow.js model (which is not read yet; convert it to ONNX)';
+    if (/^\{[^]*("weightsmanifest"|"modeltopology"|"format"\s*:\s*"(graph|layers)-model")/.test(text)) return TFJS;
     if (text.startsWith('{') || text.startsWith('[')) return JSON_TEXT;
     return 'a text file';
   }

@@ -52,6 +52,38 @@ export function bytesSource(
   };
 }
 
+/**
+ * A source over a blob, such as a file that was chosen on a page. It is read in pieces. `siblings` are the files that were chosen with
+ * it, by name.
+ *
+ * @example
+ * const [file] = input.files;
+ * const network = await openNetwork(blobSource(file.name, file));
+ */
+export function blobSource(name: string, blob: Blob, siblings: Readonly<Record<string, Blob>> = {}): Source {
+  const { size } = blob;
+  const read = async (offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> => {
+    checkRange(name, size, offset, length);
+    try {
+      return new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer());
+    } catch (error) {
+      // Browsers say so if a file was changed or removed since it was chosen.
+      throw new PhospheneError('filesystem', `${name} cannot be read any more; choose it again`, { path: name }, error);
+    }
+  };
+  return {
+    name,
+    size,
+    read,
+    async sibling(other) {
+      const path = siblingPath(name, other).join('/');
+      return Object.hasOwn(siblings, path) ? blobSource(path, siblings[path]!) : undefined;
+    },
+    digest: async () => sha256(await read(0, size)),
+    close: async () => {},
+  };
+}
+
 /** A part of a source as a source of its own, such as a member of an archive. Closing it leaves the whole open. */
 export function sourceSlice(whole: Source, name: string, start: number, size: number): Source {
   checkRange(whole.name, whole.size, start, size);

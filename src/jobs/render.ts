@@ -8,7 +8,7 @@ import { objectives, outOfRange } from '../objective/index.ts';
 import { optimisers } from '../optimiser/index.ts';
 import { finishes } from '../output/finish.ts';
 import type { Raster } from '../output/raster.ts';
-import { params } from '../param/index.ts';
+import { params, startFrom } from '../param/index.ts';
 import type { Diagnosis } from '../render/diagnosis.ts';
 import {
   canonical,
@@ -48,8 +48,10 @@ export interface Picture {
 export type RenderEvent =
   /** The first program is compiled and its first step begins. */
   | { readonly type: 'ready'; readonly workers: number }
-  /** Now and then, for each picture under way. */
-  | { readonly type: 'steps'; readonly channel: number; readonly done: number }
+  /** Now and then, for each picture under way; `loss` is the objective before the last of the steps. */
+  | { readonly type: 'steps'; readonly channel: number; readonly done: number; readonly loss: number }
+  /** The picture after a step that was asked for, finished as the last one will be. */
+  | { readonly type: 'snapshot'; readonly channel: number; readonly step: number; readonly raster: Raster }
   | { readonly type: 'picture'; readonly picture: Picture };
 
 /** What is rendered. */
@@ -58,6 +60,10 @@ export interface Wanted {
   /** From 0, each once. Taken one by one, when a worker is about to be free. */
   readonly channels: Iterable<number> | AsyncIterable<number>;
   readonly settled: Settled;
+  /** Steps after which a picture is wanted too, from 1. None unless given. */
+  readonly snapshots?: readonly number[] | undefined;
+  /** What the ascents begin with in place of noise: [1, c, h, w] of the settled size. Its digest is `settled.start`. */
+  readonly start?: Tensor<'float32'> | undefined;
 }
 
 /** The layer that is to be rendered, if it can be. Throws `unknown-layer`, `unsupported-op`, `shape`. */
@@ -109,11 +115,39 @@ function channelParts(settled: Settled, layer: string, channel: number): Pick<St
   };
 }
 
+/** Programs that a network keeps: one who looks at its layers comes back to the last few. */
+const KEPT = 4;
+const programs = new WeakMap<Network, Map<string, Promise<StepData>>>();
+
 /**
- * The program that makes the pictures of a target, whatever the channel. Throws `unsupported-op`, `shape`, `bad-weights`,
- * `missing-weights`, `bad-file`.
+ * The program that makes the pictures of a target, whatever the channel. The last few of a network are kept. Throws `unsupported-op`,
+ * `shape`, `bad-weights`, `missing-weights`, `bad-file`.
  */
 export async function programOf(
+  network: Network,
+  target: Target,
+  settled: Settled,
+  lowering: LoweringName,
+): Promise<StepData> {
+  const { param, size, optimiser, gradient } = settled;
+  const { shape } = channelParts(settled, target.name, 0).objective;
+  const made = { param, transforms: settled.transforms, optimiser, gradient, objective: shape, size, lowering };
+  const id = canonical({ ...made, model: await network.digest(), preprocess: network.input.preprocess });
+  const kept = programs.get(network) ?? new Map<string, Promise<StepData>>();
+  programs.set(network, kept);
+  const program = kept.get(id) ?? built(id, network, target, settled, lowering);
+  // The one used longest ago stands first. One that failed is tried anew.
+  kept.delete(id);
+  kept.set(id, program);
+  if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
+  return program.catch((error: unknown) => {
+    kept.delete(id);
+    throw error;
+  });
+}
+
+async function built(
+  id: string,
   network: Network,
   target: Target,
   settled: Settled,
@@ -136,19 +170,9 @@ export async function programOf(
     }),
   );
   const { graph, image, ...plan } = step;
-  const { param, size, optimiser, gradient } = settled;
-  const made = {
-    param,
-    transforms: settled.transforms,
-    optimiser,
-    gradient,
-    objective: parts.objective.shape,
-    size,
-    lowering,
-  };
   return {
     ...plan,
-    id: canonical({ ...made, model: await network.digest(), preprocess: network.input.preprocess }),
+    id,
     graph: encodeOnnx(graph),
     image: 'state' in image ? image : encodeOnnx(image),
   };
@@ -177,10 +201,11 @@ export interface Engine {
  */
 export async function* renderChannels(
   network: Network,
-  { layer, channels, settled }: Wanted,
+  { layer, channels, settled, start: photo, snapshots }: Wanted,
   { pool, lowering, signal, priority = 0 }: Engine,
 ): AsyncGenerator<RenderEvent, void> {
   const target = await targetOf(network, layer, settled);
+  const start = photo && startFrom(params.make(settled.param), photo);
   // They load their engines while the program is built.
   pool.start();
   const program = await programOf(network, target, settled, lowering);
@@ -195,13 +220,15 @@ export async function* renderChannels(
     const objective = { kind: 'channel', layer: target.name, channel, border } as const;
     for await (const event of pool.submit(
       program,
-      { values, key: keyOf({ seed, objective }), steps },
-      { signal, priority },
+      { values, key: keyOf({ seed, objective }), steps, ...(start ? { start } : {}) },
+      { signal, priority, snapshots },
     )) {
       if (event.type === 'started') {
         if (!ready) yield { type: 'ready', workers: pool.workers };
         ready = true;
-      } else if (event.type === 'step') yield { type: 'steps', channel, done: event.done };
+      } else if (event.type === 'step') yield { type: 'steps', channel, done: event.done, loss: event.loss };
+      else if (event.type === 'snapshot')
+        yield { type: 'snapshot', channel, step: event.step, raster: finish(event.image.data, settled.size) };
       else if (event.type === 'done') {
         const { image, losses, diagnosis } = event.ascent;
         const picture: Picture = {

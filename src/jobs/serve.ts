@@ -148,7 +148,7 @@ async function listen(): Promise<void> {
   const { port1, port2 } = new MessageChannel();
   await new Promise<void>((resolve) => {
     // Node's types leave this out.
-    (port1 as { onmessage?: () => void }).onmessage = resolve;
+    (port1 as unknown as { onmessage?: () => void }).onmessage = resolve;
     port2.postMessage(undefined);
   });
   port1.close();

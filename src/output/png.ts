@@ -9,7 +9,7 @@ import { mostPixels, raster } from './raster.ts';
 const plainText = /^[\n\x20-\x7e\xa0-\xff]*$/;
 
 /**
- * The PNG file of a raster, 8-bit RGB, with `text` as tEXt chunks (sorted by keyword). No timestamp and nothing else that
+ * The PNG file of a raster, 8-bit RGB, or RGBA if it has `alpha`, with `text` as tEXt chunks (sorted by keyword). No timestamp and nothing else that
  * varies is written. Text is printable Latin-1; for anything else see {@link asciiJson}.
  *
  * Throws `bad-option` for a keyword or text that a tEXt chunk cannot hold.
@@ -24,8 +24,10 @@ export function encodePng(picture: Raster, text: Readonly<Record<string, string>
     checkText(keyword, text[keyword]!);
     sorted[keyword] = text[keyword]!;
   }
-  const { width, height, data } = raster(picture.width, picture.height, picture.data);
-  const bytes = encode({ width, height, data, channels: 3, depth: 8, text: sorted }, { zlib: { level: 6 } });
+  const { width, height } = raster(picture.width, picture.height, picture.data, picture.alpha);
+  const channels = picture.alpha ? 4 : 3;
+  const data = picture.alpha ? rgba(picture) : picture.data;
+  const bytes = encode({ width, height, data, channels, depth: 8, text: sorted }, { zlib: { level: 6 } });
   // The encoder's buffer grows by doubling; hand out the file alone.
   return bytes.slice();
 }
@@ -38,26 +40,32 @@ export interface ExpectedPicture {
   readonly height?: number;
 }
 
+/** What a PNG file holds. */
+export interface DecodedPng {
+  /** With `alpha`, if the file has an alpha channel or a palette with transparent colours. */
+  readonly raster: Raster;
+  readonly text: Record<string, string>;
+  /** The bytes of its eXIf chunk, if it has one. */
+  readonly exif?: Uint8Array;
+}
+
 /**
- * The picture and the tEXt chunks of a PNG file. Grey and palette pictures become RGB, 16-bit samples lose their low byte,
- * alpha is dropped, and of an animation the first picture is taken. The checksum of every chunk is verified, so that a file that
+ * The picture and the tEXt chunks of a PNG file. Grey and palette pictures become RGB, 16-bit samples lose their low byte, and of
+ * an animation the first picture is taken. The checksum of every chunk is verified, so that a file that
  * decodes is whole.
  *
  * The file may be a stranger's. Its header says how many bytes its pixels take; no more are ever unfolded, and no other
  * compressed chunk is opened. `expected` refuses a picture of another size before that. `text` has no prototype.
  *
- * Throws `bad-file` when the bytes are not a PNG, are damaged or cut short, are interlaced, have another size than `expected`, need
+ * Throws `bad-file` when the bytes are not a PNG, are damaged or cut short, have another size than `expected`, need
  * more than 256 million pixels, or hold more than 256 texts or 4 MB of them.
  *
  * @example
  * const { raster, text } = decodePng(await readFile('filter.png'));
  */
-export function decodePng(
-  bytes: Uint8Array,
-  expected: ExpectedPicture = {},
-): { raster: Raster; text: Record<string, string> } {
+export function decodePng(bytes: Uint8Array, expected: ExpectedPicture = {}): DecodedPng {
   const file = readChunks(bytes, expected);
-  return { raster: raster(file.header.width, file.header.height, pixelsOf(file)), text: file.text };
+  return { raster: pixelsOf(file), text: file.text, ...(file.exif ? { exif: file.exif } : {}) };
 }
 
 /**
@@ -107,6 +115,8 @@ function damaged(what: string, details: Record<string, unknown> = {}): Phosphene
 /** Ours have two texts of some kilobytes. */
 const MOST_TEXTS = 256;
 const MOST_TEXT_BYTES = 4 * 2 ** 20;
+/** The part of EXIF data that is of interest stands at its beginning. */
+const MOST_EXIF = 2 ** 16;
 
 /** Samples of a pixel by colour type; a palette's sample is an index. */
 const SAMPLES: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
@@ -127,12 +137,16 @@ interface Header {
   readonly colour: number;
   /** Samples of a pixel. */
   readonly samples: number;
+  readonly interlaced: boolean;
 }
 
 interface PngFile {
   readonly header: Header;
   /** RGB of each index, if the picture has a palette. */
   readonly palette: Uint8Array;
+  /** Alpha of the first indices of the palette. */
+  readonly transparency: Uint8Array;
+  readonly exif?: Uint8Array;
   /** The compressed pixels, in the pieces in which they stand in the file. */
   readonly data: readonly Uint8Array[];
   readonly text: Record<string, string>;
@@ -150,6 +164,8 @@ function readChunks(bytes: Uint8Array, expected: ExpectedPicture): PngFile {
   let textBytes = 0;
   let header: Header | undefined;
   let palette = new Uint8Array(0);
+  let transparency = new Uint8Array(0);
+  let exif: Uint8Array | undefined;
   const data: Uint8Array[] = [];
   for (let at = 8; ;) {
     const length = at + 12 <= bytes.length ? view.getUint32(at) : Infinity;
@@ -165,6 +181,8 @@ function readChunks(bytes: Uint8Array, expected: ExpectedPicture): PngFile {
       throw damaged('damaged: it must have one header, at its beginning');
     if (type === 'IHDR') header = readHeader(body, expected);
     else if (type === 'PLTE') palette = body.slice();
+    else if (type === 'tRNS' && header!.colour === PALETTE) transparency = body.slice(0, 256);
+    else if (type === 'eXIf') exif = body.slice(0, MOST_EXIF);
     else if (type === 'IDAT') data.push(body);
     else if (type === 'tEXt') {
       texts++;
@@ -185,7 +203,7 @@ function readChunks(bytes: Uint8Array, expected: ExpectedPicture): PngFile {
   if (data.length === 0) throw damaged('damaged: it holds no pixels');
   if (header!.colour === PALETTE && (palette.length === 0 || palette.length > 768 || palette.length % 3 !== 0))
     throw damaged(`damaged: its palette has ${palette.length} bytes`);
-  return { header: header!, palette, data, text };
+  return { header: header!, palette, transparency, data, text, ...(exif ? { exif } : {}) };
 }
 
 /** Latin-1 as PNG means it: a byte is its character. (The decoder of that name is Windows-1252.) */
@@ -213,38 +231,89 @@ function readHeader(body: Uint8Array, expected: ExpectedPicture): Header {
     throw damaged(
       `its header is of an unknown kind (colour type ${colour}, ${depth} bits, methods ${compression} and ${filter})`,
     );
-  if (interlace !== 0) throw damaged('is interlaced, which is not read; save it without interlacing', { interlace });
-  return { width, height, depth: depth!, colour: colour!, samples: SAMPLES[colour!]! };
+  if (interlace! > 1) throw damaged(`its header is of an unknown kind (interlacing ${interlace})`, { interlace });
+  return { width, height, depth: depth!, colour: colour!, samples: SAMPLES[colour!]!, interlaced: interlace === 1 };
 }
 
-/** The pixels as RGB, row by row as they are decompressed: the picture itself is all that memory is taken for. */
-function pixelsOf({ header, palette, data }: PngFile): Uint8Array {
-  const { width, height, depth, samples } = header;
-  const rowBytes = Math.ceil((width * samples * depth) / 8);
-  const total = height * (1 + rowBytes);
+/** Pixels that are stored together: every `dx`th of every `dy`th row. */
+interface Pass {
+  readonly left: number;
+  readonly top: number;
+  readonly dx: number;
+  readonly dy: number;
+}
+
+const WHOLE: readonly Pass[] = [{ left: 0, top: 0, dx: 1, dy: 1 }];
+/** The order of Adam7, the one interlacing that PNG has. */
+const INTERLACED: readonly Pass[] = [
+  { left: 0, top: 0, dx: 8, dy: 8 },
+  { left: 4, top: 0, dx: 8, dy: 8 },
+  { left: 0, top: 4, dx: 4, dy: 8 },
+  { left: 2, top: 0, dx: 4, dy: 4 },
+  { left: 0, top: 2, dx: 2, dy: 4 },
+  { left: 1, top: 0, dx: 2, dy: 2 },
+  { left: 0, top: 1, dx: 1, dy: 2 },
+];
+
+/** A row as it is stored, and where its pixels go. */
+interface Row extends Pass {
+  /** The y of its pixels. */
+  readonly y: number;
+  /** Bytes, without that of its filter. */
+  readonly bytes: number;
+}
+
+/** The rows of a file in their order. */
+function* rowsOf({ width, height, samples, depth, interlaced }: Header): Generator<Row, void> {
+  for (const pass of interlaced ? INTERLACED : WHOLE) {
+    const across = Math.max(0, Math.ceil((width - pass.left) / pass.dx));
+    if (across === 0) continue;
+    const bytes = Math.ceil((across * samples * depth) / 8);
+    for (let y = pass.top; y < height; y += pass.dy) yield { ...pass, y, bytes };
+  }
+}
+
+/** The pixels, row by row as they are decompressed: the picture itself is all that memory is taken for. */
+function pixelsOf({ header, palette, transparency, data }: PngFile): Raster {
+  const { width, height, depth, samples, colour } = header;
+  let total = 0;
+  for (const { bytes } of rowsOf(header)) total += 1 + bytes;
   const stored = data.reduce((sum, { length }) => sum + length, 0);
   if (!canHold(stored, total))
     throw damaged(`damaged: ${stored} compressed bytes cannot hold ${width}x${height} pixels`, { width, height });
-  const rgb = new Uint8Array(3 * width * height);
+  const hasAlpha = samples % 2 === 0 || transparency.length > 0;
+  const picture = raster(
+    width,
+    height,
+    new Uint8Array(3 * width * height),
+    hasAlpha ? new Uint8Array(width * height) : undefined,
+  );
+  const colours = colour === PALETTE ? { palette, transparency } : undefined;
   const pixelBytes = Math.max(1, (samples * depth) / 8);
+  const longest = 1 + Math.ceil((width * samples * depth) / 8);
   // The row that is being filled with the byte of its filter before it, and the one above it.
-  let row = new Uint8Array(1 + rowBytes);
-  let above = new Uint8Array(1 + rowBytes);
+  let row = new Uint8Array(longest);
+  let above = new Uint8Array(longest);
   let filled = 0;
-  let y = 0;
+  const rows = rowsOf(header);
+  let now = rows.next();
   try {
     inflate(data, total, (piece) => {
       for (let from = 0; from < piece.length;) {
-        const part = piece.subarray(from, from + row.length - filled);
+        const at = now.value as Row;
+        // The rows of a pass stand alone.
+        if (filled === 0 && at.y === at.top) above.fill(0);
+        const length = 1 + at.bytes;
+        const part = piece.subarray(from, from + length - filled);
         row.set(part, filled);
         filled += part.length;
         from += part.length;
-        if (filled < row.length) return;
-        unfilter(row, above, pixelBytes);
-        toRgb(row, header, palette, rgb, 3 * width * y);
+        if (filled < length) return;
+        unfilter(row.subarray(0, length), above, pixelBytes);
+        spread(row, header, colours, picture, at);
         [row, above] = [above, row];
         filled = 0;
-        y++;
+        now = rows.next();
       }
     });
   } catch (error) {
@@ -252,7 +321,7 @@ function pixelsOf({ header, palette, data }: PngFile): Uint8Array {
     const found = error instanceof Error ? error.message : String(error);
     throw new PhospheneError('bad-file', `PNG file: damaged or cut short (${found})`, { found }, error);
   }
-  return rgb;
+  return picture;
 }
 
 /** Undoes the filter of a row, in place: each byte was stored as its difference from a guess. Byte 0 of both rows is the filter. */
@@ -273,9 +342,14 @@ function paeth(left: number, up: number, corner: number): number {
   return toLeft <= toUp && toLeft <= toCorner ? left : toUp <= toCorner ? up : corner;
 }
 
-/** Writes one row of samples as RGB bytes, from `to` on. */
-function toRgb(row: Uint8Array, header: Header, palette: Uint8Array, rgb: Uint8Array, to: number): void {
-  const { width, depth, colour, samples } = header;
+/** Writes one row of samples into the picture. */
+function spread(
+  row: Uint8Array,
+  { depth, samples }: Header,
+  colours: Pick<PngFile, 'palette' | 'transparency'> | undefined,
+  { width, data, alpha }: Raster,
+  { left, dx, y }: Row,
+): void {
   const largest = 2 ** depth - 1;
   // The high byte of 16 bits; fewer than 8 bits stand side by side, the first one highest.
   const sample = (i: number): number =>
@@ -284,17 +358,31 @@ function toRgb(row: Uint8Array, header: Header, palette: Uint8Array, rgb: Uint8A
       : depth === 16
         ? row[1 + 2 * i]!
         : (row[1 + ((i * depth) >> 3)]! >> (8 - depth - ((i * depth) & 7))) & largest;
-  for (let x = 0; x < width; x++) {
+  const isGrey = samples < 3;
+  for (let i = 0, x = left; x < width; i++, x += dx) {
+    const pixel = y * width + x;
     for (let c = 0; c < 3; c++) {
-      let value = sample(x * samples + (samples < 3 ? 0 : c));
-      if (colour === PALETTE) {
+      let value = sample(i * samples + (isGrey ? 0 : c));
+      if (colours) {
+        const { palette } = colours;
         if (3 * value >= palette.length)
           throw damaged(`damaged: a pixel has colour ${value} of a palette of ${palette.length / 3}`);
         value = palette[3 * value + c]!;
       } else if (depth < 8) value = (value * 255) / largest;
-      rgb[to + 3 * x + c] = value;
+      data[3 * pixel + c] = value;
     }
+    if (alpha) alpha[pixel] = colours ? (colours.transparency[sample(i)] ?? 255) : sample(i * samples + samples - 1);
   }
+}
+
+/** Colour and alpha of each pixel together. */
+function rgba({ width, height, data, alpha }: Raster): Uint8Array {
+  const bytes = new Uint8Array(4 * width * height);
+  for (let i = 0; i < width * height; i++) {
+    bytes.set(data.subarray(3 * i, 3 * i + 3), 4 * i);
+    bytes[4 * i + 3] = alpha![i]!;
+  }
+  return bytes;
 }
 
 const crcTable = Uint32Array.from({ length: 256 }, (_, n) => {

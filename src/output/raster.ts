@@ -1,4 +1,4 @@
-/** @file A raster is a picture as it leaves: RGB bytes in reading order. */
+/** @file A raster is a picture as it leaves: RGB bytes in reading order, and alpha if parts of it are transparent. */
 import { PhospheneError } from '../errors.ts';
 
 /** Pixels above which a picture is refused before its memory is asked for: 256 million, 768 MB of RGB. */
@@ -12,6 +12,8 @@ export interface Raster {
   readonly height: number;
   /** `3 * width * height` bytes. */
   readonly data: Uint8Array;
+  /** `width * height` bytes, from 0 (nothing of the pixel is seen) to 255; without it, all of the picture is seen. */
+  readonly alpha?: Uint8Array;
 }
 
 /**
@@ -21,7 +23,7 @@ export interface Raster {
  * @example
  * const dot = raster(1, 1, Uint8Array.of(255, 0, 0));
  */
-export function raster(width: number, height: number, data?: Uint8Array): Raster {
+export function raster(width: number, height: number, data?: Uint8Array, alpha?: Uint8Array): Raster {
   if (!isSide(width) || !isSide(height)) {
     throw new PhospheneError('shape', `raster: ${width}x${height} is no size; both sides are whole numbers from 1`, {
       width,
@@ -36,7 +38,15 @@ export function raster(width: number, height: number, data?: Uint8Array): Raster
       { width, height, bytes: bytes.length },
     );
   }
-  return { width, height, data: bytes };
+  if (alpha === undefined) return { width, height, data: bytes };
+  if (alpha.length !== width * height) {
+    throw new PhospheneError(
+      'shape',
+      `raster: ${alpha.length} bytes of alpha do not fill ${width}x${height} pixels (${width * height})`,
+      { width, height, bytes: alpha.length },
+    );
+  }
+  return { width, height, data: bytes, alpha };
 }
 
 function isSide(side: number): boolean {

@@ -3,7 +3,7 @@ import { redirected } from '../grad/redirect.ts';
 import { smoothPooling } from '../grad/smooth.ts';
 import type { Rule } from '../grad/index.ts';
 import type { Value } from '../ir/builder.ts';
-import { choice, type Schema, type Values, whole } from '../settings.ts';
+import { choice, normalised, type Schema, type Values, whole } from '../settings.ts';
 import type { StepBuilder } from '../step/builder.ts';
 import { REDIRECT } from '../step/step.ts';
 
@@ -23,6 +23,11 @@ export const overrideSettings = {
 
 /** Which gradient a picture follows. */
 export type OverrideSpec = Values<typeof overrideSettings>;
+
+/** Which gradient a recipe follows that may not say: the true one then. */
+export function followed(gradient?: Partial<OverrideSpec>): OverrideSpec {
+  return normalised(overrideSettings, gradient ?? {}, 'gradient');
+}
 
 /** The rules that stand in place of the true ones, for a gradient of `loss`. */
 export function overridesOf(

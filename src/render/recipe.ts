@@ -9,13 +9,13 @@ import type { Size } from '../import/network.ts';
 import type { Preprocess } from '../import/preprocess.ts';
 import type { Optional, PartialSpec } from '../noun.ts';
 import type { Schema, Setting } from '../settings.ts';
-import { checked, choice, normalised, refuseUnknown, whole } from '../settings.ts';
+import { checked, choice, refuseUnknown, whole } from '../settings.ts';
 import { type ObjectiveSpec, objectives, type TermSpec } from '../objective/index.ts';
 import { type OptimiserSpec, optimisers } from '../optimiser/index.ts';
 import { finishes, type FinishSpec } from '../output/finish.ts';
 import { params, type ParamSpec } from '../param/index.ts';
 import { sizeSeen, type TransformSpec, transforms } from '../transform/index.ts';
-import { overrideSettings, type OverrideSpec } from './overrides.ts';
+import { followed, overrideSettings, type OverrideSpec } from './overrides.ts';
 import { type Preset, presets, type PresetName } from './presets.ts';
 
 /**
@@ -23,6 +23,12 @@ import { type Preset, presets, type PresetName } from './presets.ts';
  * then, since all pictures of earlier revisions are made anew.
  */
 export const ALGORITHM = 1;
+
+/** The photo that an ascent begins with. */
+export interface StartSpec {
+  /** SHA-256 of the photo as the ascent takes it, in hex. */
+  readonly photo: string;
+}
 
 /** All that decides a picture. */
 export interface Recipe {
@@ -44,6 +50,8 @@ export interface Recipe {
   readonly gradient?: OverrideSpec;
   readonly steps: number;
   readonly seed: number;
+  /** The photo that the ascent begins with, if it does not begin with noise. */
+  readonly start?: StartSpec;
   readonly finish: FinishSpec;
 }
 
@@ -176,8 +184,8 @@ const optionNames = [
 
 /** The gradient that is followed, if it is not the true one: what has always been said of a picture stays as it is. */
 function gradientOf(given: object): { readonly gradient?: OverrideSpec } {
-  const gradient = normalised(overrideSettings, given, 'gradient');
-  return canonical(gradient) === canonical(normalised(overrideSettings, {}, 'gradient')) ? {} : { gradient };
+  const gradient = followed(given);
+  return canonical(gradient) === canonical(followed()) ? {} : { gradient };
 }
 
 /** The preset of that name. Throws `unknown-preset`. */

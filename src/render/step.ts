@@ -8,12 +8,11 @@ import type { Layer } from '../import/network.ts';
 import type { Objective } from '../objective/index.ts';
 import type { Optimiser } from '../optimiser/index.ts';
 import type { Param } from '../param/index.ts';
-import { normalised } from '../settings.ts';
 import { seen, type Transform } from '../transform/index.ts';
 import { PhospheneError } from '../errors.ts';
 import { StepBuilder } from '../step/builder.ts';
 import { smoothPooling } from '../grad/smooth.ts';
-import { overridesOf, overrideSettings, type OverrideSpec } from './overrides.ts';
+import { followed, overridesOf, type OverrideSpec } from './overrides.ts';
 import { IMAGE, LOSS, NEXT, REDIRECT, type Step, type Tensors } from '../step/step.ts';
 
 /** An output of a step's graph that is there if asked for: the gradient of the loss for the first parameter, not normalised. */
@@ -56,7 +55,7 @@ export interface StepParts extends GradientOptions {
 export function stepOf(parts: StepParts): Step {
   const { network, objective, param, transforms = [], optimiser, size: _, withGradient = false, ...rest } = parts;
   const { following, ...options } = rest;
-  const overriding = normalised(overrideSettings, following ?? {}, 'the gradient');
+  const overriding = followed(following);
   // The network's own values may have any name, also one of these.
   const b = new Builder(reserved(parts));
   const s = new StepBuilder(b);

@@ -2,7 +2,7 @@
 export type { Entry, PictureEntry, SetEntry } from './journal.ts';
 export type { FoundManifest, Manifest, ManifestFilter } from './manifest.ts';
 export { folderName } from './names.ts';
-export type { PictureRecord } from './record.ts';
+export type { PictureRecord } from '../render/record.ts';
 export { readResults, type ResultPicture, type Results, type ResultSet } from './results.ts';
 export { type PictureEvent, type Render, run, type RunEvent, type RunOptions } from './run.ts';
 export { type Series, seriesOf } from './series.ts';

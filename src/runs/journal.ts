@@ -6,7 +6,7 @@ import { explained } from '../filesystem.ts';
 import { fileAt, type FileSystem } from './files.ts';
 import { isActivation, isCount } from './manifest.ts';
 import type { Failure } from '../render/diagnosis.ts';
-import { isFailure, isObject } from './record.ts';
+import { isFailure, isObject } from '../render/record.ts';
 
 /** A line of `index.jsonl`. Documented in docs/results.md. */
 export type Entry = SetEntry | PictureEntry;

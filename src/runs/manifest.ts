@@ -2,7 +2,7 @@
 import { type Failure, remedyOf } from '../render/diagnosis.ts';
 import { ALGORITHM, type Recipe } from '../render/recipe.ts';
 import { VERSION } from '../version.ts';
-import { activationOf, type Finished, isFailure, isObject } from './record.ts';
+import { activationOf, type Finished, isFailure, isObject } from '../render/record.ts';
 import { GRID, type Series } from './series.ts';
 
 /** `manifest.json`. Documented in docs/results.md. */

@@ -9,7 +9,7 @@ import type { Status } from '../render/diagnosis.ts';
 import { VERSION } from '../version.ts';
 import type { FileSystem } from './files.ts';
 import { manifestText, type Outcome, outcomeOf, pictureFile } from './manifest.ts';
-import type { Finished } from './record.ts';
+import type { Finished } from '../render/record.ts';
 import { GRID, MANIFEST, type Series } from './series.ts';
 import { findSet, type FoundSet, type TakenSet } from './set.ts';
 

@@ -1,5 +1,5 @@
 /** @file A series: the pictures of a layer's channels that are made in the same way, which share a folder. */
-import type { Expected } from './record.ts';
+import type { Expected } from '../render/record.ts';
 import { folderName } from './names.ts';
 import {
   canonical,

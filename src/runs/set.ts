@@ -18,7 +18,7 @@ import {
 } from './files.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { mostOfManifest, outcomeOf, parseManifest, pictureFile } from './manifest.ts';
-import { decodePicture, encodePicture, type Finished, mostBytes } from './record.ts';
+import { decodePicture, encodePicture, type Finished, mostBytes } from '../render/record.ts';
 import { GRID, INDEX, MANIFEST, type Series } from './series.ts';
 
 /** A set that may be read. Nothing is written before it is taken. */

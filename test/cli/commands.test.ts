@@ -6,7 +6,6 @@ import type { InputFacts } from '../../src/cli/model.ts';
 import { renderCommand, type RenderNews, type RenderRequest } from '../../src/cli/render.ts';
 import { pictureSettings } from '../../src/cli/settings.ts';
 import { PhospheneError } from '../../src/errors.ts';
-import { flagOf } from '../../src/cli/options.ts';
 import { presets } from '../../src/render/presets.ts';
 import { fakeIo, fakeStream, said } from './fake.ts';
 
@@ -32,12 +31,14 @@ describe('render asks the core', () => {
     expect(await askedBy()).toEqual({
       model: 'resnet50v2-mini',
       weights: undefined,
+      architecture: undefined,
       cache: undefined,
       preprocess: undefined,
       layer: undefined,
       filters: undefined,
       size: undefined,
       preset: 'keras',
+      start: undefined,
       settings: {},
       out: 'out',
       columns: undefined,
@@ -50,6 +51,7 @@ describe('render asks the core', () => {
   it.each([
     [['m.onnx'], { model: 'm.onnx' }],
     [['--weights', 'w.h5'], { weights: 'w.h5' }],
+    [['w.h5', '--architecture', 'vgg16'], { model: 'w.h5', architecture: 'vgg16' }],
     [['--cache', 'c'], { cache: 'c' }],
     [['--layer', 'conv1'], { layer: 'conv1' }],
     [['-l', 'conv1'], { layer: 'conv1' }],
@@ -65,6 +67,7 @@ describe('render asks the core', () => {
     [['-f', 'all'], { filters: 'all' }],
     [['--size', '180x240'], { size: { height: 180, width: 240 } }],
     [['--preset', 'other'], { preset: 'other' }],
+    [['--start', 'photo.jpg'], { start: 'photo.jpg' }],
     [['-o', 'there'], { out: 'there' }],
     [['--columns', '3', '--margin', '0', '-w', '2'], { columns: 3, margin: 0, workers: 2 }],
     [['--seed', '-1'], { settings: { seed: -1 } }],
@@ -104,11 +107,11 @@ describe('the help of render', () => {
   it('has every setting of a picture with its default', async () => {
     const { stdout } = await said(['render', '--help']);
     const flat = stdout.replaceAll(/\s+/g, ' ');
-    for (const [name, setting] of Object.entries(pictureSettings)) {
-      expect(flat).toContain(
-        `${flagOf(name)} ${setting.alone ? '' : typeof setting.default === 'number' ? 'N ' : 'TEXT '}${setting.help}`,
-      );
-      expect(flat).toMatch(new RegExp(`${flagOf(name)} (?:(?! --).)*; default: ${String(setting.default)}(?: |$)`));
+    for (const [key, setting] of Object.entries(pictureSettings)) {
+      const name = key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+      const value = setting.alone ? '' : typeof setting.default === 'string' ? 'TEXT ' : 'N ';
+      expect(flat).toContain(`--${name} ${value}${setting.help}`);
+      expect(flat).toMatch(new RegExp(`--${name} (?:(?! --).)*; default: ${String(setting.default)}(?: |$)`));
     }
     const { steps, border, param, optimiser, finish } = presets.keras;
     for (const [name, value] of Object.entries({ steps, border, ...param, ...optimiser, ...finish }))
@@ -128,8 +131,10 @@ describe('the help of render', () => {
       '--bgr',
       '--preprocess',
       '--weights',
+      '--architecture',
       '--cache',
       '--preset',
+      '--start',
       '--margin',
     ])
       expect(flat).toContain(`${other} `);

@@ -43,8 +43,8 @@ describe('the command line', () => {
     const { code, stdout, stderr } = await said(words);
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toContain('Usage: phosphene COMMAND [OPTIONS]');
-    expect(stdout).toMatch(/^ {2}render {2}Pictures of what/m);
-    expect(stdout).toMatch(/^ {2}layers {2}The layers of a model/m);
+    expect(stdout).toMatch(/^ {2}render {2,}Pictures of what/m);
+    expect(stdout).toMatch(/^ {2}layers {2,}The layers of a model/m);
     expect(stdout).toMatch(/^ {2}--version, -v {2}The version$/m);
   });
 
@@ -91,10 +91,10 @@ describe('the command line', () => {
 
   it.each([
     [['rendr'], 'command `rendr` is not known; did you mean `render`?'],
-    [['xyz'], 'command `xyz` is not known; there are render and layers'],
+    [['xyz'], 'command `xyz` is not known; there are render, layers, models and explore'],
     [['help', 'rendr'], 'command `rendr` is not known; did you mean `render`?'],
-    [['toString'], 'command `toString` is not known; there are render and layers'],
-    [['--json'], '`--json`: a command comes first; there are render and layers'],
+    [['toString'], 'command `toString` is not known; there are render, layers, models and explore'],
+    [['--json'], '`--json`: a command comes first; there are render, layers, models and explore'],
     [['layers', 'a', 'b'], '`b` is one MODEL too many; give one at a time, and quote what holds spaces'],
     [['render', '--workers', '0'], '--workers: a whole number from 1 to 1024 is needed, not `0`'],
     [['render', '--mean', 'x'], '--mean: one number, or one for each channel with commas between, is needed, not `x`'],

@@ -121,7 +121,7 @@ async function fetchInto(file: string, url: string, { name, content, tellsLength
   const md5 = createHash('md5').update(content).digest('hex');
   const bytes = tellsLength ? content.length : undefined;
   try {
-    await download({ url, md5, file, bytes, stallMs: 60, retries: 2, retryDelayMs: 1 });
+    await download({ url, hash: md5, file, bytes, stallMs: 60, retries: 2, retryDelayMs: 1 });
   } catch (error) {
     if (error instanceof PhospheneError) return error.code;
     throw new Error(`${name} ended in a bare error`, { cause: error });

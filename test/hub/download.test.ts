@@ -52,7 +52,7 @@ async function fetchFrom(
 ): Promise<string> {
   await server?.close();
   server = await serve(answer);
-  return download({ url: server.url, md5, file, retryDelayMs: 1, stallMs: 2_000, ...options });
+  return download({ url: server.url, hash: md5, file, retryDelayMs: 1, stallMs: 2_000, ...options });
 }
 const good = (request: IncomingMessage, response: ServerResponse): void => give(request, response, content);
 const left = (): string[] => (existsSync(join(folder, 'deep')) ? readdirSync(join(folder, 'deep')).sort() : []);
@@ -63,9 +63,37 @@ describe('a download', () => {
     await fetchFrom(good, { onProgress: ({ received, total }) => seen.push(received, total!) });
     expect(readFileSync(file).equals(content)).toBe(true);
     expect(seen.slice(-2)).toEqual([content.length, content.length]);
-    expect(left()).toEqual(['weights.h5', 'weights.h5.md5.json']);
-    await download({ url: 'http://127.0.0.1:1/', md5, file });
+    expect(left()).toEqual(['weights.h5', 'weights.h5.hash.json']);
+    await download({ url: 'http://127.0.0.1:1/', hash: md5, file });
     expect(server!.requests.length).toBe(1);
+  });
+
+  it('is known by SHA-256 too', async () => {
+    const sha256 = createHash('sha256').update(content).digest('hex');
+    await fetchFrom(good, { hash: sha256 });
+    expect(readFileSync(file).equals(content)).toBe(true);
+    await expect(fetchFrom(good, { hash: sha256.replace(/^./, (c) => (c === '0' ? '1' : '0')) })).rejects.toMatchObject(
+      {
+        code: 'hash-mismatch',
+        message: expect.stringContaining(`what came has SHA-256 ${sha256} and should have`),
+      },
+    );
+  });
+
+  it('without a hash must be an HDF5 file, and is then kept', async () => {
+    const hdf5 = Buffer.from([0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a, 1, 2, 3]);
+    const text = Buffer.from('not found');
+    await expect(
+      fetchFrom((request, response) => give(request, response, text), { hash: undefined }),
+    ).rejects.toMatchObject({
+      code: 'download',
+      message: expect.stringMatching(/what came is no HDF5 file but a text file; it was removed; .*resnet50v2-mini/),
+    });
+    expect(left()).toEqual([]);
+    await fetchFrom((request, response) => give(request, response, hdf5), { hash: undefined });
+    expect(readFileSync(file).equals(hdf5)).toBe(true);
+    expect(left()).toEqual(['weights.h5']);
+    await download({ url: 'http://127.0.0.1:1/', file });
   });
 
   it('goes on where the line broke, on the condition that the file is the same', async () => {
@@ -236,7 +264,7 @@ describe('a download that cannot succeed', () => {
   it.each(['ENOTFOUND', 'ECONNREFUSED', 'EAI_AGAIN'])('is offline (%s)', async (code) => {
     const fetch = (): Promise<Response> =>
       Promise.reject(new TypeError('fetch failed', { cause: Object.assign(new Error('x'), { code }) }));
-    await expect(download({ url: 'https://models.example/w.h5', md5, file, fetch })).rejects.toMatchObject({
+    await expect(download({ url: 'https://models.example/w.h5', hash: md5, file, fetch })).rejects.toMatchObject({
       code: 'offline',
       message: expect.stringMatching(/models\.example.*path as the weights.*resnet50v2-mini/),
     });
@@ -245,11 +273,11 @@ describe('a download that cannot succeed', () => {
   it('is offline where nothing listens, and has an address that cannot be', async () => {
     const closed = await serve(good);
     await closed.close();
-    await expect(download({ url: closed.url, md5, file })).rejects.toMatchObject({
+    await expect(download({ url: closed.url, hash: md5, file })).rejects.toMatchObject({
       code: 'offline',
       details: { reason: 'ECONNREFUSED' },
     });
-    await expect(download({ url: 'nonsense', md5, file })).rejects.toMatchObject({ code: 'download' });
+    await expect(download({ url: 'nonsense', hash: md5, file })).rejects.toMatchObject({ code: 'download' });
   });
 
   it.skipIf(!existsSync('/dev/full'))('meets a full disk', async () => {
@@ -306,7 +334,7 @@ describe('a download that cannot succeed', () => {
       details: { status: 302 },
     });
     for (const url of ['file:///etc/passwd', 'nonsense'])
-      await expect(download({ url, md5, file })).rejects.toMatchObject({
+      await expect(download({ url, hash: md5, file })).rejects.toMatchObject({
         code: 'download',
         message: expect.stringContaining('no address of the web'),
       });
@@ -331,7 +359,7 @@ describe('a download that cannot succeed', () => {
 describe('two at once', () => {
   it('in one process fetch once', async () => {
     server = await serve((request, response) => void setTimeout(() => good(request, response), 100));
-    const options = { url: server.url, md5, file };
+    const options = { url: server.url, hash: md5, file };
     expect(await Promise.all([download(options), download(options), download(options)])).toEqual([file, file, file]);
     expect(server.requests.length).toBe(1);
   });
@@ -347,7 +375,7 @@ describe('two at once', () => {
       writeFileSync(`${file}.lock`, JSON.stringify({ pid: 2 ** 30, host }));
       utimesSync(`${file}.lock`, Date.now() / 1000 - age, Date.now() / 1000 - age);
       await fetchFrom(good);
-      expect(left()).toEqual(['weights.h5', 'weights.h5.md5.json']);
+      expect(left()).toEqual(['weights.h5', 'weights.h5.hash.json']);
     }
   });
 
@@ -363,7 +391,7 @@ describe('two at once', () => {
     writeFileSync(join(compiled, 'package.json'), '{"type":"module"}');
     server = await serve((request, response) => void setTimeout(() => good(request, response), 300));
     const fetcher = new URL('./fetcher.js', import.meta.url).pathname;
-    const argument = JSON.stringify({ url: server.url, md5, file });
+    const argument = JSON.stringify({ url: server.url, hash: md5, file });
     const start = (): Promise<unknown> =>
       run(process.execPath, [fetcher, join(compiled, 'hub', 'download.js'), argument]);
     await Promise.all([start(), start()]);
@@ -375,7 +403,7 @@ describe('two at once', () => {
 describe('ensureWeights', () => {
   it('fetches into the cache once, and again only when the file changed', async () => {
     server = await serve(good);
-    const model = { ...findModel('resnet50v2'), url: server.url, md5, bytes: content.length };
+    const model = { ...findModel('resnet50v2'), url: server.url, hash: md5, bytes: content.length };
     const path = await ensureWeights(model, { cacheDir: folder });
     expect(path).toBe(join(folder, 'keras', 'weights.h5'));
     expect(await ensureWeights(model, { cacheDir: folder })).toBe(path);

@@ -42,17 +42,17 @@ afterEach(async () => {
   await server.close();
   rmSync(folder, { recursive: true, force: true });
 });
-const fetched = (): Promise<string> => download({ url: server.url, md5, file, retryDelayMs: 1 });
+const fetched = (): Promise<string> => download({ url: server.url, hash: md5, file, retryDelayMs: 1 });
 
 describe('a download into a folder where others write', () => {
-  it.each(['.part', '.part.json', '.md5.json'])('follows no link under the name %s', async (name) => {
+  it.each(['.part', '.part.json', '.hash.json'])('follows no link under the name %s', async (name) => {
     symlinkSync(victim, `${file}${name}`);
     await fetched();
     expect(readFileSync(victim, 'utf8')).toBe('precious');
     expect(readFileSync(file).equals(content)).toBe(true);
     expect(lstatSync(file).isFile()).toBe(true);
-    expect(readdirSync(folder).sort()).toEqual(['victim', 'w.h5', 'w.h5.md5.json']);
-    expect(lstatSync(`${file}.md5.json`).isFile()).toBe(true);
+    expect(readdirSync(folder).sort()).toEqual(['victim', 'w.h5', 'w.h5.hash.json']);
+    expect(lstatSync(`${file}.hash.json`).isFile()).toBe(true);
   });
 
   it('does not go on with a second name of another file', async () => {
@@ -78,7 +78,7 @@ describe('a download into a folder where others write', () => {
 
   it('makes files that others may read and not write', async () => {
     await fetched();
-    for (const path of [file, `${file}.md5.json`]) expect(statSync(path).mode & 0o022).toBe(0);
+    for (const path of [file, `${file}.hash.json`]) expect(statSync(path).mode & 0o022).toBe(0);
   });
 });
 
@@ -127,22 +127,22 @@ describe('the memory of a check', () => {
     wrong();
     await remember(file, md5);
     expect(await verify(file, md5), 'forged by ourselves').toBe('sound');
-    chmodSync(`${file}.md5.json`, mode);
+    chmodSync(`${file}.hash.json`, mode);
     expect(await verify(file, md5)).toBe('wrong');
   });
 
-  it.skipIf(!isRoot).each(['', '.md5.json'])('does not count if someone else owns w.h5%s', async (name) => {
+  it.skipIf(!isRoot).each(['', '.hash.json'])('does not count if someone else owns w.h5%s', async (name) => {
     wrong();
     chownSync(`${file}${name}`, 65534, 65534);
     const { dev, ino, size, mtimeMs, ctimeMs } = statSync(file);
-    writeFileSync(`${file}.md5.json`, JSON.stringify({ md5, dev, ino, size, mtimeMs, ctimeMs }));
+    writeFileSync(`${file}.hash.json`, JSON.stringify({ hash: md5, dev, ino, size, mtimeMs, ctimeMs }));
     expect(await verify(file, md5)).toBe('wrong');
   });
 
   it('does not count if it is a link, no JSON, or null', async () => {
     wrong();
     await remember(file, md5);
-    const record = `${file}.md5.json`;
+    const record = `${file}.hash.json`;
     renameSync(record, victim);
     symlinkSync(victim, record);
     expect(await verify(file, md5)).toBe('wrong');

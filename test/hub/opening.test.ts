@@ -31,9 +31,9 @@ beforeAll(async () => {
     c: [{ name: 'c/kernel:0', shape: [1, 1, 3, 2], data: Float32Array.of(1, 2, 3, 4, 5, 6) }],
   });
   await writeFixture(folder, 'other.h5', { odd: [{ name: 'odd/kernel:0', shape: [1], data: Float32Array.of(1) }] });
-  const convolutions = findModel('resnet50')
-    .topology()
-    .filter((l) => ['Conv2D', 'BatchNormalization'].includes(l.type));
+  const convolutions = (await findModel('resnet50').topology()).filter((l) =>
+    ['Conv2D', 'BatchNormalization'].includes(l.type),
+  );
   await writeFixture(
     folder,
     'resnet.h5',
@@ -57,7 +57,7 @@ describe('a network', () => {
   it('is opened by name, however that is written, without weights until they are needed', async () => {
     const network = await openModel('ResNet50-V2');
     expect(network).toMatchObject({ name: 'resnet50v2', defaultLayer: 'conv3_block4_out', input: { from: 'known' } });
-    expect(network.layers(size).layers.at(-1)!.name).toBe('post_relu');
+    expect(network.layers(size).layers.at(-1)!.name).toBe('predictions');
     await expect(network.cut(['conv1_conv'], size)).rejects.toThrow(
       expect.objectContaining({
         code: 'missing-weights',
@@ -117,19 +117,19 @@ describe('what is no network', () => {
     [
       'weights of a published model',
       'resnet.h5',
-      /resnet\.h5: holds the weights of a Keras model and not its layers; it has those of `resnet50`, so open `resnet50` with this file as its weights$/,
+      /resnet\.h5: holds the weights of a Keras model and not its layers; it has those of `resnet50`, so give that as its architecture$/,
     ],
     [
       'weights of another',
       'c.h5',
-      /c\.h5: holds the weights of a Keras model and not its layers; open the model that it belongs to by name \(resnet50v2, .*\) with this file as its weights, or convert the model to ONNX$/,
+      /c\.h5: holds the weights of a Keras model and not its layers; name the architecture that it is of, .*, or convert the model to ONNX$/,
     ],
   ])('%s', async (_, name, message) => {
     await expect(openModel(at(name))).rejects.toThrow(
       expect.objectContaining({
         code: 'bad-file',
         message: expect.stringMatching(message),
-        details: expect.objectContaining({ option: 'weights', path: at(name) }),
+        details: expect.objectContaining({ option: 'architecture', path: at(name) }),
       }),
     );
   });
@@ -137,11 +137,11 @@ describe('what is no network', () => {
   it('a name or path that is not there', async () => {
     await expect(openModel('resnet50v3')).rejects.toThrow(expect.objectContaining({ code: 'unknown-model' }));
     await expect(openModel(at('none.onnx'))).rejects.toThrow(
-      /none\.onnx cannot be read: .*the models known by name are resnet50v2-mini, /s,
+      /none\.onnx cannot be read: .*`phosphene models` lists those that are known by name, such as resnet50v2-mini, /s,
     );
     mkdirSync(at('empty'));
     await expect(openModel(at('empty'))).rejects.toThrow(
-      /empty cannot be read: it is not a regular file; the models known by name are/,
+      /empty cannot be read: it is not a regular file; `phosphene models` lists/,
     );
   });
 

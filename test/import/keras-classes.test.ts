@@ -34,7 +34,7 @@ type Step = readonly [type: string, config?: Config, inputs?: readonly (string |
 function networkOf(steps: readonly Step[], keras2 = false): Network {
   const t = new TopologyBuilder();
   steps.forEach(([type, config, inputs], i) => {
-    t.add(type, String(i), (inputs ?? [i === 0 ? PICTURE : String(i - 1)]) as string[], config);
+    t.add(type, String(i), inputs ?? [i === 0 ? PICTURE : String(i - 1)], config);
   });
   return kerasNetwork({
     name: 'k',

@@ -415,11 +415,11 @@ describe('a configuration', () => {
         from: 'assumed',
       });
     await expect(openNetwork(bytesSource('x.json', strToU8('{"a": 1}')))).rejects.toThrow(
-      'x.json: is no configuration of a Keras model, but a JSON text',
+      'x.json: is no configuration of a Keras model, and no TensorFlow.js model, but a JSON text',
     );
     const tfjs = JSON.stringify({ padding: 'x'.repeat(600), modelTopology: {}, weightsManifest: [] });
     await expect(openNetwork(bytesSource('model.json', strToU8(tfjs)))).rejects.toThrow(
-      'model.json: is no configuration of a Keras model, but a TensorFlow.js model (which is not read yet; convert it to ONNX)',
+      'model.json: its `modelTopology` is neither that of a layers model',
     );
     await expect(openNetwork(bytesSource('x.json', strToU8('{"a": 1')))).rejects.toThrow(
       'x.json: its configuration is not JSON; it is damaged or cut short',

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { kerasNetwork } from '../../src/import/keras/index.ts';
 import type { Config } from '../../src/import/keras/layer.ts';
-import { resnet } from '../../src/import/keras/resnet.ts';
+import { resnet } from '../../src/import/keras/architectures/resnet.ts';
 import { PICTURE, snakeCase, type Topology, TopologyBuilder } from '../../src/import/keras/topology.ts';
 import { IMAGE, type Network } from '../../src/import/network.ts';
 import { knownPreprocess } from '../../src/import/preprocess.ts';
@@ -298,7 +298,7 @@ describe('a Keras network', () => {
       name: 'resnet',
       input: { channels: 3, preprocess: knownPreprocess.tf, from: 'known' },
       defaultLayer: 'conv1_conv',
-      topology: resnet({ version: 2, blocks: [3, 4, 6, 3] }),
+      topology: resnet({ version: 2, blocks: [3, 4, 6, 3], top: false }),
       digest: async () => '',
       async weights() {
         return {

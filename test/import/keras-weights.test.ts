@@ -132,7 +132,7 @@ describe('a file that is not one', () => {
     ['<!DOCTYPE html><html>', /an HTML page/],
     ['version https://git-lfs.github.com/spec/v1\noid sha256:0', /Git LFS pointer/],
     ['PK\x03\x04....', /a zip archive/],
-    ['{"format":"layers-model"}', /a JSON text/],
+    ['{"class_name":"Sequential"}', /a JSON text/],
     ['hello\n', /a text file/],
     ['\x08\x08\x12\x07pytorch', /an ONNX model/],
     ['\0\0\0\0\0\0\0\0', /zeros/],

@@ -230,11 +230,11 @@ describe('an ONNX file', () => {
   it('names an operator with a subgraph, and keeps what stands before it', async () => {
     const { proto } = decodeOnnx(of((b, x) => b.relu(b.relu(x, 'first'), 'last')));
     const node = proto.graph!.node.find((n) => n.name === 'last')!;
-    node.opType = 'If';
-    node.attribute = [create(AttributeProtoSchema, { name: 'then_branch', type: AttributeProto_AttributeType.GRAPH })];
+    node.opType = 'Loop';
+    node.attribute = [create(AttributeProtoSchema, { name: 'body', type: AttributeProto_AttributeType.GRAPH })];
     const net = await model(toBinary(ModelProtoSchema, proto));
     expect(net.layers(size).layers.map((l) => l.name)).toEqual(['first']);
-    await expect(net.cut(['out'], size)).rejects.toThrow('If last: this operator is not supported');
+    await expect(net.cut(['out'], size)).rejects.toThrow('Loop last: this operator is not supported');
   });
 
   it('names the pooling in ceil mode that does not fit', async () => {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { kerasNetwork } from '../../src/import/keras/index.ts';
-import { resnet } from '../../src/import/keras/resnet.ts';
+import { resnet } from '../../src/import/keras/architectures/resnet.ts';
 import { IMAGE, type Network } from '../../src/import/network.ts';
 import { knownPreprocess } from '../../src/import/preprocess.ts';
 import { float32 } from '../../src/ir/tensor.ts';
@@ -29,7 +29,7 @@ function model(name: 'ResNet50' | 'ResNet50V2'): Network {
     name,
     input: { channels: 3, preprocess: knownPreprocess.tf, from: 'known' },
     defaultLayer: '',
-    topology: resnet({ version, blocks: [3, 4, 6, 3] }),
+    topology: resnet({ version, blocks: [3, 4, 6, 3], top: false }),
     weights: async () => hashWeights(orders[name]!),
     digest: async () => '',
   });

@@ -40,6 +40,16 @@ describe('encodePng and decodePng', () => {
     );
   });
 
+  it('keep alpha', () => {
+    const seen = raster(2, 1, Uint8Array.of(1, 2, 3, 4, 5, 6), Uint8Array.of(0, 130));
+    const bytes = encodePng(seen, { a: 'b' });
+    expect(decodePng(bytes)).toEqual({ raster: seen, text: { a: 'b' } });
+    expect([...decode(bytes).data]).toEqual([1, 2, 3, 0, 4, 5, 6, 130]);
+    expect(() => raster(2, 1, new Uint8Array(6), new Uint8Array(6))).toThrow(
+      expect.objectContaining({ code: 'shape', message: expect.stringContaining('6 bytes of alpha') }),
+    );
+  });
+
   it('owns no more memory than the file', () => {
     const bytes = encodePng(tile);
     expect(bytes.buffer.byteLength).toBe(bytes.length);
@@ -201,6 +211,71 @@ describe('decodePng', () => {
     }
   });
 
+  it.each([
+    [0, 8],
+    [2, 8],
+    [2, 16],
+    [6, 8],
+  ])('agrees with another decoder about interlacing: colour type %i, %i bits', (colour, depth) => {
+    const random = new Random(`png/interlaced/${colour}/${depth}`);
+    const samples = { 0: 1, 2: 3, 6: 4 }[colour]!;
+    // Some passes of small pictures have no pixels.
+    for (const [width, height] of [
+      [1, 1],
+      [3, 2],
+      [5, 9],
+      [21, 13],
+    ] as const) {
+      const rows = [
+        [0, 0, 8, 8],
+        [4, 0, 8, 8],
+        [0, 4, 4, 8],
+        [2, 0, 4, 4],
+        [0, 2, 2, 4],
+        [1, 0, 2, 2],
+        [0, 1, 1, 2],
+      ].flatMap(([left, top, dx, dy]) => {
+        const across = Math.max(0, Math.ceil((width - left!) / dx!));
+        const down = across === 0 ? 0 : Math.max(0, Math.ceil((height - top!) / dy!));
+        return Array.from({ length: down }, () => 1 + (across * samples * depth) / 8);
+      });
+      const raw = rows.flatMap((length, y) =>
+        Array.from({ length }, (_, i) => (i === 0 ? (y + 1) % 5 : random.integer(256))),
+      );
+      const bytes = png(header(width, height, [depth, colour, 0, 0, 1]), data(Uint8Array.from(raw)), end);
+      const theirs = decode(bytes);
+      const ours = decodePng(bytes).raster;
+      const expected = Array.from({ length: 3 * width * height }, (_, i) => {
+        const at = Math.floor(i / 3) * samples + (samples === 1 ? 0 : i % 3);
+        return theirs.data[at]! >> (depth === 16 ? 8 : 0);
+      });
+      expect([...ours.data], `${width}x${height}`).toEqual(expected);
+      if (samples === 4) expect([...ours.alpha!]).toEqual([...theirs.data].filter((_, i) => i % 4 === 3));
+    }
+  });
+
+  it('reads alpha beside the colours, from a channel and from a palette', () => {
+    const grey = png(header(2, 1, [8, 4, 0, 0, 0]), data(Uint8Array.of(0, 9, 200, 8, 0)), end);
+    expect(decodePng(grey).raster).toEqual(raster(2, 1, Uint8Array.of(9, 9, 9, 8, 8, 8), Uint8Array.of(200, 0)));
+    const deep = png(header(1, 1, [16, 6, 0, 0, 0]), data(Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7, 8)), end);
+    expect(decodePng(deep).raster).toEqual(raster(1, 1, Uint8Array.of(1, 3, 5), Uint8Array.of(7)));
+    const palette: Chunk = ['PLTE', Uint8Array.of(1, 2, 3, 4, 5, 6)];
+    const indexed = (...more: Chunk[]): Uint8Array =>
+      png(header(2, 1, [8, 3, 0, 0, 0]), palette, ...more, data(Uint8Array.of(0, 1, 0)), end);
+    const colours = Uint8Array.of(4, 5, 6, 1, 2, 3);
+    // A palette's transparency may be shorter than the palette: the rest is opaque.
+    expect(decodePng(indexed(['tRNS', Uint8Array.of(70)])).raster).toEqual(
+      raster(2, 1, colours, Uint8Array.of(255, 70)),
+    );
+    expect(decodePng(indexed()).raster).toEqual(raster(2, 1, colours));
+    expect(decodePng(png(header(2, 2), ['tRNS', new Uint8Array(6)], black, end)).raster.alpha).toBeUndefined();
+  });
+
+  it('hands out the EXIF data of a picture, and no more than 64 KiB of it', () => {
+    expect(decodePng(png(header(2, 2), black, ['eXIf', Uint8Array.of(7, 8)], end)).exif).toEqual(Uint8Array.of(7, 8));
+    expect(decodePng(png(header(2, 2), black, ['eXIf', new Uint8Array(2 ** 20)], end)).exif!.length).toBe(2 ** 16);
+  });
+
   it('spreads grey of 2 and 4 bits over the whole range', () => {
     const grey = (depth: number, byte: number, width: number): number[] =>
       [...decodePng(png(header(width, 1, [depth, 0, 0, 0, 0]), data(Uint8Array.of(0, byte)), end)).raster.data].filter(
@@ -284,7 +359,8 @@ describe('decodePng', () => {
   });
 
   it.each([
-    ['is interlaced', [header(2, 2, [8, 2, 0, 0, 1]), black, end], /interlaced.*without interlacing/],
+    ['has an unknown interlacing', [header(2, 2, [8, 2, 0, 0, 2]), black, end], /unknown kind \(interlacing 2/],
+    ['is interlaced and cut short', [header(2, 2, [8, 2, 0, 0, 1]), black, end], /14 bytes instead of 15/],
     ['has an unknown colour type', [header(2, 2, [8, 5, 0, 0, 0]), black, end], /unknown kind \(colour type 5/],
     ['has an impossible depth', [header(2, 2, [4, 2, 0, 0, 0]), black, end], /unknown kind .*4 bits/],
     ['has an unknown compression', [header(2, 2, [8, 2, 1, 0, 0]), black, end], /methods 1 and 0/],

@@ -1,5 +1,6 @@
 /** @file Recipes: how options expand, what is refused, and what the digest tells apart. */
 import { beforeEach, describe, expect, it } from 'vitest';
+import { params } from '../../src/param/index.ts';
 import { presets } from '../../src/render/presets.ts';
 import {
   canonical,
@@ -222,10 +223,7 @@ describe('flatSettings', () => {
       'pooling',
       'border',
       'param',
-      'noise',
-      'deviation',
-      'colour',
-      'decayPower',
+      ...new Set(Object.values(params.kinds).flatMap(({ settings }) => Object.keys(settings))),
       'optimiser',
       'rate',
       'beta1',
@@ -260,6 +258,8 @@ describe('flatSettings', () => {
     expect(helps['beta1']).toMatch(/ \(of adam\)$/);
     expect(helps['rate']).not.toContain('(of');
     expect(helps['optimiser']).toMatch(/^normalised \([a-z].*\), adam \([a-z].*\)$/);
+    // Of no noun with one kind only.
+    expect(flat.map((s) => s.name)).not.toContain('finish');
     expect(flat.map(({ name }) => name)).not.toContain('layer');
     const optimiser = flat.find(({ name }) => name === 'optimiser')!.setting;
     expect(['adam', 'normalised', 'nadam'].map(optimiser.accept)).toEqual(['adam', 'normalised', undefined]);

@@ -18,7 +18,7 @@ import { remedyOf } from '../../src/render/diagnosis.ts';
 import { ALGORITHM, type RecipeOptions } from '../../src/render/recipe.ts';
 import type { Entry } from '../../src/runs/journal.ts';
 import type { Manifest } from '../../src/runs/manifest.ts';
-import { encodePicture, type PictureRecord } from '../../src/runs/record.ts';
+import { encodePicture, type PictureRecord } from '../../src/render/record.ts';
 import { run, type RunOptions } from '../../src/runs/run.ts';
 import { VERSION } from '../../src/version.ts';
 import {

@@ -4,8 +4,8 @@ import { settle } from '../../render/recipe.ts';
 import { surveyed } from '../../render/targets.ts';
 import type { LayersCore } from '../layers.ts';
 
-export const layers: LayersCore = async ({ model, size: asked, preprocess }) => {
-  const network = await openModel(model, { preprocess });
+export const layers: LayersCore = async ({ model, architecture, size: asked, preprocess }) => {
+  const network = await openModel(model, { architecture, preprocess });
   try {
     // The crop of a preset has nothing to do with a list.
     const { size } = settle({ size: asked, finish: { crop: 0 } }, network.input.size);

@@ -1,6 +1,6 @@
 /** @file What `phosphene render` asks of the core. */
 import { resolve } from 'node:path';
-import { open, renderToFolder } from '../../node.ts';
+import { open, openPhoto, renderToFolder } from '../../node.ts';
 import { presetOf, type RecipeOptions, settle } from '../../render/recipe.ts';
 import type { PresetName } from '../../render/presets.ts';
 import { targetOf } from '../../jobs/render.ts';
@@ -9,9 +9,11 @@ import type { RenderCore } from '../render.ts';
 import { recipeOptions } from '../settings.ts';
 
 export const render: RenderCore = async (request, tell) => {
-  const { model, preprocess, weights, cache, size, out, columns, margin, workers, signal } = request;
+  const { model, architecture, preprocess, weights, cache, size, out, columns, margin, workers, signal } = request;
   presetOf(request.preset);
+  const start = request.start === undefined ? undefined : await openPhoto(request.start);
   const network = await open(model, {
+    architecture,
     preprocess,
     weights,
     cacheDir: cache,
@@ -28,7 +30,7 @@ export const render: RenderCore = async (request, tell) => {
     const channels = chosenFilters(request.filters ?? [[0, Math.min(64, count) - 1]], target.name, count);
     const { steps } = settled;
     await tell({ type: 'begin', layer: target.name, filters: channels.length, steps, input: network.input });
-    const wanted = { ...recipe, layer: target.name, channels };
+    const wanted = { ...recipe, layer: target.name, channels, start };
     const running = { out: resolve(out), columns, margin, workers, signal };
     for await (const event of renderToFolder(network, wanted, running)) {
       if (event.type === 'steps') await tell({ type: 'step', filter: event.channel, done: event.done });
@@ -38,7 +40,7 @@ export const render: RenderCore = async (request, tell) => {
         const { status, remedy, plain } = diagnosis;
         const trouble = remedy === undefined ? {} : { diagnosis: status, hint: remedy };
         await tell({ type: 'picture', filter: channel, activation: losses.at(-1), plain, ...trouble });
-      } else await tell(event);
+      } else if (event.type !== 'snapshot') await tell(event);
     }
   } finally {
     await network.close();

@@ -98,10 +98,10 @@ class Reader {
     const config = model['config'];
     const layers = this.#layersOf(model);
     const stored = storedNames(layers);
-    if (isRecord(config)) this.#shape(config['build_input_shape']);
+    if (isRecord(config)) this.#shape(config['build_input_shape'], inputs);
     let values = inputs;
     layers.forEach((layer, i) => {
-      this.#shape(shapeOf(layer));
+      this.#shape(shapeOf(layer), values);
       if (layer['class_name'] !== 'InputLayer') values = this.#call(layer, values, place, stored[i]!, 0);
     });
     return values;
@@ -171,9 +171,13 @@ class Reader {
   #input(layer: Json, inputs: readonly (string | number)[], at: number, place: Place): readonly (string | number)[] {
     const outermost = place.names.length === 0;
     const shape = shapeOf(layer);
-    if (!outermost) return inputs[at] === undefined ? [] : [inputs[at]];
+    if (!outermost) {
+      // A model that begins with another may leave its picture's shape to that.
+      this.#shape(shape, inputs.slice(at, at + 1));
+      return inputs[at] === undefined ? [] : [inputs[at]];
+    }
     if (this.#picture === undefined && (!Array.isArray(shape) || shape.length === 4)) {
-      this.#shape(shape ?? [null, null, null, null]);
+      this.#shape(shape ?? [null, null, null, null], inputs);
       return inputs;
     }
     this.#layers.push({ name: nameOf(layer), type: 'InputLayer', config: {}, inputs: [] });
@@ -240,9 +244,13 @@ class Reader {
     return layers as Json[];
   }
 
-  /** The first picture's shape. */
-  #shape(shape: unknown): void {
-    if (this.#picture === undefined && Array.isArray(shape) && shape.length === 4) this.#picture = shape;
+  /**
+   * The first picture's shape. In the middle of a model a shape may be a relic of another model: there it counts only if a picture
+   * can have it.
+   */
+  #shape(shape: unknown, inputs: readonly (string | number)[]): void {
+    if (this.#picture !== undefined || !Array.isArray(shape) || shape.length !== 4) return;
+    if (inputs.includes(PICTURE) || [1, 3, 4].includes(shape[3] as number)) this.#picture = shape;
   }
 
   #fault(what: string): PhospheneError {

@@ -1,8 +1,8 @@
 /** @file Keras topologies with weights as networks. */
 import { didYouMean, PhospheneError } from '../../errors.ts';
-import type { Builder, Value } from '../../ir/builder.ts';
+import { Builder, type Value } from '../../ir/builder.ts';
 import type { Dims, Tensor } from '../../ir/tensor.ts';
-import { type Built, type BuiltLayer, type Input, type Network, network } from '../network.ts';
+import { type Built, type BuiltLayer, type Input, type Network, network, type Size } from '../network.ts';
 import { lastConvolution } from '../default-layer.ts';
 import type { Change } from './layer.ts';
 import { kerasLayers } from './layers/index.ts';
@@ -16,8 +16,9 @@ export interface WeightSource {
    * The tensor, or undefined if the source has none of that name; `index` counts the weights of the layer, in Keras' order. Only
    * what is asked for is read, and nothing if the shape is not `dims`: then `bad-weights` is thrown.
    */
-  read(layer: Owner, weight: string, dims: Dims, index: number): Tensor<'float32'> | undefined;
+  read(layer: Owner, weight: string, dims: Dims, index: number): Found | Promise<Found>;
 }
+type Found = Tensor<'float32'> | undefined;
 
 export interface KerasOptions {
   readonly name: string;
@@ -50,6 +51,7 @@ function build(
   picture: Value,
   topology: Topology,
   { weights: source, keras2 }: Required<Pick<KerasOptions, 'weights' | 'keras2'>>,
+  seen?: (wanted: Wanted) => void,
 ): Built {
   const values = new Map<string, Value>([[PICTURE, picture]]);
   const layers: BuiltLayer[] = [];
@@ -83,8 +85,9 @@ function build(
           return found;
         }),
         weight(weight, dims, change) {
-          const owner = spec.owner ?? { name: spec.name, stored: [] };
-          const constant = lazyWeight(source, { owner, weight, dims, index: weights.length }, change);
+          const wanted = { owner: spec.owner ?? { name: spec.name, stored: [] }, weight, dims, index: weights.length };
+          seen?.(wanted);
+          const constant = lazyWeight(source, wanted, change);
           const added = b.constant(constant, `${spec.name}/${weight}`);
           weights.push(added);
           return added;
@@ -99,6 +102,26 @@ function build(
     }
   }
   return { layers, barred };
+}
+
+/** A layer with the weights that it has, in Keras' order. */
+export interface Weighted {
+  readonly owner: Owner;
+  readonly weights: readonly { readonly name: string; readonly dims: Dims }[];
+}
+
+/** The layers of a topology that have weights, in its order, for pictures of this size; a shared layer stands there once. */
+export function weighted(topology: Topology, { channels, height, width }: Size & { channels: number }): Weighted[] {
+  const found = new Map<string, { owner: Owner; weights: { name: string; dims: Dims }[] }>();
+  const b = new Builder();
+  const unread = async (): Promise<never> => Promise.reject(new Error('internal: no weight is read here'));
+  const picture = b.input('picture', 'float32', [1, channels, height, width]);
+  build(b, picture, topology, { weights: unread, keras2: false }, ({ owner, weight, dims, index }) => {
+    const layer = found.get(owner.name) ?? { owner, weights: [] };
+    layer.weights[index] = { name: weight, dims };
+    found.set(owner.name, layer);
+  });
+  return [...found.values()];
 }
 
 function layerOf({ type, name, config }: LayerSpec): (typeof kerasLayers)[string] {
@@ -134,15 +157,15 @@ function lazyWeight(
   change: Change | undefined,
 ): { dtype: 'float32'; dims: Dims; load: () => Promise<Tensor> } {
   const load = async (): Promise<Tensor> => {
-    const found = readWeight(await source(), wanted);
+    const found = await readWeight(await source(), wanted);
     return change ? change.apply(found) : found;
   };
   return { dtype: 'float32', dims: change?.dims ?? wanted.dims, load };
 }
 
-function readWeight(weights: WeightSource, { owner, weight, dims, index }: Wanted): Tensor<'float32'> {
+async function readWeight(weights: WeightSource, { owner, weight, dims, index }: Wanted): Promise<Tensor<'float32'>> {
   const { source } = weights;
-  const found = weights.read(owner, weight, dims, index);
+  const found = await weights.read(owner, weight, dims, index);
   if (!found)
     throw new PhospheneError(
       'missing-weights',

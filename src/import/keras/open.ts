@@ -4,17 +4,16 @@ import type { OpenOptions } from '../formats.ts';
 import { openHdf5 } from '../hdf5.ts';
 import type { Input, Network } from '../network.ts';
 import { type Preprocess, preprocessOf } from '../preprocess.ts';
+import { parseJson, textOf } from '../json.ts';
 import { byteSource, sha256, type Source } from '../source.ts';
 import { type Affine, standardised } from '../standardised.ts';
 import { openZip } from '../zip.ts';
 import { isModelConfig, readConfig } from './config.ts';
-import { kerasNetwork } from './index.ts';
+import { kerasNetwork, type KerasOptions } from './index.ts';
 import { affineOf } from './layers/input.ts';
+import { pythonic } from './spelling.ts';
 import { PICTURE, type Topology } from './topology.ts';
 import { openWeights } from './weights.ts';
-
-/** No configuration of a real model has more. */
-const MOST_CONFIG = 1 << 26;
 
 /**
  * The network in an HDF5 file with a `model_config`, as Keras 2 and 3 save to `.h5`. Throws `bad-file` if the file has none: then
@@ -30,7 +29,10 @@ export async function openKerasHdf5(source: Source, options: OpenOptions = {}): 
       { path: source.name, option: 'weights', looksLike: 'an HDF5 file of weights' },
     );
   const version = root.strings('keras_version')?.[0];
-  return built({ file: source, config: parse(source.name, text), version, weights: source, files: [source] }, options);
+  return built(
+    { file: source, config: parseJson(source.name, text), version, weights: source, files: [source] },
+    options,
+  );
 }
 
 /** The network in a `.keras` archive. Throws `bad-file`, `too-large`. */
@@ -46,28 +48,24 @@ export async function openKerasZip(source: Source, options: OpenOptions = {}): P
       );
     return open();
   };
-  const config = parse(source.name, await textOf(await member('config.json')));
+  const config = parseJson(source.name, await textOf(await member('config.json')));
   const version = members.has('metadata.json') ? versionOf(await textOf(await member('metadata.json'))) : undefined;
   const weights = await member('model.weights.h5');
   return built({ file: source, config, version, weights, files: [source] }, options);
 }
 
 /**
- * The network that a configuration in JSON describes, with the weights in `options.weights`, or those in `model.weights.h5` beside it:
+ * The network that a configuration in JSON describes, `json` of `source`, with the weights in `options.weights`, or those in `model.weights.h5` beside it:
  * the folder that a `.keras` archive unfolds to. Without any, its layers can be listed.
  */
-export async function openKerasConfig(source: Source, options: OpenOptions = {}): Promise<Network> {
-  const config = parse(source.name, await textOf(source));
-  if (!isModelConfig(config)) {
-    const looksLike =
-      typeof config === 'object' && config !== null && 'modelTopology' in config
-        ? 'a TensorFlow.js model (which is not read yet; convert it to ONNX)'
-        : 'a JSON text';
-    throw new PhospheneError('bad-file', `${source.name}: is no configuration of a Keras model, but ${looksLike}`, {
-      path: source.name,
-      looksLike,
-    });
-  }
+export async function openKerasConfig(source: Source, json: unknown, options: OpenOptions = {}): Promise<Network> {
+  const config = pythonic(source.name, json);
+  if (!isModelConfig(config))
+    throw new PhospheneError(
+      'bad-file',
+      `${source.name}: is no configuration of a Keras model, and no TensorFlow.js model, but a JSON text`,
+      { path: source.name, looksLike: 'a JSON text' },
+    );
   const weights = options.weights ?? (await source.sibling('model.weights.h5'));
   const metadata = await source.sibling('metadata.json');
   const stated = typeof config['keras_version'] === 'string' ? config['keras_version'] : undefined;
@@ -85,12 +83,7 @@ interface Parts {
 }
 
 function built({ file, config, version, weights, files }: Parts, options: OpenOptions): Network {
-  const { topology, input } = readConfig(file.name, config);
-  return kerasNetwork({
-    name: options.name ?? file.name.replace(/^.*[/\\]/, ''),
-    input: { ...input, ...preprocessing(topology, input.channels, options) },
-    defaultLayer: options.defaultLayer,
-    topology,
+  return configured(file.name, config, options, {
     keras2: version === undefined ? false : Number(version.split('.')[0]) < 3,
     async weights() {
       if (weights) return openWeights(await byteSource(weights));
@@ -105,6 +98,23 @@ function built({ file, config, version, weights, files }: Parts, options: OpenOp
       return digests.length === 1 ? digests[0]! : sha256(new TextEncoder().encode(digests.join('\n')));
     },
     close: async () => void (await Promise.all(files.map((f) => f.close()))),
+  });
+}
+
+/** The network that a configuration describes, with weights from wherever they are. Throws `bad-file`, `unsupported-op`. */
+export function configured(
+  file: string,
+  config: unknown,
+  options: OpenOptions,
+  parts: Pick<KerasOptions, 'keras2' | 'weights' | 'digest' | 'close'>,
+): Network {
+  const { topology, input } = readConfig(file, config);
+  return kerasNetwork({
+    ...parts,
+    name: options.name ?? file.replace(/^.*[/\\]/, ''),
+    input: { ...input, ...preprocessing(topology, input.channels, options) },
+    defaultLayer: options.defaultLayer,
+    topology,
   });
 }
 
@@ -138,24 +148,6 @@ function leading(topology: Topology, channels: number): Affine | undefined {
     value = name;
   }
   return found;
-}
-
-async function textOf(source: Source): Promise<string> {
-  if (source.size > MOST_CONFIG)
-    throw new PhospheneError('too-large', `${source.name}: it has ${source.size} bytes; no configuration has so many`, {
-      path: source.name,
-    });
-  return new TextDecoder().decode(await source.read(0, source.size));
-}
-
-function parse(file: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new PhospheneError('bad-file', `${file}: its configuration is not JSON; it is damaged or cut short`, {
-      path: file,
-    });
-  }
 }
 
 function versionOf(text: string): string | undefined {

@@ -3,8 +3,8 @@ import { PhospheneError } from '../../errors.ts';
 import type { Builder, Value } from '../../ir/builder.ts';
 import type { Node } from '../../ir/graph.ts';
 import { upgraded } from '../../ir/infer.ts';
-import { decodeOnnx, nodesOf, openInfo } from '../../ir/onnx.ts';
-import { AttributeProto_AttributeType as AttributeType, type GraphProto, type TensorProto } from '../../ir/onnx_pb.ts';
+import { decodeOnnx, openInfo } from '../../ir/onnx.ts';
+import type { GraphProto } from '../../ir/onnx_pb.ts';
 import type { Constant } from '../../ir/tensor.ts';
 import { lastConvolution } from '../default-layer.ts';
 import type { OpenOptions } from '../formats.ts';
@@ -12,12 +12,12 @@ import { type Built, type BuiltLayer, IMAGE, type Input, MOST_CHANNELS, type Net
 import { isPreprocessName, type Origin, type Preprocess, preprocessOf, unknownPreprocess } from '../preprocess.ts';
 import { sha256, type Source } from '../source.ts';
 import { type Affine, standardised } from '../standardised.ts';
+import { type Body, bodyOf, type Sides, usedBy } from './body.ts';
 import { labelsOf } from './labels.ts';
 import { leadingAffine } from './leading.ts';
 import { modulePaths } from './modules.ts';
-import { inOrder } from './order.ts';
 import { outlineOf } from './outline.ts';
-import { heldAs, heldNode } from './precision.ts';
+import { heldAs } from './precision.ts';
 import { weightsOf } from './weights.ts';
 
 /**
@@ -29,9 +29,9 @@ export async function openOnnx(source: Source, options: OpenOptions = {}): Promi
   const { proto, opset, metadata } = decodeOnnx(await outlineOf(source), name);
   const graph = proto.graph!;
   const weights = weightsOf(source);
-  const constants = await weights.constants([...graph.initializer, ...constantNodes(graph)]);
-  const nodes = inOrder(name, readNodes(name, graph), inputNames(graph, constants)).map(heldNode);
-  const { picture, others } = imageInputs(name, graph, constants, nodes);
+  const body = await bodyOf(name, graph, weights);
+  const { nodes, constants } = body;
+  const { picture, others } = imageInputs(name, graph, body);
   const paths = modulePaths(graph);
   const labels = labelsOf(metadata);
 
@@ -45,12 +45,14 @@ export async function openOnnx(source: Source, options: OpenOptions = {}): Promi
     );
     /** Why a value cannot be had, by its name. */
     const missing = new Map(others.map((other) => [other, needsInput(name, other, picture.name)]));
+    /** Constants of the graph, and of the side of an If that is being built. */
+    const known = new Map(constants);
     const resolve = (input: string): Value | undefined => {
       if (input === '') return undefined;
       const found = values.get(input);
       if (found) return found;
       // That each is given was seen when the nodes were put in order.
-      const stored = constants.get(input)!;
+      const stored = known.get(input)!;
       const value = b.constant(stored, input);
       values.set(input, value);
       return value;
@@ -62,35 +64,77 @@ export async function openOnnx(source: Source, options: OpenOptions = {}): Promi
       if (path !== undefined && !barred.has(path)) barred.set(path, why);
     };
     let spent: PhospheneError | undefined;
-    for (const node of nodes) {
-      // What needs nothing of a node that cannot be built can still be seen. Once a budget is spent, nothing more is tried.
-      const inherited = spent ?? missing.get(node.inputs.find((i) => missing.has(i)) ?? '');
-      if (inherited) {
-        bar(node, inherited);
-        continue;
+    const add = ({ nodes: list, sides }: Body): void => {
+      for (const node of list) {
+        // What needs nothing of a node that cannot be built can still be seen. Once a budget is spent, nothing more is tried.
+        const inherited = spent ?? missing.get(node.inputs.find((i) => missing.has(i)) ?? '');
+        if (inherited) {
+          bar(node, inherited);
+          continue;
+        }
+        const branches = sides.get(node);
+        if (branches) {
+          choose(node, branches);
+          continue;
+        }
+        let out: Value[];
+        const inputs = node.inputs.map(resolve);
+        try {
+          out = upgraded(b, node, opset, inputs);
+        } catch (error) {
+          if (!(error instanceof PhospheneError) || error.code === 'bad-file') throw error;
+          if (error.code === 'too-large') spent = error;
+          bar(node, error);
+          continue;
+        }
+        node.outputs.forEach((o, i) => o !== '' && out[i] && values.set(o, out[i]));
+        const [output] = node.outputs;
+        const path = paths.get(output!);
+        layers.push({
+          // One name is taken: that of the picture.
+          name: output === IMAGE ? out[0]!.name : output!,
+          ...(path === undefined ? {} : { path }),
+          type: node.op,
+          value: out[0]!,
+          weights: inputs.slice(1).flatMap((v) => (v ? [v] : [])),
+        });
       }
-      let out: Value[];
-      const inputs = node.inputs.map(resolve);
-      try {
-        out = upgraded(b, node, opset, inputs);
-      } catch (error) {
-        if (!(error instanceof PhospheneError) || error.code === 'bad-file') throw error;
-        if (error.code === 'too-large') spent = error;
-        bar(node, error);
-        continue;
+    };
+    /** The side of an If that this size takes. Its names are its own: they are forgotten behind it. */
+    const choose = (node: Node, { yes, no }: Sides): void => {
+      const condition = resolve(node.inputs[0] ?? '')?.constant;
+      if (condition?.data.length !== 1) {
+        bar(node, unknownBranch(node));
+        return;
       }
-      node.outputs.forEach((o, i) => o !== '' && out[i] && values.set(o, out[i]));
-      const [output] = node.outputs;
-      const path = paths.get(output!);
-      layers.push({
-        // One name is taken: that of the picture.
-        name: output === IMAGE ? out[0]!.name : output!,
-        ...(path === undefined ? {} : { path }),
-        type: node.op,
-        value: out[0]!,
-        weights: inputs.slice(1).flatMap((v) => (v ? [v] : [])),
+      const side = Number(condition.data[0]) === 0 ? no : yes;
+      const own = new Set([...side.constants.keys(), ...side.nodes.flatMap(({ outputs }) => outputs)]);
+      const tables = [values, known, missing] as readonly Map<string, unknown>[];
+      const around = tables.map((table) => [...own].map((key) => [key, table.get(key)] as const));
+      for (const table of tables) for (const key of own) table.delete(key);
+      for (const [key, constant] of side.constants) known.set(key, constant);
+      add(side);
+      const results = node.outputs.map((_, i) => {
+        const result = side.outputs[i] ?? '';
+        if (missing.has(result)) return missing.get(result)!;
+        return values.has(result) || known.has(result) ? resolve(result)! : unknownBranch(node);
       });
-    }
+      tables.forEach((table, i) => {
+        for (const [key, found] of around[i]!) {
+          if (found === undefined) table.delete(key);
+          else table.set(key, found);
+        }
+      });
+      node.outputs.forEach((output, i) => {
+        const result = results[i]!;
+        if (result instanceof PhospheneError) missing.set(output, result);
+        else values.set(output, result);
+      });
+      const [output, result] = [node.outputs[0]!, results[0]!];
+      if (result instanceof PhospheneError) barred.set(output, result);
+      else layers.push({ name: output, type: node.op, value: result, weights: [] });
+    };
+    add(body);
     return { layers, barred };
   };
 
@@ -124,37 +168,13 @@ function needsInput(file: string, other: string, picture: string): PhospheneErro
   );
 }
 
-/** The nodes as plain data. Throws `bad-file` for what is no node. */
-function readNodes(file: string, graph: GraphProto): Node[] {
-  for (const node of graph.node)
-    for (const attribute of node.attribute)
-      if (attribute.type === AttributeType.TENSOR && !attribute.t)
-        throw new PhospheneError(
-          'bad-file',
-          `${file}: ${node.opType} ${node.name || (node.output[0] ?? '')}: its attribute \`${attribute.name}\` is said to be a tensor and has none; export the model again`,
-          { path: file },
-        );
-  return wellFormed(file, () => nodesOf(graph));
-}
-
-/** Large tensors of Constant nodes as initializers, which is what they are. Their nodes are taken away. */
-function constantNodes(graph: GraphProto): TensorProto[] {
-  const tensors: TensorProto[] = [];
-  graph.node = graph.node.filter((node) => {
-    const t =
-      node.opType === 'Constant' && (node.domain ?? '') === ''
-        ? node.attribute.find((a) => a.name === 'value')?.t
-        : undefined;
-    if (!t || t.externalData.length === 0 || !node.output[0]) return true;
-    tensors.push({ ...t, name: node.output[0] });
-    return false;
-  });
-  return tensors;
-}
-
-/** What nodes may use from the start on. */
-function inputNames(graph: GraphProto, constants: ReadonlyMap<string, Constant>): Set<string> {
-  return new Set([...graph.input.map((i) => i.name ?? ''), ...constants.keys()]);
+/** What is said of an If that takes one side or the other with the picture. */
+function unknownBranch({ op, name }: Node): PhospheneError {
+  return new PhospheneError(
+    'unsupported-op',
+    `${op} ${name}: which of its two sides is taken is not known before the picture is; only networks without control flow are supported; export the network by tracing it`,
+    { op, node: name },
+  );
 }
 
 interface ImageInput {
@@ -171,13 +191,9 @@ interface ImageInput {
  * The first input that is a picture, and the names of the others: those that are no weights and that nodes use. Throws `bad-file` if
  * none is one.
  */
-function imageInputs(
-  file: string,
-  graph: GraphProto,
-  constants: ReadonlyMap<string, Constant>,
-  nodes: readonly Node[],
-): { picture: ImageInput; others: readonly string[] } {
-  const used = new Set(nodes.flatMap((node) => node.inputs));
+function imageInputs(file: string, graph: GraphProto, body: Body): { picture: ImageInput; others: readonly string[] } {
+  const { nodes, constants } = body;
+  const used = new Set(nodes.flatMap((node) => usedBy(body, node)));
   const free = graph.input.filter((i) => !constants.has(i.name ?? ''));
   const inputs = free.length > 1 ? free.filter((i) => used.has(i.name ?? '')) : free;
   const found = inputs.map((input) => pictureOf(input, nodes, constants));
@@ -266,22 +282,4 @@ function preprocessing(
   const affine = leading();
   const own = affine && standardised(affine);
   return own ? { preprocess: own, from: 'file' } : { preprocess: preprocessOf('tf', channels), from: 'assumed' };
-}
-
-/**
- * The result of `read`. If a file lacks an input or attribute that an operator must have, or has it in another type, reading it is
- * some other error within; one place says `bad-file` for all of them.
- */
-function wellFormed<T>(what: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof PhospheneError) throw error;
-    throw new PhospheneError(
-      'bad-file',
-      `${what}: an input or attribute that ONNX asks for is missing, or of another type; export the file again`,
-      {},
-      error,
-    );
-  }
 }

@@ -3,6 +3,9 @@ import type { Node } from '../../ir/graph.ts';
 import { type Constant, type Dims, isLazy, sizeOf, toNumbers } from '../../ir/tensor.ts';
 import type { Affine } from '../standardised.ts';
 
+/** What leaves a picture as it is, or rounds it and takes the rounding's scale back. */
+const UNCHANGING = new Set(['Cast', 'Identity', 'QuantizeLinear', 'DequantizeLinear']);
+
 /** No exporter needs more; to look further would take long in a hostile file. */
 const MOST_STEPS = 16;
 
@@ -58,7 +61,7 @@ export function leadingAffine(
         s,
         s.map((v, i) => beta[i]! - v * mean[i]!),
       );
-    } else if (node.op !== 'Cast' && node.op !== 'Identity') {
+    } else if (!UNCHANGING.has(node.op)) {
       const c = each(other);
       if (!c) break;
       if (node.op === 'Add') then(ones, c);

@@ -3,10 +3,16 @@ import { PhospheneError } from '../../errors.ts';
 import type { Node } from '../../ir/graph.ts';
 
 /**
- * The nodes in order; those that are in order already stay where they are. `given` are the names that need no node. Throws `bad-file`
+ * The nodes in order; those that are in order already stay where they are. `given` are the names that need no node, and `uses` says
+ * what a node needs: its inputs, and what a graph within it takes from around it. Throws `bad-file`
  * for a node without output, a value that two nodes give, one that none gives, and for a cycle.
  */
-export function inOrder(file: string, nodes: readonly Node[], given: ReadonlySet<string>): Node[] {
+export function inOrder(
+  file: string,
+  nodes: readonly Node[],
+  given: ReadonlySet<string>,
+  uses: (node: Node) => readonly string[] = ({ inputs }) => inputs,
+): Node[] {
   const fault = (what: string): PhospheneError => new PhospheneError('bad-file', `${file}: ${what}`, { path: file });
   const giver = new Map<string, number>();
   nodes.forEach((node, at) => {
@@ -30,7 +36,7 @@ export function inOrder(file: string, nodes: readonly Node[], given: ReadonlySet
         continue;
       }
       const node = nodes[at]!;
-      const needed = node.inputs.flatMap((input) => {
+      const needed = uses(node).flatMap((input) => {
         if (input === '' || given.has(input)) return [];
         const from = giver.get(input);
         if (from === undefined) throw fault(`nothing gives \`${input}\`, which ${node.op} ${node.name} needs`);

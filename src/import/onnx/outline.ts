@@ -18,6 +18,8 @@ const WINDOW = 1 << 14;
 /** Limits of the outline: real ones have some megabytes and some ten thousand messages. */
 const MOST_BYTES = 1 << 26;
 const MOST_MESSAGES = 1 << 18;
+/** Messages within messages: a side of an If in a side of an If is four deeper. */
+const DEEPEST = 64;
 
 /** What becomes of a field: kept as it is, kept as numbers (by reference if long), or walked. All others are left out. */
 type Fields = { readonly [field: number]: 'keep' | 'numbers' | Fields };
@@ -44,7 +46,9 @@ const attribute: Fields = {
   3: 'keep', // i
   4: 'keep', // s
   5: tensor, // t
-  // A subgraph says no more than that there is one: who has one is not supported.
+  get 6() {
+    return graph; // g: a side of an If, or the body of a Loop
+  },
   7: 'keep', // floats
   8: 'keep', // ints
   9: 'keep', // strings
@@ -89,8 +93,8 @@ export async function outlineOf(source: Source): Promise<Uint8Array> {
   let kept = 0;
   let messages = 0;
 
-  const walk = async (fields: Fields, start: number, end: number): Promise<Uint8Array[]> => {
-    if (++messages > MOST_MESSAGES) throw tooLarge(source.name);
+  const walk = async (fields: Fields, start: number, end: number, depth = 0): Promise<Uint8Array[]> => {
+    if (++messages > MOST_MESSAGES || depth > DEEPEST) throw tooLarge(source.name);
     const out: Uint8Array[] = [];
     const keep = (bytes: Uint8Array): void => {
       kept += bytes.length;
@@ -117,7 +121,7 @@ export async function outlineOf(source: Source): Promise<Uint8Array> {
       if (rule === 'numbers' && length.value > SMALL) {
         for (const bytes of reference(length.end, length.value)) keep(bytes);
       } else if (typeof rule === 'object') {
-        const inner = await walk(rule, length.end, next);
+        const inner = await walk(rule, length.end, next, depth + 1);
         const size = inner.reduce((sum, bytes) => sum + bytes.length, 0);
         out.push(varint(tag.value), varint(size), ...inner);
       } else if (rule) {

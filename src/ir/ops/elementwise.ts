@@ -1,7 +1,7 @@
 /** @file Operators that act on each element. */
 import { PhospheneError } from '../../errors.ts';
 import { isInteger, fromNumbers, pointwise, readable } from '../fold.ts';
-import { broadcast, normalAxis } from '../shape.ts';
+import { broadcast } from '../shape.ts';
 import { sizeOf, toNumbers } from '../tensor.ts';
 import {
   type Call,
@@ -200,32 +200,6 @@ export const elementwise = {
     },
     // What opset 19 says beside the type concerns 8-bit floats, which we do not have.
     upgrade: ({ inputs, without, as }) => as(inputs, without('saturate', 'round_mode')),
-  }),
-  DequantizeLinear: operator({
-    inputs: ['number', 'float', 'number?'],
-    attributes: { axis: int(1) },
-    infer({ inputs: [x, scale, zero], attributes: { axis } }) {
-      const { dims } = scale!;
-      const wanted =
-        dims.length === 0 || sizeOf(dims) === 1 ? sizeOf(dims) : x!.dims[normalAxis(axis, x!.dims.length)]!;
-      if (dims.length > 1 || sizeOf(dims) !== wanted || (zero && sizeOf(zero.dims) !== wanted))
-        throw new PhospheneError(
-          'shape',
-          `scales of [${dims.join(', ')}] do not fit axis ${axis} of [${x!.dims.join(', ')}]`,
-        );
-      return [{ dtype: scale!.dtype, dims: x!.dims }];
-    },
-    fold({ inputs: [x, scale, zero], attributes: { axis }, out }) {
-      const [q, s, z] = [readable(x!), readable(scale!), zero && readable(zero)];
-      const values = new Float32Array(q.length);
-      const run = s.length === 1 ? q.length : sizeOf(out.dims.slice(normalAxis(axis, out.dims.length) + 1));
-      // Plain loops: all weights of a quantised model go through here while a user waits.
-      for (let start = 0, channel = 0; start < q.length; start += run, channel = (channel + 1) % s.length) {
-        const [factor, shift] = [s[channel]!, z?.[channel] ?? 0];
-        for (let i = start; i < start + run; i++) values[i] = (q[i]! - shift) * factor;
-      }
-      return out.dtype === 'float32' ? { ...out, data: values } : undefined;
-    },
   }),
 };
 

@@ -4,9 +4,10 @@ import { foreignLinear, linear } from './linear.ts';
 import { movement } from './movement.ts';
 import type { AttributesOf, Foreign, Operator } from './operator.ts';
 import { foreignPool, pool } from './pool.ts';
+import { foreignQuantised, quantised } from './quantised.ts';
 import { foreignResize, resize } from './resize.ts';
 
-const table = { ...elementwise, ...linear, ...pool, ...movement, ...resize };
+const table = { ...elementwise, ...linear, ...pool, ...movement, ...resize, ...quantised };
 
 /** One record an operator, one file a family. */
 export const operators: Readonly<Record<string, Operator>> = table;
@@ -22,18 +23,12 @@ export const foreigners: Readonly<Record<string, Foreign>> = {
   ...foreignLinear,
   ...foreignPool,
   ...foreignResize,
+  ...foreignQuantised,
 };
 
-const trained = 'export the network before it is quantised';
 const control = 'only networks without control flow are supported; export the network by tracing it';
 /** What is not supported for a reason that its user should know. */
 export const refused: Readonly<Record<string, string>> = {
-  QLinearConv: `a convolution of a quantised network; ${trained}`,
-  QLinearMatMul: `a product of a quantised network; ${trained}`,
-  ConvInteger: `a convolution of a quantised network; ${trained}`,
-  MatMulInteger: `a product of a quantised network; ${trained}`,
-  QuantizeLinear: `its values are rounded to whole numbers, and no gradient flows through that; ${trained}`,
-  DynamicQuantizeLinear: `its values are rounded to whole numbers, and no gradient flows through that; ${trained}`,
   If: control,
   Loop: control,
   Scan: control,

@@ -40,7 +40,8 @@ function checkChannels(x: InputInfo, parameters: readonly (InputInfo | undefined
     throw new PhospheneError('shape', `input has ${x.dims[1]} channels, a parameter is [${odd.dims.join(', ')}]`);
 }
 
-const convAttributes = { kernel_shape: ints({ least: 1 }), group: int(1, { least: 1 }), ...windowAttributes };
+/** What all convolutions declare. */
+export const convAttributes = { kernel_shape: ints({ least: 1 }), group: int(1, { least: 1 }), ...windowAttributes };
 
 export const linear = {
   Conv: operator({

@@ -88,7 +88,8 @@ const maxAttributes = {
   storage_order: flag(),
 };
 const { dilations: _, ...undilated } = windowAttributes;
-const averageAttributes = {
+/** What average pooling declares. */
+export const averageAttributes = {
   kernel_shape: statedInts({ least: 1 }),
   ...undilated,
   ceil_mode: flag(),

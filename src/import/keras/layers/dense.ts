@@ -1,17 +1,25 @@
 /** @file Keras' Dense, and the layers that bring values into its shape. */
+import { PhospheneError } from '../../../errors.ts';
 import type { Value } from '../../../ir/builder.ts';
 import { transpose } from '../../../ir/fold.ts';
 import { sizeOf } from '../../../ir/tensor.ts';
 import { channelsFirst, channelsLast, flag, type KerasLayer, only, unsupported, whole } from '../layer.ts';
 import { activated } from './activation.ts';
 
-/** Over the last axis: on a picture that is a convolution of one pixel. */
+/** Over the last axis: on a picture that is a convolution of one pixel. A published architecture may say how many `inputs` it has. */
 const Dense: KerasLayer = (context) => {
-  const { b, weight } = context;
+  const { b, config, name, weight } = context;
   const x = only(context);
   const rank = x.dims.length;
   const units = whole(context, 'units', 0);
   const width = rank === 4 ? x.dims[1]! : x.dims[rank - 1]!;
+  const fixed = config['inputs'];
+  if (typeof fixed === 'number' && fixed !== width)
+    throw new PhospheneError(
+      'shape',
+      `layer \`${name}\`: it takes ${fixed} numbers, and a picture of this size gives it ${width}`,
+      { layer: name, node: name },
+    );
   const dims = [width, units] as const;
   const biased = flag(context, 'use_bias', true);
   if (rank === 4) {

@@ -9,6 +9,7 @@ import {
   picture,
   text,
   unsupported,
+  whole,
 } from '../layer.ts';
 
 /** `2`, `[1, 2]` or `[[top, bottom], [left, right]]` as four numbers. */
@@ -29,9 +30,21 @@ function sides(
 }
 
 const ZeroPadding2D: KerasLayer = (context) => {
-  const [top, bottom, left, right] = sides(context, 'padding');
+  const [top, bottom, left, right] =
+    context.config['before_stride'] === undefined ? sides(context, 'padding') : beforeStride(context);
   return context.b.pad(picture(context), [0, 0, top, left, 0, 0, bottom, right], 0, context.name);
 };
+
+/**
+ * The pads before a convolution of stride 2 in the networks of keras.applications, which depend on the picture's size. A file has
+ * the numbers; a published architecture has the kernel's length under `before_stride`.
+ */
+function beforeStride(context: LayerContext): readonly [number, number, number, number] {
+  const [, , height, width] = picture(context).dims as [number, number, number, number];
+  const half = Math.floor(whole(context, 'before_stride', 0) / 2);
+  const before = (length: number): number => half - 1 + (length % 2);
+  return [before(height), half, before(width), half];
+}
 
 const Cropping2D: KerasLayer = (context) => {
   const [top, bottom, left, right] = sides(context, 'cropping');

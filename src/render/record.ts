@@ -1,9 +1,10 @@
 /** @file The record of a picture: what its PNG says about itself, and by which a later run knows it again. */
-import { createHash } from 'node:crypto';
+import { sha256 } from '@noble/hashes/sha2';
+import { bytesToHex } from '@noble/hashes/utils';
 import { asciiJson, decodePng, encodePng } from '../output/png.ts';
 import type { Raster } from '../output/raster.ts';
-import { type Failure, type Status, statuses } from '../render/diagnosis.ts';
-import { ALGORITHM, canonical, type Recipe } from '../render/recipe.ts';
+import { type Failure, type Status, statuses } from './diagnosis.ts';
+import { ALGORITHM, canonical, type Recipe } from './recipe.ts';
 import { VERSION } from '../version.ts';
 
 /** The text chunk `phosphene` of a picture's PNG. Documented in docs/results.md. */
@@ -182,5 +183,5 @@ function isPlain(bytes: Uint8Array, { width, height }: Expected): boolean {
 }
 
 function digestOfPixels({ data }: Raster): string {
-  return createHash('sha256').update(data).digest('hex');
+  return bytesToHex(sha256(data));
 }

@@ -4,9 +4,9 @@ import { deflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { asciiJson, decodePng, encodePng } from '../../src/output/png.ts';
 import { raster } from '../../src/output/raster.ts';
-import { activationOf, decodePicture, encodePicture, mostBytes, type PictureRecord } from '../../src/runs/record.ts';
-import { pictureOf, series } from './fake.ts';
-import { chunk, chunksOf, pngOf } from './png.ts';
+import { activationOf, decodePicture, encodePicture, mostBytes, type PictureRecord } from '../../src/render/record.ts';
+import { pictureOf, series } from '../runs/fake.ts';
+import { chunk, chunksOf, pngOf } from '../runs/png.ts';
 
 const expected = series().expected(3);
 const { channel: _, ...picture } = pictureOf(series(), 3);

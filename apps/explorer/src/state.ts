@@ -1,0 +1,94 @@
+/** @file What the page knows: its backends, what they offer, and the networks that were opened. */
+import { type ReadonlySignal, signal } from '@preact/signals';
+import type { Catalogue, LayerFacts, ModelFacts, ModelRef, PresetFacts } from 'phosphene/web';
+import { type Backend, Failure } from './backend/backend.ts';
+import { serverBackend } from './backend/server.ts';
+import { workerBackend } from './backend/worker.ts';
+import type { Route } from './route.ts';
+
+/** Whoever served the page says where its pictures come from. */
+const kind = document.querySelector<HTMLMetaElement>('meta[name="phosphene"]')?.content;
+const worker = workerBackend();
+const main: Backend = kind === 'server' ? serverBackend(new URL('./', location.href)) : worker;
+
+/** What the backends say of themselves when something is wrong. */
+export const trouble = signal<string | undefined>(undefined);
+for (const backend of new Set([main, worker])) backend.onTrouble?.((what) => (trouble.value = what));
+
+/** What can be had; undefined until the backend has answered. */
+export const catalogue = signal<Catalogue | undefined>(undefined);
+void main.catalogue().then(
+  (found) => (catalogue.value = found),
+  (error: unknown) => (trouble.value = failure(error).message),
+);
+
+/** Files of the visitor's stay in this browser, whatever served the page. */
+const ownName = /@[0-9a-f]{12}$/;
+export const isOwn = (name: string): boolean => ownName.test(name);
+
+/** Who makes the pictures of a model. */
+export function backendOf(model: string): Backend {
+  return isOwn(model) ? worker : main;
+}
+
+/** Opens files that the visitor chose, and returns the name of the model. Throws {@link Failure}. */
+export const offer = (files: readonly File[]): Promise<string> => worker.offer!(files);
+
+/** Whatever was thrown, as something that can be said. */
+export function failure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  return new Failure({ code: 'runtime', message: error instanceof Error ? error.message : String(error) });
+}
+
+/** A network on its way. */
+export interface Opening {
+  readonly facts?: ModelFacts;
+  readonly failure?: Failure;
+}
+const openings = new Map<string, ReadonlySignal<Opening>>();
+
+/** What is known of a network; asked for once, and again if that failed. */
+export function opening(ref: ModelRef): ReadonlySignal<Opening> {
+  const key = JSON.stringify([ref.name, ref.preprocess]);
+  const known = openings.get(key);
+  if (known) return known;
+  const now = signal<Opening>({});
+  openings.set(key, now);
+  backendOf(ref.name)
+    .open(ref)
+    .then(
+      (facts) => (now.value = { facts }),
+      (error: unknown) => {
+        openings.delete(key);
+        now.value = { failure: failure(error) };
+      },
+    );
+  return now;
+}
+
+/** The model of a route: the first of the catalogue if it names none. */
+export function modelOf(route: Route): ModelRef | undefined {
+  const name = route.model ?? catalogue.value?.models[0];
+  if (name === undefined) return undefined;
+  return route.preprocess === undefined ? { name } : { name, preprocess: route.preprocess };
+}
+
+/** The preset of a route. */
+export function presetOf(route: Route): PresetFacts | undefined {
+  const presets = catalogue.value?.presets;
+  return presets?.find((p) => p.name === route.preset) ?? presets?.[0];
+}
+
+/** A layer whose channels can be shown. */
+export type Target = LayerFacts & { readonly channels: number };
+export function isTarget(layer: LayerFacts): layer is Target {
+  return layer.obstacle === undefined && layer.channels !== undefined;
+}
+
+/** Whether the visitor asked for little movement. */
+const still = matchMedia('(prefers-reduced-motion: reduce)');
+export const reducedMotion = signal(still.matches);
+still.addEventListener('change', () => (reducedMotion.value = still.matches));
+
+/** What is said to those who hear the page. */
+export const announcement = signal('');

@@ -1,0 +1,263 @@
+/** @file A unit: its picture large and how it came to be, other pictures of it, and how to make them elsewhere. */
+import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import type { LayerFacts, ModelFacts } from 'phosphene/web';
+import type { Failure } from '../backend/backend.ts';
+import { type Frame, type Still, watch, wishFor } from '../pictures.ts';
+import { amend, at, go, href, type Route } from '../route.ts';
+import { announcement, catalogue, isTarget, presetOf, reducedMotion, type Target } from '../state.ts';
+import { activation, commandOf, count, scriptOf } from '../words.ts';
+import { Copy } from './copy.tsx';
+import { Curve } from './curve.tsx';
+import { Failed } from './failed.tsx';
+import { paint, Picture } from './picture.tsx';
+import { Settings, Toolbar } from './settings.tsx';
+
+/** Pictures of the way that can be looked at. */
+const WAY = 48;
+/** Other seeds that are shown. */
+const SEEDS = 6;
+
+interface Props {
+  readonly facts: ModelFacts;
+  readonly route: Route;
+  readonly layer: LayerFacts;
+}
+
+export function UnitView({ facts, layer, route }: Props) {
+  const { unit = 0 } = route;
+  if (!isTarget(layer) || unit >= layer.channels)
+    return (
+      <Failed message={`${layer.name} has no channel ${unit} that can be shown.`}>
+        <a href={href(at(route, { layer: layer.name }))}>Its channels</a>
+      </Failed>
+    );
+  return <Unit facts={facts} layer={layer} route={route} unit={unit} />;
+}
+
+type UnitProps = Props & { readonly layer: Target; readonly unit: number };
+
+function Unit({ facts, layer, route, unit }: UnitProps) {
+  useArrows(layer, route, unit);
+  const label = facts.labels?.length === layer.channels ? facts.labels[unit] : undefined;
+  const { value } = catalogue;
+  return (
+    <div class="unit">
+      <div class="head">
+        <nav class="neighbours" aria-label="Neighbouring channels">
+          {unit > 0 && (
+            <a
+              href={href(at(route, { layer: layer.name, unit: unit - 1 }))}
+              rel="prev"
+              aria-label={`Channel ${unit - 1}`}
+            >
+              ← <span>{unit - 1}</span>
+            </a>
+          )}
+          {unit + 1 < layer.channels && (
+            <a
+              href={href(at(route, { layer: layer.name, unit: unit + 1 }))}
+              rel="next"
+              aria-label={`Channel ${unit + 1}`}
+            >
+              <span>{unit + 1}</span> →
+            </a>
+          )}
+        </nav>
+        <h1 tabIndex={-1}>
+          {label ?? `Channel ${unit}`}{' '}
+          <small>
+            of {count(layer.channels)} in {layer.name}
+          </small>
+        </h1>
+      </div>
+      <Large key={`${layer.name}/${unit}`} facts={facts} layer={layer} route={route} unit={unit} />
+      <div class="aside">
+        <Toolbar route={route} />
+        <Settings route={route} />
+        <Others facts={facts} layer={layer} route={route} unit={unit} />
+        <section class="make">
+          <h2>Make it yourself</h2>
+          <Copy what="command" text={commandOf(facts, route)} />
+          {value && <Copy what="TypeScript" text={scriptOf(facts, route, value.settings)} />}
+        </section>
+      </div>
+    </div>
+  );
+}
+
+/** The arrow keys lead to the neighbours, unless they are needed where the focus is. */
+function useArrows(layer: Target, route: Route, unit: number): void {
+  useEffect(() => {
+    const listener = (event: KeyboardEvent): void => {
+      const { target } = event;
+      if (target instanceof HTMLElement && target.closest('input, select, textarea, pre')) return;
+      const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (by === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+      const to = unit + by;
+      if (to < 0 || to >= layer.channels) return;
+      event.preventDefault();
+      go(at(route, { layer: layer.name, unit: to }));
+    };
+    addEventListener('keydown', listener);
+    return () => removeEventListener('keydown', listener);
+  });
+}
+
+interface Progress {
+  readonly losses: readonly (number | null)[];
+  readonly way: readonly Frame[];
+  readonly steps: number;
+  readonly still?: Still;
+  readonly failure?: Failure;
+}
+
+function Large({ facts, layer, route, unit }: UnitProps) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const now = useSignal<Progress>({ losses: [], way: [], steps: 0 });
+  const wish = {
+    ...wishFor(facts, layer, unit, route, { large: true }),
+    frames: reducedMotion.value ? 0 : WAY,
+    png: true,
+    // Before the small ones that are wished for with it.
+    priority: 1,
+  };
+  const key = JSON.stringify(wish);
+  useEffect(() => {
+    now.value = { losses: [], way: [], steps: 0 };
+    const points: (number | null)[] = [];
+    const leave = watch(wish, {
+      step(done, steps, loss) {
+        points[done - 1] = loss;
+        now.value = { ...now.value, steps, losses: Array.from(points, (p) => p ?? null) };
+      },
+      frame(frame) {
+        now.value = { ...now.value, way: [...now.value.way, frame] };
+      },
+      picture(still) {
+        now.value = { losses: still.losses, steps: still.losses.length, way: still.way, still };
+        announcement.value = `The picture of channel ${unit} is there. ${still.hint ?? ''}`;
+      },
+      failed: (failure) => (now.value = { ...now.value, failure }),
+    });
+    return leave;
+  }, [key]);
+
+  const { losses, way, steps, still, failure } = now.value;
+  const at = still ? route.step : undefined;
+  const seen = at === undefined ? undefined : way.findLast((f) => f.step <= at);
+  const shown = seen?.paint ?? still?.paint ?? way.at(-1)?.paint;
+  useEffect(() => {
+    if (shown) paint(canvas.current!, shown);
+  }, [shown]);
+  const state = failure ? 'failed' : still ? 'done' : shown ? 'coming' : 'waiting';
+  return (
+    <figure class="large">
+      <span class="picture" data-state={state}>
+        <canvas
+          ref={canvas}
+          role="img"
+          aria-label={`What channel ${unit} of ${layer.name} wants to see`}
+          width="1"
+          height="1"
+        />
+      </span>
+      <figcaption>
+        {failure ? (
+          <p class="hint" role="alert">
+            {failure.message}
+          </p>
+        ) : (
+          <>
+            <Curve
+              losses={losses}
+              steps={steps}
+              step={at}
+              way={way.map((f) => f.step)}
+              live={!still}
+              onStep={(step) => amend({ ...route, step: step === undefined || step >= steps ? undefined : step })}
+            />
+            {still?.hint && <p class="hint">This picture shows little: {still.hint}.</p>}
+            <p class="actions">
+              <span class="facts">
+                {still
+                  ? `${count(steps)} steps, activation ${activation(losses[0])} → ${activation(losses.at(-1))}`
+                  : steps > 0
+                    ? `Step ${count(losses.length)} of ${count(steps)}`
+                    : 'Preparing the network…'}
+              </span>
+              {still?.png && <Download png={still.png} name={`${layer.name}-${unit}.png`} />}
+            </p>
+          </>
+        )}
+      </figcaption>
+    </figure>
+  );
+}
+
+function Download({ png, name }: { readonly png: Uint8Array; readonly name: string }) {
+  const save = (): void => {
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(new Blob([png as Uint8Array<ArrayBuffer>], { type: 'image/png' }));
+    link.download = name.replaceAll(/[^\w.-]+/g, '_');
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  };
+  return (
+    <button type="button" onClick={save} title="The file says how it was made">
+      Download PNG
+    </button>
+  );
+}
+
+/** The same unit otherwise: begun from other noise, and by every preset. */
+function Others({ facts, layer, route, unit }: UnitProps) {
+  const { value } = catalogue;
+  const preset = presetOf(route);
+  if (!value || !preset) return null;
+  const seed = Number(route.settings['seed'] ?? preset.values['seed'] ?? 0);
+  const seeds = Array.from({ length: SEEDS }, (_, i) => seed + 1 + i);
+  const { step: _, ...here } = route;
+  return (
+    <>
+      <section>
+        <h2>Other seeds</h2>
+        <ul class="strip">
+          {seeds.map((other) => {
+            const to = { ...here, settings: { ...route.settings, seed: String(other) } };
+            return (
+              <li key={other}>
+                <a href={href(to)} aria-label={`Seed ${other}`}>
+                  <Picture wish={wishFor(facts, layer, unit, to)} alt="" />
+                  <span class="number">{other}</span>
+                </a>
+              </li>
+            );
+          })}
+        </ul>
+      </section>
+      {value.presets.length > 1 && (
+        <section>
+          <h2>Every preset</h2>
+          <ul class="strip">
+            {value.presets.map(({ name, help }) => {
+              const to = {
+                ...here,
+                preset: name,
+                settings: 'seed' in route.settings ? { seed: route.settings['seed'] } : {},
+              };
+              return (
+                <li key={name}>
+                  <a href={href(to)} title={help} aria-current={name === preset.name ? 'true' : undefined}>
+                    <Picture wish={wishFor(facts, layer, unit, to)} alt="" />
+                    <span class="number">{name}</span>
+                  </a>
+                </li>
+              );
+            })}
+          </ul>
+        </section>
+      )}
+    </>
+  );
+}

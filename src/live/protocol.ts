@@ -1,0 +1,141 @@
+/**
+ * @file What a page and a studio say to each other: plain data, the same between a page and its workers, and between a page and a
+ * server. A page asks under a number of its own, and every answer bears that number.
+ */
+import type { ErrorData } from '../errors.ts';
+import type { Input, Layer, Size } from '../import/network.ts';
+import type { Raster } from '../output/raster.ts';
+import type { Failure } from '../render/diagnosis.ts';
+import type { Recipe } from '../render/recipe.ts';
+import type { Obstacle } from '../render/targets.ts';
+
+/** Which network is meant, and what it expects of a picture, if that is to be another thing than what is known of it. */
+export interface ModelRef {
+  /** A name that the studio knows. */
+  readonly name: string;
+  /** The name of a preprocessing, or a `PreprocessRange` as JSON. */
+  readonly preprocess?: string | undefined;
+}
+
+/** A picture that someone wants to see. */
+export interface Wish {
+  readonly model: ModelRef;
+  readonly layer: string;
+  readonly channel: number;
+  /** `keras` unless given. */
+  readonly preset?: string | undefined;
+  /** Height and width in pixels; what the model fixes, else the preset's, unless given. */
+  readonly size?: number | undefined;
+  /** Settings of the picture by name, as texts: those of the command line, without its dashes. */
+  readonly settings?: Readonly<Record<string, string>> | undefined;
+  /** How many pictures of the way are wanted before the last one; none unless given. */
+  readonly frames?: number | undefined;
+  /** Whether the PNG file is wanted too, with its making inside. */
+  readonly png?: boolean | undefined;
+  /** Wishes of a higher number come first; among equals, the one that came first. 0 unless given. */
+  readonly priority?: number | undefined;
+}
+
+/** What is told of a wish. */
+export type News =
+  /** Now and then. */
+  | { readonly type: 'step'; readonly done: number; readonly steps: number; readonly loss: number }
+  /** The picture after a step. */
+  | { readonly type: 'frame'; readonly step: number; readonly raster: Raster }
+  /** The end. */
+  | { readonly type: 'picture'; readonly picture: Shown };
+
+/** A finished picture, as a page shows it. */
+export interface Shown {
+  readonly raster: Raster;
+  readonly recipe: Recipe;
+  /** The objective before each step; null if it was not a finite number. */
+  readonly losses: readonly (number | null)[];
+  readonly diagnosis?: Failure;
+  /** The diagnosis as a sentence for people. */
+  readonly hint?: string;
+  readonly png?: Uint8Array;
+  /** Whether it was there already. */
+  readonly kept: boolean;
+}
+
+/** A layer, as a page lists it. */
+export interface LayerFacts extends Pick<Layer, 'name' | 'path' | 'type' | 'dims' | 'parameters'> {
+  /** How many channels it has; absent if they cannot be told apart. */
+  readonly channels?: number;
+  /** Why it cannot be shown. */
+  readonly obstacle?: Obstacle;
+}
+
+/** A network, as a page shows it. */
+export interface ModelFacts {
+  readonly ref: ModelRef;
+  /** SHA-256 of what it was read from. */
+  readonly digest: string;
+  readonly input: Input;
+  /** The size at which its layers are listed. */
+  readonly size: Size;
+  readonly layers: readonly LayerFacts[];
+  /** Why the layers are not all that it has. */
+  readonly barrier?: string;
+  readonly defaultLayer: string;
+  /** Names of its classes. */
+  readonly labels?: readonly string[];
+}
+
+/** A setting, as a page offers it. */
+export interface SettingFacts {
+  readonly name: string;
+  /** Where its value stands in `RecipeOptions`. */
+  readonly path: readonly string[];
+  readonly help: string;
+  /** What it takes, in words. */
+  readonly takes: string;
+  /** The words that it takes, if it takes one of a few. */
+  readonly of?: readonly string[];
+}
+
+/** A preset, as a page offers it. */
+export interface PresetFacts {
+  readonly name: string;
+  readonly help: string;
+  /** Its size in pixels. */
+  readonly size: number;
+  /** The values of its settings. What its kinds have not is not there. */
+  readonly values: Readonly<Record<string, string>>;
+}
+
+/** What a studio has to offer. */
+export interface Catalogue {
+  /** Of phosphene. */
+  readonly version: string;
+  /** Names that it opens, the one that is shown first in front. */
+  readonly models: readonly string[];
+  /** The one that is used if none is asked for stands first. */
+  readonly presets: readonly PresetFacts[];
+  readonly settings: readonly SettingFacts[];
+  /** The engine in words: `onnxruntime-web wasm`. */
+  readonly engine: string;
+  /** How many pictures are made at once. */
+  readonly workers: number;
+}
+
+/** What a page asks. */
+export type ToStudio =
+  | { readonly type: 'catalogue'; readonly id: number }
+  | { readonly type: 'open'; readonly id: number; readonly model: ModelRef }
+  | { readonly type: 'watch'; readonly id: number; readonly wish: Wish }
+  /** The answer is not wanted any more; nothing with this number comes after it was heard. */
+  | { readonly type: 'leave'; readonly id: number };
+
+/** What a studio answers. */
+export type FromStudio =
+  | { readonly type: 'catalogue'; readonly id: number; readonly catalogue: Catalogue }
+  | { readonly type: 'facts'; readonly id: number; readonly facts: ModelFacts }
+  | { readonly type: 'news'; readonly id: number; readonly news: News }
+  | { readonly type: 'failed'; readonly id: number; readonly error: ErrorData };
+
+/** A studio's side of the line to a page. */
+export interface Line {
+  post(message: FromStudio): void;
+}

@@ -1,0 +1,210 @@
+/** @file A studio: networks that stay open, and pictures that can be watched while they are made. */
+import { PhospheneError } from '../errors.ts';
+import { defaultSize, type Network } from '../import/network.ts';
+import type { PreprocessSpec } from '../import/preprocess.ts';
+import { checkChannel, factsOf, memoryOf, renderChannels, targetOf } from '../jobs/render.ts';
+import type { Pool } from '../jobs/pool.ts';
+import { remedyOf } from '../render/diagnosis.ts';
+import type { PresetName } from '../render/presets.ts';
+import { channelRecipe, digestOf, fitted, type RecipeOptions, settle } from '../render/recipe.ts';
+import { encodePicture, type Expected, type Finished } from '../render/record.ts';
+import { checkMemory } from '../render/step.ts';
+import { surveyed } from '../render/targets.ts';
+import type { LoweringName } from '../runtime/index.ts';
+import { checked, whole } from '../settings.ts';
+import { catalogueOf, optionsOf } from './catalogue.ts';
+import type { Catalogue, ModelFacts, ModelRef, News, Shown, Wish } from './protocol.ts';
+
+/** Where finished pictures are kept: a picture of the same digest is the same picture. It may forget any of them. */
+export interface Store {
+  /** The picture, if it is there; anything that is not exactly the expected one is not. */
+  get(expected: Expected): Promise<Finished | undefined>;
+  /** Keeps a PNG file with its record. Throws nothing. */
+  put(digest: string, png: Uint8Array): Promise<void>;
+}
+
+/** What a studio is made of. */
+export interface StudioOptions {
+  /** Names of the networks that can be opened, the one that is shown first in front. */
+  readonly models: readonly string[];
+  /** Opens one of them. Asked once for each name and preprocessing. */
+  readonly open: (name: string, preprocess: PreprocessSpec | undefined) => Promise<Network>;
+  readonly pool: Pool;
+  /** How gradients are spelled for the pool's runtime. */
+  readonly lowering: LoweringName;
+  /** The engine in words. */
+  readonly engine: string;
+  /** Bytes that a worker may take. */
+  readonly memory: () => number;
+  readonly store?: Store | undefined;
+}
+
+/** Networks that stay open, and pictures of them. */
+export interface Studio {
+  catalogue(): Catalogue;
+  /** Throws what opening throws. */
+  facts(model: ModelRef): Promise<ModelFacts>;
+  /**
+   * A picture while it is made. Leaving the loop stops the work, and so does the signal. Throws `unknown-model`, `unknown-layer`,
+   * `unknown-preset`, `bad-option`, `too-large`, what opening throws, and what rendering throws.
+   *
+   * @example
+   * for await (const news of studio.watch({ model: { name: 'net.onnx' }, layer: 'conv1', channel: 3, frames: 8 }))
+   *   if (news.type !== 'step') show(news);
+   */
+  watch(wish: Wish, signal?: AbortSignal): AsyncIterable<News>;
+  /** Closes the networks. The pool is its maker's. */
+  close(): Promise<void>;
+}
+
+/** What one wish may ask for: wishes come from pages, and those from anywhere. */
+const limits = {
+  frames: whole({ help: 'Pictures of the way', default: 0, to: 128 }),
+  steps: whole({ help: 'Steps of ascent', default: 0, to: 1 << 13 }),
+  size: whole({ help: 'Picture size in pixels', default: 0, from: 1, to: 1 << 11 }),
+} as const;
+/** Letters of a name or a setting. */
+const MOST_LETTERS = 4096;
+
+/**
+ * A studio.
+ *
+ * @example
+ * const studio = createStudio({
+ *   models: ['net.onnx'],
+ *   open: (name, preprocess) => openNetwork(bytesSource(name, bytes), { preprocess }),
+ *   pool: createPool(webHost(makeWorker)),
+ *   lowering: 'wasm',
+ *   engine: 'onnxruntime-web wasm',
+ *   memory: () => 2 ** 31,
+ * });
+ */
+export function createStudio({ models, open, pool, lowering, engine, memory, store }: StudioOptions): Studio {
+  const networks = new Map<string, Promise<Network>>();
+
+  const opened = ({ name, preprocess }: ModelRef): Promise<Network> => {
+    const key = JSON.stringify([name, preprocess]);
+    const known = networks.get(key);
+    if (known) return known;
+    const network = Promise.resolve().then(() => open(textOf('model', name), preprocessOf(preprocess)));
+    networks.set(key, network);
+    // It may be there the next time.
+    network.catch(() => networks.delete(key));
+    return network;
+  };
+
+  const facts = async (ref: ModelRef): Promise<ModelFacts> => {
+    const network = await opened(ref);
+    const { input, labels, defaultLayer } = network;
+    const { size } = settle({ finish: { crop: 0 } }, input.size);
+    const { barrier } = network.layers(defaultSize(input, size));
+    return {
+      ref,
+      digest: await network.digest(),
+      input,
+      size,
+      layers: surveyed(network, size).map(({ layer: { name, path, type, dims, parameters, channels }, obstacle }) => ({
+        name,
+        type,
+        dims,
+        parameters,
+        ...(path === undefined ? {} : { path }),
+        ...(channels ? { channels: channels.count } : {}),
+        ...(obstacle ? { obstacle } : {}),
+      })),
+      ...(barrier ? { barrier: barrier.message } : {}),
+      defaultLayer,
+      ...(labels ? { labels } : {}),
+    };
+  };
+
+  const watch = async function* (wish: Wish, signal?: AbortSignal): AsyncGenerator<News, void> {
+    const { channel, preset, size, settings = {}, frames = 0, png = false, priority = 0 } = wish;
+    checked(limits.frames, 'frames', frames);
+    const network = await opened(wish.model);
+    const options: RecipeOptions = { ...optionsOf(settings), preset: preset as PresetName | undefined, size };
+    const first = settle(options, network.input.size);
+    const { height, width } = first.size;
+    checked(limits.size, 'size', Math.max(height, width));
+    checked(limits.steps, 'steps', first.steps);
+    const target = await targetOf(network, textOf('layer', wish.layer), first);
+    checkChannel(target, channel);
+    const settled = fitted(first, options, target);
+    const { steps, finish } = settled;
+    const recipe = channelRecipe(settled, await factsOf(network), target.name, channel);
+    const expected: Expected = {
+      recipe,
+      digest: digestOf(recipe),
+      preset: settled.preset,
+      width: width - 2 * finish.crop,
+      height: height - 2 * finish.crop,
+    };
+    const shown = (picture: Finished, kept: boolean, file?: Uint8Array): News => {
+      const { raster, losses, diagnosis } = picture;
+      const bytes = png ? (file ?? encodePicture(expected, picture)) : undefined;
+      const { status = 'ok' } = diagnosis ?? {};
+      const why = status === 'ok' ? {} : { diagnosis: status, hint: remedyOf(status, recipe.gradient?.redirect)! };
+      const made: Shown = { raster, recipe, losses, kept, ...why, ...(bytes ? { png: bytes } : {}) };
+      return { type: 'picture', picture: made };
+    };
+    // Who wants to see the way must see it made.
+    const found = frames === 0 ? await store?.get(expected) : undefined;
+    if (signal?.aborted) throw new PhospheneError('aborted', 'aborted', {}, signal.reason);
+    if (found) return yield shown(found, true);
+    checkMemory(memoryOf(network, target, settled), memory());
+    const wanted = { layer: target.name, channels: [channel], settled, snapshots: spread(frames, steps) };
+    for await (const event of renderChannels(network, wanted, { pool, lowering, signal, priority })) {
+      if (event.type === 'steps') yield { type: 'step', done: event.done, steps, loss: event.loss };
+      else if (event.type === 'snapshot') yield { type: 'frame', step: event.step, raster: event.raster };
+      else if (event.type === 'picture') {
+        const file = store ? encodePicture(expected, event.picture) : undefined;
+        if (file) await store!.put(expected.digest, file);
+        yield shown(event.picture, false, file);
+      }
+    }
+  };
+
+  return {
+    catalogue: () => catalogueOf({ models, engine, workers: pool.workers }),
+    facts,
+    watch,
+    async close() {
+      for (const network of await Promise.allSettled(networks.values()))
+        if (network.status === 'fulfilled') await network.value.close();
+    },
+  };
+}
+
+/**
+ * So many steps before the last one, dense at first, since a picture changes most in its first steps; all there are if those are fewer.
+ *
+ * @example
+ * spread(4, 30); // [1, 5, 12, 21]
+ */
+export function spread(count: number, steps: number): readonly number[] {
+  if (count >= steps) return Array.from({ length: Math.max(0, steps - 1) }, (_, i) => i + 1);
+  const at = Array.from({ length: count }, (_, i) => Math.max(i + 1, Math.round(steps * ((i + 0.5) / count) ** 1.5)));
+  return [...new Set(at)].filter((step) => step >= 1 && step < steps);
+}
+
+/** A text of a page that is not absurdly long. */
+function textOf(option: string, value: unknown): string {
+  if (typeof value === 'string' && value !== '' && value.length <= MOST_LETTERS) return value;
+  throw new PhospheneError('bad-option', `${option}: a name is needed`, { option });
+}
+
+function preprocessOf(text: string | undefined): PreprocessSpec | undefined {
+  if (text === undefined) return undefined;
+  const given = textOf('preprocess', text);
+  if (!given.startsWith('{')) return given as PreprocessSpec;
+  try {
+    return JSON.parse(given) as PreprocessSpec;
+  } catch (error) {
+    throw new PhospheneError(
+      'bad-option',
+      'preprocess: this is no JSON; write for example {"range":[0,255]}',
+      { option: 'preprocess' },
+      error,
+    );
+  }
+}
