@@ -14,6 +14,9 @@ interface Decoded {
   readonly data: Uint8ClampedArray;
 }
 
+/** A `WebAssembly.Module`, which is passed on and never looked into. */
+type WasmModule = object;
+
 /** What the codecs take: how an instance is made. */
 interface Overrides {
   readonly print: (line: string) => void;
@@ -21,7 +24,7 @@ interface Overrides {
 }
 
 interface Codec {
-  readonly init: (module: WebAssembly.Module | undefined, overrides: Overrides) => Promise<void>;
+  readonly init: (module: WasmModule | undefined, overrides: Overrides) => Promise<void>;
   readonly default: (bytes: Uint8Array) => Promise<Decoded>;
 }
 
@@ -32,13 +35,12 @@ const codecs: Readonly<Record<CodecName, () => Promise<unknown>>> = {
 };
 
 // Every platform has it; the types of none are loaded here.
-const { compile } = (
-  globalThis as unknown as { WebAssembly: { compile: (bytes: Uint8Array) => Promise<WebAssembly.Module> } }
-).WebAssembly;
-const modules = new Map<CodecName, Promise<WebAssembly.Module>>();
+const { compile } = (globalThis as unknown as { WebAssembly: { compile: (bytes: Uint8Array) => Promise<WasmModule> } })
+  .WebAssembly;
+const modules = new Map<CodecName, Promise<WasmModule>>();
 
 /** Compiled once; instances are cheap. */
-function compiled(name: CodecName, load: LoadCodec): Promise<WebAssembly.Module> {
+function compiled(name: CodecName, load: LoadCodec): Promise<WasmModule> {
   const known = modules.get(name) ?? load(name).then(compile);
   modules.set(name, known);
   // What could not be read may be there the next time.
