@@ -39,6 +39,8 @@ export interface DownloadOptions {
 /** How to go on without the network. */
 const INSTEAD =
   'fetch the file elsewhere and give its path as the weights, or use the built-in model `resnet50v2-mini`';
+/** The same for a file that is named by its address. */
+const INSTEAD_OF_URL = 'fetch it elsewhere with the files beside it, and open it by its path';
 /** The option that takes that path, for whoever shows the message. */
 const OPTION = { option: 'weights' } as const;
 /** Progress that counts: a server that drops the line after this much is worth asking again. */
@@ -101,6 +103,74 @@ export async function download(options: DownloadOptions): Promise<string> {
       error,
     );
   }
+}
+
+/** How a file is fetched that its user names: nobody knows its hash. */
+export type FetchOptions = Pick<DownloadOptions, 'signal' | 'fetch' | 'stallMs' | 'retries' | 'retryDelayMs'>;
+
+/** What memory is for; larger files are downloaded first. */
+const MOST_IN_MEMORY = 2 ** 31 - 1;
+
+/**
+ * The bytes at an address, in memory. A broken line is asked for again. Throws `offline`, `download` (with the HTTP status, if there is
+ * one), `too-large`, `aborted`.
+ */
+export async function fetchBytes(url: string, options: FetchOptions = {}): Promise<Uint8Array> {
+  const { signal, retries = 4, retryDelayMs = 500 } = options;
+  for (let failures = 0; ; failures++) {
+    try {
+      signal?.throwIfAborted();
+      return await fetchOnce({ ...options, url });
+    } catch (problem) {
+      if (problem instanceof Interruption) {
+        const { error } = problem;
+        if (failures >= retries || error.code === 'offline') throw inPath(error);
+        await sleep(retryDelayMs * 2 ** failures, undefined, { signal }).catch(() => {});
+        continue;
+      }
+      if (problem instanceof PhospheneError) throw inPath(problem);
+      if (!signal?.aborted) throw problem;
+      throw new PhospheneError('aborted', `${url}: fetching it was stopped`, { url }, problem);
+    }
+  }
+}
+
+async function fetchOnce(options: FetchOptions & { readonly url: string }): Promise<Uint8Array> {
+  const { url } = options;
+  const watch = new Watch(options.signal, options.stallMs ?? 30_000);
+  try {
+    const response = await ask(options, 0, undefined, watch);
+    await refuse(options, response);
+    const announced = Number(response.headers.get('content-length') ?? NaN);
+    const pieces: Uint8Array[] = [];
+    let have = 0;
+    const reader = response.body?.getReader();
+    for (;;) {
+      const piece = await reader?.read().catch((cause: unknown) => {
+        throw watch.reason(url) ?? new Interruption(broken(url, `the connection broke after ${have} bytes`, cause));
+      });
+      watch.alive(piece?.value?.length);
+      if (piece === undefined || piece.done) break;
+      have += piece.value.length;
+      if (have > MOST_IN_MEMORY || announced > MOST_IN_MEMORY) {
+        await reader?.cancel();
+        throw new PhospheneError('too-large', `${url}: it has more than 2 GiB; download it, and open it by its path`, {
+          url,
+        });
+      }
+      pieces.push(piece.value);
+    }
+    if (have < announced) throw new Interruption(broken(url, `the server ended after ${have} of ${announced} bytes`));
+    return Buffer.concat(pieces);
+  } finally {
+    watch.end();
+  }
+}
+
+/** An error about a file that is no published one: it can be opened by its path if it cannot be fetched. */
+function inPath({ code, message, details, cause }: PhospheneError): PhospheneError {
+  const { option: _, ...others } = details;
+  return new PhospheneError(code, message.replace(INSTEAD, INSTEAD_OF_URL), others, cause);
 }
 
 async function fetchWhole(options: DownloadOptions, part: string): Promise<void> {
@@ -264,7 +334,7 @@ async function fetchPart(options: DownloadOptions, part: string): Promise<void> 
 }
 
 async function ask(
-  options: DownloadOptions,
+  options: Pick<DownloadOptions, 'url' | 'fetch'>,
   have: number,
   validator: string | undefined,
   watch: Watch,
@@ -336,7 +406,7 @@ const OFFLINE: ReadonlySet<string> = new Set([
 ]);
 
 /** Throws for answers that are not the file. */
-async function refuse({ url }: DownloadOptions, response: Response): Promise<void> {
+async function refuse({ url }: Pick<DownloadOptions, 'url'>, response: Response): Promise<void> {
   const { status, statusText } = response;
   const type = response.headers.get('content-type') ?? '';
   if (status === 200 || status === 206) {

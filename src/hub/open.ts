@@ -1,5 +1,5 @@
 /** @file A network from what a user has: a published name, with or without weights, or a file. */
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PhospheneError } from '../errors.ts';
@@ -16,6 +16,7 @@ import { byteSource, headOf, type Source } from '../import/source.ts';
 import { fileSource } from './file-source.ts';
 import { BUILT_IN, findModel, isBuiltIn, isPublished, modelNames, models, type PublishedModel } from './models.ts';
 import { publishedModels } from './published.ts';
+import { isUrl, urlSource } from './url-source.ts';
 
 const builtInFile: string = fileURLToPath(new URL('../../models/resnet50v2-mini.onnx', import.meta.url));
 
@@ -32,8 +33,8 @@ export interface OpenModelOptions {
 }
 
 /**
- * Opens a network by name (`resnet50v2`), the built-in one (`resnet50v2-mini`), or from a file by path. What needs no weights, the
- * list of layers for example, works before any are there. Throws `unknown-model`, `bad-file`, `bad-option`, `filesystem`; a cut and
+ * Opens a network by name (`resnet50v2`), the built-in one (`resnet50v2-mini`), or from a file by path or by address (`https://…/model.json`). What needs no weights, the
+ * list of layers for example, works before any are there. Throws `unknown-model`, `bad-file`, `bad-option`, `filesystem`, for an address also `offline`, `download`; a cut and
  * a digest also `missing-weights` and what `fetchWeights` throws.
  */
 export async function openModel(name: string, options: OpenModelOptions = {}): Promise<Network> {
@@ -44,11 +45,13 @@ export async function openModel(name: string, options: OpenModelOptions = {}): P
     return openNetwork(await fileSource(builtInFile), { name: BUILT_IN, defaultLayer: 'conv3_block4_out', preprocess });
   }
   if (isPublished(name)) return openPublished(findModel(name), options);
-  if (!/[/\\.]/.test(name) && !(await isFile(name))) findModel(name);
-  const source = await fileSource(
-    await fileOf(name),
-    `\`phosphene models\` lists those that are known by name, such as ${modelNames.slice(0, 3).join(', ')}`,
-  );
+  if (!/[/\\.]/.test(name) && !(await isThere(name))) findModel(name);
+  const source = isUrl(name)
+    ? await urlSource(name)
+    : await fileSource(
+        await fileOf(name),
+        `\`phosphene models\` lists those that are known by name, such as ${modelNames.slice(0, 3).join(', ')}`,
+      );
   const head = await headOf(source);
   if (isHdf5(head) && !(await hasLayers(source))) {
     refuseWeights(name, options);
@@ -68,10 +71,16 @@ export async function openModel(name: string, options: OpenModelOptions = {}): P
   });
 }
 
-/** The file at a path: in a folder, the configuration that a `.keras` archive unfolds to. */
+/**
+ * The file at a path: in a folder, the description of a TensorFlow.js model, or the configuration that a `.keras` archive unfolds to. If
+ * neither has its usual name, it is the one JSON file.
+ */
 async function fileOf(path: string): Promise<string> {
-  const config = join(path, 'config.json');
-  return (await isFile(config)) ? config : path;
+  const members = await readdir(path).catch(() => []);
+  const texts = members.filter((member) => /\.json$/i.test(member));
+  const found =
+    ['model.json', 'config.json'].find((name) => texts.includes(name)) ?? (texts.length === 1 ? texts[0] : undefined);
+  return found === undefined ? path : join(path, found);
 }
 
 /** Whether an HDF5 file holds a model and not weights alone. A damaged one is not asked here. */
@@ -235,9 +244,9 @@ function refuseWeights(name: string, { weights }: OpenModelOptions): void {
     });
 }
 
-async function isFile(path: string): Promise<boolean> {
+async function isThere(path: string): Promise<boolean> {
   return stat(path).then(
-    (found) => found.isFile(),
+    () => true,
     () => false,
   );
 }

@@ -1,7 +1,7 @@
 /** @file The file formats that networks are opened from, recognised by their first bytes and not by their names. */
 import { PhospheneError } from '../errors.ts';
 import type { PreprocessSpec } from './preprocess.ts';
-import { isTfjs, jsonOf } from './json.ts';
+import { isTfjs, jsonOf, textOf } from './json.ts';
 import type { Network } from './network.ts';
 import { isHdf5, isOnnx, isZip, JSON_TEXT, looksLike, TFJS, UNKNOWN } from './sniff.ts';
 import { headOf, type Source } from './source.ts';
@@ -70,7 +70,14 @@ export async function openNetwork(source: Source, options: OpenOptions = {}): Pr
     const head = await headOf(source);
     const format = formats.find((f) => f.match(head, source.name));
     if (!format) {
-      const kind = looksLike(head);
+      const model = await modelOfShard(source);
+      const kind = model === undefined ? looksLike(head) : 'a TensorFlow.js shard';
+      if (model !== undefined)
+        throw new PhospheneError(
+          'bad-file',
+          `${source.name}: is ${kind}, a part of the weights of a model; open its \`${model}\``,
+          { path: source.name, looksLike: kind, model },
+        );
       throw new PhospheneError(
         'bad-file',
         `${source.name}: holds no network that can be read, but ${kind}; what is read is ${formats.map((f) => f.name).join(', ')}`,
@@ -83,3 +90,18 @@ export async function openNetwork(source: Source, options: OpenOptions = {}): Pr
     throw error;
   }
 }
+
+/** The description of the TensorFlow.js model whose weights a file holds a part of; undefined if it is no such file. */
+async function modelOfShard(source: Source): Promise<string | undefined> {
+  const own = source.name.replace(/^.*[/\\]/, '');
+  for (const name of ['model.json', `${own.replace(/\.[^.]*$/, '')}.json`]) {
+    const beside = await source.sibling(name).catch(() => undefined);
+    if (!beside) continue;
+    const names = beside.size <= MOST_DESCRIPTION && (await textOf(beside)).includes(JSON.stringify(own));
+    await beside.close();
+    if (names) return name;
+  }
+  // As the converter calls them.
+  return /^group\d+-shard\d+of\d+/.test(own) ? 'model.json' : undefined;
+}
+const MOST_DESCRIPTION = 1 << 26;

@@ -21,6 +21,7 @@ import {
   type TargetFacts,
 } from '../render/recipe.ts';
 import { stepOf, type StepParts, valuesOf, workerMemory } from '../render/step.ts';
+import { strideOf } from '../render/stride.ts';
 import { reaching, type Target } from '../render/targets.ts';
 import type { LoweringName } from '../runtime/index.ts';
 import type { StepData } from '../step/step.ts';
@@ -69,8 +70,9 @@ export interface Wanted {
 /** The layer that is to be rendered, if it can be. Throws `unknown-layer`, `unsupported-op`, `shape`. */
 export async function targetOf(network: Network, name: string, settled: Shown): Promise<Target> {
   const size = sizeShown(settled);
-  const { layers } = network.layers(size);
-  const layer = layers[indexOf(layers, name)];
+  const { layers, graph } = network.layers(size);
+  const index = indexOf(layers, name);
+  const layer = layers[index];
   if (!layer) {
     // Cutting says why, if the layer exists but lies beyond an operator that is not supported.
     await reaching(network, size, () => network.cut([name], size));
@@ -82,7 +84,7 @@ export async function targetOf(network: Network, name: string, settled: Shown): 
       `layer \`${name}\` is [${layer.dims.join(', ')}] and has no channels that can be told apart; choose another layer`,
       { option: 'layer', layer: name, dims: layer.dims },
     );
-  return layer as Target;
+  return { ...(layer as Target), stride: strideOf(graph, graph.outputs[index]!.name) };
 }
 
 /** About the bytes that each worker needs for a target. */

@@ -30,6 +30,8 @@ export interface Wish {
   readonly settings?: Readonly<Record<string, string>> | undefined;
   /** How many pictures of the way are wanted before the last one; none unless given. */
   readonly frames?: number | undefined;
+  /** Whether a picture that is kept will do, though it comes without its way. True unless given. */
+  readonly kept?: boolean | undefined;
   /** Whether the PNG file is wanted too, with its making inside. */
   readonly png?: boolean | undefined;
   /** Wishes of a higher number come first; among equals, the one that came first. 0 unless given. */

@@ -119,7 +119,7 @@ export function createStudio({ models, open, pool, lowering, engine, memory, sto
   };
 
   const watch = async function* (wish: Wish, signal?: AbortSignal): AsyncGenerator<News, void> {
-    const { channel, preset, size, settings = {}, frames = 0, png = false, priority = 0 } = wish;
+    const { channel, preset, size, settings = {}, frames = 0, kept = true, png = false, priority = 0 } = wish;
     checked(limits.frames, 'frames', frames);
     const network = await opened(wish.model);
     const options: RecipeOptions = { ...optionsOf(settings), preset: preset as PresetName | undefined, size };
@@ -139,16 +139,15 @@ export function createStudio({ models, open, pool, lowering, engine, memory, sto
       width: width - 2 * finish.crop,
       height: height - 2 * finish.crop,
     };
-    const shown = (picture: Finished, kept: boolean, file?: Uint8Array): News => {
+    const shown = (picture: Finished, wasKept: boolean, file?: Uint8Array): News => {
       const { raster, losses, diagnosis } = picture;
       const bytes = png ? (file ?? encodePicture(expected, picture)) : undefined;
       const { status = 'ok' } = diagnosis ?? {};
       const why = status === 'ok' ? {} : { diagnosis: status, hint: remedyOf(status, recipe.gradient?.redirect)! };
-      const made: Shown = { raster, recipe, losses, kept, ...why, ...(bytes ? { png: bytes } : {}) };
+      const made: Shown = { raster, recipe, losses, kept: wasKept, ...why, ...(bytes ? { png: bytes } : {}) };
       return { type: 'picture', picture: made };
     };
-    // Who wants to see the way must see it made.
-    const found = frames === 0 ? await store?.get(expected) : undefined;
+    const found = kept ? await store?.get(expected) : undefined;
     if (signal?.aborted) throw new PhospheneError('aborted', 'aborted', {}, signal.reason);
     if (found) return yield shown(found, true);
     checkMemory(memoryOf(network, target, settled), memory());

@@ -2,7 +2,7 @@
 import { kind, type SpecOf, type Table, table } from '../noun.ts';
 import { flag, number, whole } from '../settings.ts';
 import { deprocess, rescaleLikeKeras } from './deprocess.ts';
-import type { Raster } from './raster.ts';
+import { type Raster, raster } from './raster.ts';
 
 /** Makes the picture of an image [3, height, width]. Throws `bad-option` if its crop leaves nothing. */
 export type Finish = (image: Float32Array, size: { readonly height: number; readonly width: number }) => Raster;
@@ -29,7 +29,26 @@ const contrast = kind({
     },
 });
 
-const kinds = [contrast] as const;
+/** What the network saw: from -1, black, to 1, white. For pictures that keep within that range. */
+const plain = kind({
+  kind: 'plain',
+  help: 'As the network sees it, from -1 (black) to 1 (white), and cropped',
+  settings: { crop: whole({ help: 'Pixels cut from each side of the finished picture', default: 0, to: 1 << 16 }) },
+  make:
+    ({ crop }): Finish =>
+    (image, { height, width }) => {
+      const plane = height * width;
+      const picture = raster(width - 2 * crop, height - 2 * crop);
+      let at = 0;
+      for (let y = crop; y < height - crop; y++)
+        for (let x = crop; x < width - crop; x++)
+          for (let c = 0; c < 3; c++)
+            picture.data[at++] = Math.round(127.5 * (1 + Math.min(1, Math.max(-1, image[c * plane + y * width + x]!))));
+      return picture;
+    },
+});
+
+const kinds = [contrast, plain] as const;
 
 /** All data of a finish. */
 export type FinishSpec = SpecOf<(typeof kinds)[number]>;

@@ -206,8 +206,10 @@ function cropFor({ finish: { crop }, size }: Preset, { height, width }: Size): n
 }
 
 /**
- * Settings for a target: a border that nobody asked for is narrowed until it leaves a position of a small map. `dims` are those of
- * the layer's output.
+ * Settings for a target, as far as nobody asked for others. A border is narrowed until it leaves a position of a small map. Shifts reach
+ * half a stride either way at least, so that an ascent cannot lock itself to the grid on which the network samples pictures. The deeper a
+ * layer, the coarser is what it sees, and the higher the exponent of a preconditioned gradient. `dims` are those of the layer's output,
+ * `stride` the pixels between two of its units.
  *
  * @example
  * const [target] = targets(network, size);
@@ -216,12 +218,34 @@ function cropFor({ finish: { crop }, size }: Preset, { height, width }: Size): n
 export function fitted(
   settled: Settled,
   options: RecipeOptions,
-  { dims, channels }: { readonly dims: readonly number[]; readonly channels: { readonly axis: number } },
+  {
+    dims,
+    channels,
+    stride = 1,
+  }: { readonly dims: readonly number[]; readonly channels: { readonly axis: number }; readonly stride?: number },
 ): Settled {
-  if (options.objective?.border !== undefined) return settled;
   const map = dims.filter((_, axis) => axis !== 0 && axis !== channels.axis);
   const most = Math.max(0, Math.ceil(Math.min(...map) / 2) - 1);
-  return map.length === 0 ? settled : { ...settled, border: Math.min(settled.border, most) };
+  const border =
+    options.objective?.border !== undefined || map.length === 0 ? settled.border : Math.min(settled.border, most);
+  const shifted = options.transforms === undefined ? wideEnough(settled.transforms, stride) : settled.transforms;
+  const { optimiser } = settled;
+  const own = options.optimiser?.kind === undefined && !('exponent' in (options.optimiser ?? {}));
+  const exponent = Math.min(1.5, Math.max(0.5, 0.25 + Math.log2(stride) / 4));
+  return {
+    ...settled,
+    border,
+    transforms: shifted,
+    optimiser: own && optimiser.kind === 'sobolev' ? { ...optimiser, exponent } : optimiser,
+  };
+}
+
+/** The first shift of all, wide enough for a stride. */
+function wideEnough(specs: readonly TransformSpec[], stride: number): readonly TransformSpec[] {
+  const first = specs.findIndex(({ kind }) => kind === 'roll' || kind === 'jitter');
+  return specs.map((spec, i) =>
+    i === first && 'by' in spec ? { ...spec, by: Math.max(spec.by, Math.ceil(stride / 2)) } : spec,
+  );
 }
 
 /**

@@ -5,7 +5,11 @@ import type { Layer, Network, Size } from '../import/network.ts';
 import { IMAGE } from '../step/step.ts';
 
 /** A layer that can be ascended: it has channels. */
-export type Target = Layer & { readonly channels: NonNullable<Layer['channels']> };
+export type Target = Layer & {
+  readonly channels: NonNullable<Layer['channels']>;
+  /** Pixels of the picture from one unit to the next, if someone has counted. */
+  readonly stride?: number;
+};
 
 /** Why a layer cannot be a target. */
 export type Obstacle = 'no channels' | 'no gradient';

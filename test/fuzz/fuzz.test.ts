@@ -13,12 +13,14 @@ function fuzz(...args: readonly string[]): { readonly code: number | null; reado
   return { code: status, output: stdout + stderr };
 }
 
-it('150 hostile ONNX files and 150 weight files end in a step or in a clear error', () => {
-  const { code, output } = fuzz('--kind', 'onnx', '--kind', 'hdf5', '--count', '150', '--from', '100000');
-  expect(output).toContain('300 cases, 0 findings');
+it('150 hostile ONNX files, weight files and TensorFlow.js models each end in a step or in a clear error', () => {
+  const kinds = ['--kind', 'onnx', '--kind', 'hdf5', '--kind', 'tfjs'];
+  const { code, output } = fuzz(...kinds, '--count', '150', '--from', '100000');
+  expect(output).toContain('450 cases, 0 findings');
   expect(code).toBe(0);
   // That all are refused at the door shows nothing.
   expect(Number(/onnx ran: (\d+)/.exec(output)?.[1])).toBeGreaterThan(15);
+  expect(Number(/tfjs ran: (\d+)/.exec(output)?.[1])).toBeGreaterThan(30);
   expect(Number(/hdf5 .*network: ran: (\d+)/.exec(output)?.[1])).toBeGreaterThan(5);
 }, 120_000);
 
@@ -38,7 +40,7 @@ it('notices inputs that misbehave, each in its way', () => {
 }, 60_000);
 
 it('makes the same input of the same seed, and another of another', async () => {
-  for (const kind of ['onnx', 'hdf5']) {
+  for (const kind of ['onnx', 'hdf5', 'tfjs']) {
     const bytes = async (seed: number): Promise<Uint8Array> => (await kinds[kind]!.make(seed)).file!.bytes;
     expect(await bytes(8)).toEqual(await bytes(8));
     expect(await bytes(8)).not.toEqual(await bytes(9));

@@ -11,6 +11,7 @@ import type { Kind } from './kind.ts';
 import { onnx } from './onnx.ts';
 import { self } from './self.ts';
 import { cases as serverCases, check as checkServer } from './servers.ts';
+import { tfjs } from './tfjs.ts';
 import { throughHdf5 } from './through.ts';
 
 /** `make` once, when it is first needed. */
@@ -74,4 +75,4 @@ const servers: Kind = {
   },
 };
 
-export const kinds: Readonly<Record<string, Kind>> = { onnx, hdf5, folders, servers, self };
+export const kinds: Readonly<Record<string, Kind>> = { onnx, hdf5, tfjs, folders, servers, self };

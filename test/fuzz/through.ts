@@ -24,6 +24,19 @@ export async function throughOnnx(bytes: Uint8Array, folder: string, size: Size)
   return throughNetwork(await openModel(path), size, `target/${bytes.length}`);
 }
 
+/** Opens a TensorFlow.js model with its shards, lists its layers, and takes a step of ascent at two of its targets. */
+export async function throughTfjs(
+  model: Uint8Array,
+  shards: Readonly<Record<string, Uint8Array>>,
+  folder: string,
+  size: Size,
+): Promise<string> {
+  const path = join(folder, 'model.json');
+  writeFileSync(path, model);
+  for (const [name, bytes] of Object.entries(shards)) writeFileSync(join(folder, name), bytes);
+  return throughNetwork(await openModel(path), size, `target/${model.length}`);
+}
+
 /** Reads every weight that a Keras weight file says it has, and opens it as that of a published model. */
 export async function throughHdf5(bytes: Uint8Array, folder: string): Promise<string> {
   const path = join(folder, 'weights.h5');

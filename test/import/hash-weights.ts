@@ -1,7 +1,7 @@
 /** @file The made-up weights of the reference networks: a hash of (tensor index, element), reproducible in any language. */
 import { readFileSync } from 'node:fs';
 import type { WeightSource } from '../../src/import/keras/index.ts';
-import { float32, sizeOf } from '../../src/ir/tensor.ts';
+import { type Dims, float32, sizeOf, type Tensor } from '../../src/ir/tensor.ts';
 
 /** r(t, i) in [-0.5, 0.5). */
 export function hash(t: number, i: number): number {
@@ -12,6 +12,20 @@ export function hash(t: number, i: number): number {
   u = Math.imul(u, 0x297a2d39);
   u ^= u >>> 15;
   return (u >>> 0) / 2 ** 32 - 0.5;
+}
+
+/** The t-th weight, whose name decides how large its numbers are. */
+export function hashOfWeight(t: number, weight: string, dims: Dims): Tensor<'float32'> {
+  const [scale, shift] = weight.includes('kernel')
+    ? [Math.sqrt(12 / sizeOf(weight === 'depthwise_kernel' ? dims.slice(0, 2) : dims.slice(0, -1))), 0]
+    : ['gamma', 'variable'].includes(weight)
+      ? [0.2, 1]
+      : weight.includes('variance')
+        ? [0.5, 1]
+        : [0.2, 0];
+  const data = new Float32Array(sizeOf(dims));
+  for (let i = 0; i < data.length; i++) data[i] = shift + scale * hash(t, i);
+  return float32(data, dims);
 }
 
 /** Weights for the layers of a `weights-order.json`: [[layer, class, [[path, dims], …]], …] in Keras' order. */
@@ -31,25 +45,14 @@ export function hashWeights(orderFile: string): WeightSource {
       const { t, dims, path, type } = found;
       if (String(dims) !== String(wanted)) throw new Error(`${path} is [${dims.join()}], wanted is [${wanted.join()}]`);
       const weight = path.split('/').at(-1)!;
-      const depthwise = weight === 'depthwise_kernel' || type === 'DepthwiseConv2D';
-      const [scale, shift] = weight.includes('kernel')
-        ? [Math.sqrt(12 / sizeOf(depthwise ? dims.slice(0, 2) : dims.slice(0, -1))), 0]
-        : ['gamma', 'variable'].includes(weight)
-          ? [0.2, 1]
-          : weight.includes('variance')
-            ? [0.5, 1]
-            : [0.2, 0];
-      return float32(
-        Float32Array.from({ length: sizeOf(dims) }, (_unused, i) => shift + scale * hash(t, i)),
-        dims,
-      );
+      return hashOfWeight(t, type === 'DepthwiseConv2D' && weight === 'kernel' ? 'depthwise_kernel' : weight, dims);
     },
   };
 }
 
-/** The reference input 2 r(-1, i), or 255 (r(-1, i) + 0.5), i the flat NHWC index, as [1, 3, h, w]. */
-export function hashImage(height: number, width: number, bytes = false): Float32Array {
+/** The reference input 2 r(t, i), or 255 (r(t, i) + 0.5), i the flat NHWC index, as [1, 3, h, w]. */
+export function hashImage(height: number, width: number, bytes = false, t = -1): Float32Array {
   const plane = height * width;
-  const value = (i: number): number => (bytes ? 255 * (hash(-1, i) + 0.5) : 2 * hash(-1, i));
+  const value = (i: number): number => (bytes ? 255 * (hash(t, i) + 0.5) : 2 * hash(t, i));
   return Float32Array.from({ length: 3 * plane }, (_, j) => value((j % plane) * 3 + Math.floor(j / plane)));
 }

@@ -10,6 +10,7 @@ import {
   AttributeProtoSchema,
   type ModelProto,
   NodeProtoSchema,
+  ValueInfoProtoSchema,
 } from '../../src/ir/onnx_pb.ts';
 import { int64 } from '../../src/ir/tensor.ts';
 import { openNetwork } from '../../src/import/formats.ts';
@@ -454,24 +455,29 @@ describe('protobuf', () => {
     const network = await openBytes(chain((p) => (p.graph!.node[1]!.domain = 'com.example')));
     expect(network.layers(size).barrier?.message).toBe('com.example.Relu second: this operator is not supported');
   });
-  it('may be deep', async () => {
-    // A graph in an attribute of a node of a graph in an attribute …
-    const network = await openBytes(
+  // A graph in an attribute of a node of a graph in an attribute …
+  const deep = (depth: number): Promise<Network> =>
+    openBytes(
       chain((p) => {
         let node = p.graph!.node[1]!;
-        for (let i = 0; i < 60; i++)
-          node = create(NodeProtoSchema, {
-            ...node,
-            opType: 'If',
-            attribute: [
-              create(AttributeProtoSchema, { name: 'then_branch', type: Kind.GRAPH, g: { node: [node] } as never }),
-            ],
-          });
+        const output = [create(ValueInfoProtoSchema, { name: node.output[0]! })];
+        for (let i = 0; i < depth; i++) {
+          const attribute = ['then_branch', 'else_branch'].map((name) =>
+            create(AttributeProtoSchema, {
+              name,
+              type: Kind.GRAPH,
+              g: { node: name === 'then_branch' || depth < 10 ? [node] : [], output } as never,
+            }),
+          );
+          node = create(NodeProtoSchema, { ...node, opType: 'If', attribute });
+        }
         p.graph!.node[1] = node;
       }),
     );
-    expect(network.layers(size).barrier?.message).toBe(
-      'If second: this operator is not supported: only networks without control flow are supported; export the network by tracing it',
-    );
+  it('may be deep', async () => {
+    expect((await deep(6)).layers(size).barrier?.message).toMatch(/^If second: /);
+  });
+  it('is refused where it is too deep', async () => {
+    await expect(deep(60)).rejects.toMatchObject({ code: 'too-large' });
   });
 });

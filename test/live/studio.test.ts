@@ -120,6 +120,9 @@ describe('a studio', () => {
     expect([made.picture.kept, kept[0].picture.kept, kept.length]).toEqual([false, true, 1]);
     expect(kept[0].picture.raster.data).toEqual(made.picture.raster.data);
     expect(decodePng(kept[0].picture.png!).raster.data).toEqual(made.picture.raster.data);
+    const anew = await all(studio.watch({ ...wish, frames: 2, kept: false }));
+    expect(anew.filter((n) => n.type === 'frame')).toHaveLength(2);
+    expect((await all(studio.watch({ ...wish, frames: 2 }))).map((n) => n.type)).toEqual(['picture']);
     const other = (await all(studio.watch({ ...wish, channel: 6 }))).at(-1)!;
     expect(other.type === 'picture' && other.picture.kept).toBe(false);
   });

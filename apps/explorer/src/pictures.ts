@@ -1,10 +1,8 @@
 /** @file Pictures that are on their way, and those that were seen lately. */
-import type { Recipe, Wish } from 'phosphene/web';
-import { type Failure } from './backend/backend.ts';
+import type { ModelFacts, Recipe, Wish } from 'phosphene/web';
+import type { Failure } from './backend/backend.ts';
 import type { Route } from './route.ts';
-import { backendOf, failure, type Target } from './state.ts';
-import type { ModelFacts } from 'phosphene/web';
-import { presetOf } from './state.ts';
+import { backendOf, failure, presetOf, type Target } from './state.ts';
 
 /** A picture as it can be painted. */
 export type Paint = ImageData | { readonly url: string };
@@ -56,7 +54,7 @@ export function lately(wish: Wish): Still | undefined {
 }
 
 function remember(wish: Wish, still: Still): void {
-  seen.set(keyOf(wish), still);
+  seen.set(keyOf(wish), wish.png === true ? still : { ...still, way: [] });
   if (seen.size > MOST) seen.delete(seen.keys().next().value!);
   // Whole ways are large.
   const ways = [...seen].filter(([, { way }]) => way.length > 0);
@@ -73,49 +71,66 @@ function newest(): number {
   return turn;
 }
 
-/** Watches a picture; returns how to leave. One that was seen lately is there at once. */
+/** A picture that is being made, and who watches it. */
+interface Coming {
+  readonly watchers: Set<Watcher>;
+  readonly leaving: AbortController;
+  readonly way: Frame[];
+}
+const coming = new Map<string, Coming>();
+
+/** Watches a picture; returns how to leave. One that was seen lately is there at once, and one that is being made is made once. */
 export function watch(wish: Wish, watcher: Watcher): () => void {
   const known = lately(wish);
   if (known) {
     watcher.picture(known);
     return () => {};
   }
-  const leaving = new AbortController();
-  const { signal } = leaving;
-  void (async () => {
-    const way: Frame[] = [];
-    try {
-      const asked = { ...wish, priority: newest() + (wish.priority ?? 0) };
-      for await (const news of backendOf(wish.model.name).watch(asked, signal)) {
-        if (signal.aborted) return;
-        if (news.type === 'step') watcher.step?.(news.done, news.steps, news.loss);
-        else if (news.type === 'frame') {
-          const frame = { step: news.step, paint: painted(news.raster) };
-          way.push(frame);
-          watcher.frame?.(frame);
-        } else if (news.type === 'ready') {
-          const still: Still = { paint: { url: news.url }, losses: [], way };
-          remember(wish, still);
-          watcher.picture(still);
-        } else {
-          const { raster, losses, hint, recipe, png } = news.picture;
-          const still: Still = {
-            paint: painted(raster),
-            losses,
-            way,
-            recipe,
-            ...(hint ? { hint } : {}),
-            ...(png ? { png } : {}),
-          };
-          remember(wish, still);
-          watcher.picture(still);
-        }
+  const key = keyOf(wish);
+  const found = coming.get(key);
+  const now = found ?? { watchers: new Set(), leaving: new AbortController(), way: [] };
+  now.watchers.add(watcher);
+  if (found) for (const frame of found.way) watcher.frame?.(frame);
+  else {
+    coming.set(key, now);
+    void follow(wish, now).finally(() => {
+      if (coming.get(key) === now) coming.delete(key);
+    });
+  }
+  return () => {
+    now.watchers.delete(watcher);
+    if (now.watchers.size > 0) return;
+    now.leaving.abort();
+    if (coming.get(key) === now) coming.delete(key);
+  };
+}
+
+async function follow(wish: Wish, { watchers, leaving: { signal }, way }: Coming): Promise<void> {
+  const tell = (how: (watcher: Watcher) => void): void => {
+    for (const watcher of watchers) how(watcher);
+  };
+  const finish = (still: Still): void => {
+    remember(wish, still);
+    tell((w) => w.picture(still));
+  };
+  try {
+    const asked = { ...wish, priority: newest() + (wish.priority ?? 0) };
+    for await (const news of backendOf(wish.model.name).watch(asked, signal)) {
+      if (signal.aborted) return;
+      if (news.type === 'step') tell((w) => w.step?.(news.done, news.steps, news.loss));
+      else if (news.type === 'frame') {
+        const frame = { step: news.step, paint: painted(news.raster) };
+        way.push(frame);
+        tell((w) => w.frame?.(frame));
+      } else if (news.type === 'ready') finish({ paint: { url: news.url }, losses: [], way });
+      else {
+        const { raster, losses, hint, recipe, png } = news.picture;
+        finish({ paint: painted(raster), losses, way, recipe, ...(hint ? { hint } : {}), ...(png ? { png } : {}) });
       }
-    } catch (error) {
-      if (!signal.aborted) watcher.failed(failure(error));
     }
-  })();
-  return () => leaving.abort();
+  } catch (error) {
+    if (!signal.aborted) tell((w) => w.failed(failure(error)));
+  }
 }
 
 /** RGB bytes as a canvas takes them. */

@@ -113,24 +113,18 @@ export async function manifestWeights(manifest: unknown, shards: Shards): Promis
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const count = sizeOf(dims);
     if (entry.dtype === 'bool') return tensor('bool', dims, Uint8Array.from(bytes, Number));
-    if (isWhole(entry))
-      return int64(
-        Array.from({ length: count }, (_, i) =>
-          entry.dtype === 'int32' && scale !== 1
-            ? Math.round(as.decode(view, i * as.bytes) * scale + shift)
-            : as.decode(view, i * as.bytes),
-        ),
-        dims,
-      );
+    const at = (i: number): number => as.decode(view, i * as.bytes) * scale + shift;
+    if (isWhole(entry)) {
+      const whole = Array.from({ length: count }, (_, i) => Math.round(at(i)));
+      if (!whole.every(Number.isSafeInteger))
+        throw badWeights(file, name, 'has values that are no whole numbers; the file is damaged');
+      return int64(whole, dims);
+    }
     const data = new Float32Array(count);
     if (as === stored['float32'] && LITTLE) new Uint8Array(data.buffer).set(bytes);
-    else for (let i = 0; i < count; i++) data[i] = as.decode(view, i * as.bytes) * scale + shift;
+    else for (let i = 0; i < count; i++) data[i] = at(i);
     if (data.some(Number.isNaN))
-      throw new PhospheneError(
-        'bad-weights',
-        `${file}: weight \`${name}\` has values that are NaN; the training diverged or the file is damaged`,
-        { path: file, weight: name },
-      );
+      throw badWeights(file, name, 'has values that are NaN; the training diverged or the file is damaged');
     return tensor('float32', dims, data);
   };
   return {
@@ -275,6 +269,10 @@ class Group {
     }
     return sources;
   }
+}
+
+function badWeights(file: string, name: string, what: string): PhospheneError {
+  return new PhospheneError('bad-weights', `${file}: weight \`${name}\` ${what}`, { path: file, weight: name });
 }
 
 function badFile(file: string, what: string): PhospheneError {

@@ -3,8 +3,21 @@ import { PhospheneError } from '../../errors.ts';
 import type { Value } from '../builder.ts';
 import { normalAxis, broadcast } from '../shape.ts';
 import { type Dims, sameDims, sizeOf } from '../tensor.ts';
+import { einsum } from '../einsum.ts';
 import { type AutoPad, windowOf, windowOutput } from '../window.ts';
-import { checked, float, flag, foreign, int, type InputInfo, ints, operator, statedInt, word } from './operator.ts';
+import {
+  checked,
+  float,
+  flag,
+  foreign,
+  int,
+  type InputInfo,
+  ints,
+  operator,
+  statedInt,
+  text,
+  word,
+} from './operator.ts';
 
 const autoPad = word<AutoPad>('NOTSET', ['SAME_UPPER', 'SAME_LOWER', 'VALID']);
 /** What all windows declare. */
@@ -213,8 +226,16 @@ export const linear = {
   }),
 };
 
-/** Normalisations as files spell them and we do not. */
+/** Products and normalisations as files spell them and we do not. */
 export const foreignLinear = {
+  Einsum: foreign({
+    inputs: ['T*'],
+    attributes: { equation: text() },
+    since: 12,
+    upgrade: ({ b, inputs, attributes: { equation }, name }) => [
+      b.one('Identity', [einsum(b, inputs as readonly Value[], equation)], {}, name),
+    ],
+  }),
   GroupNormalization: foreign({
     inputs: ['T', 'T', 'T'],
     attributes: { num_groups: statedInt({ least: 1 }), epsilon: float(1e-5), stash_type: int(1) },

@@ -79,6 +79,11 @@ export function word<T extends string>(fallback: T, others: readonly T[]): Decla
   };
 }
 
+/** Any text, which every node must state. */
+export function text(): Declaration<string> {
+  return { kind: 'STRING', fallback: '', needed: true, wanted: 'text', fits: (v) => typeof v === 'string' };
+}
+
 /** Whole numbers. */
 export function ints(limits: Range = {}): Declaration<readonly number[] | undefined> {
   return {

@@ -32,7 +32,7 @@ export function NetworkView({ facts, route }: Props) {
         <Preprocessing facts={facts} route={route} />
         {facts.barrier && <p class="note">The network goes on, but cannot be read any further: {facts.barrier}</p>}
       </div>
-      <BlockMap blocks={blocks} route={route} />
+      <BlockMap blocks={blocks} facts={facts} route={route} />
       <div class="blocks">
         {blocks.map((block) => (
           <BlockRow key={block.name} block={block} facts={facts} route={route} />
@@ -49,7 +49,7 @@ const why = { 'no channels': 'has no channels', 'no gradient': 'cannot be differ
 const reasonOf = ({ obstacle }: LayerFacts): string => (obstacle ? why[obstacle] : 'can be shown');
 
 /** Each block as tall as its picture is large and as wide as it has channels: the shape that a convnet has. */
-function BlockMap({ blocks, route }: { readonly blocks: readonly Block[]; readonly route: Route }) {
+function BlockMap({ blocks, facts, route }: Props & { readonly blocks: readonly Block[] }) {
   const sides = blocks.map(({ layers }) => Math.max(1, ...layers.at(-1)!.dims.slice(2)));
   const most = Math.max(...sides);
   return (
@@ -67,7 +67,9 @@ function BlockMap({ blocks, route }: { readonly blocks: readonly Block[]; readon
             <li key={block.name} style={{ flexGrow: grow }}>
               {end ? (
                 <a href={href(at(route, { layer: end.name }))} title={label} aria-label={label}>
-                  <span class="bar-of" style={{ height: `${height}%` }} />
+                  <span class="bar-of" style={{ height: `${height}%` }}>
+                    <Picture wish={wishFor(facts, end, 0, route)} alt="" />
+                  </span>
                 </a>
               ) : (
                 <span class="closed" title={label} role="img" aria-label={label}>

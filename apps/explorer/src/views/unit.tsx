@@ -118,6 +118,8 @@ function Large({ facts, layer, route, unit }: UnitProps) {
   const wish = {
     ...wishFor(facts, layer, unit, route, { large: true }),
     frames: reducedMotion.value ? 0 : WAY,
+    // Its way is what one wants to see here.
+    kept: reducedMotion.value,
     png: true,
     // Before the small ones that are wished for with it.
     priority: 1,

@@ -205,7 +205,7 @@ const stridedSlice: TfOperator = (call) => {
   const stated = entries.filter(({ kind }) => kind === 'one' || kind === 'part').length;
   if (stated > dims.length) throw new PhospheneError('shape', `it slices ${stated} axes of ${dims.length}`);
   const parts: Part[] = [];
-  const backwards: { readonly at: number; readonly positions: readonly number[] }[] = [];
+  const apart: { readonly at: number; readonly positions: readonly number[] }[] = [];
   /** What the axes become: their number in what is sliced, or one that is new. */
   const shape: (number | 'new')[] = [];
   for (const { from, to, step, open, endless, kind } of entries) {
@@ -233,16 +233,17 @@ const stridedSlice: TfOperator = (call) => {
     }
     if (step === 0) throw new PhospheneError('bad-file', 'one of its strides is 0');
     shape.push(at);
-    if (step > 0) {
-      const start = open ? 0 : inside(from, 0, length);
-      parts.push({ length, from: start, to: Math.max(start, endless ? length : inside(to, 0, length)), step });
+    const [low, high] = step > 0 ? [0, length] : [-1, length - 1];
+    const start = open ? (step > 0 ? low : high) : inside(from, low, high);
+    const stop = endless ? (step > 0 ? high : low) : inside(to, low, high);
+    if (step === 1 || (step > 0 && dims.length === 4 && axisOf(held, at) >= 2)) {
+      parts.push({ length, from: start, to: Math.max(start, stop), step });
       continue;
     }
-    const start = open ? length - 1 : inside(from, -1, length - 1);
-    const stop = endless ? -1 : inside(to, -1, length - 1);
-    const count = Math.max(0, Math.ceil((start - stop) / -step));
+    // Slices with other steps have a gradient along rows and columns alone.
+    const count = Math.max(0, Math.ceil((stop - start) / step));
     if (count > MOST) throw unsupported(`it takes ${count} positions`);
-    backwards.push({ at, positions: Array.from({ length: count }, (_, i) => start + i * step) });
+    apart.push({ at, positions: Array.from({ length: count }, (_, i) => start + i * step) });
     parts.push(whole(length));
   }
   while (parts.length < dims.length) {
@@ -250,9 +251,9 @@ const stridedSlice: TfOperator = (call) => {
     parts.push(whole(dims[parts.length]!));
   }
   const same = shape.length === dims.length && shape.every((s, i) => s === i);
-  let result = sliced(call, held, parts, same && backwards.length === 0 ? name : undefined);
-  backwards.forEach(({ at, positions }, i) => {
-    result = taken(call, result, at, positions, same && i === backwards.length - 1 ? name : undefined);
+  let result = sliced(call, held, parts, same && apart.length === 0 ? name : undefined);
+  apart.forEach(({ at, positions }, i) => {
+    result = taken(call, result, at, positions, same && i === apart.length - 1 ? name : undefined);
   });
   if (same) return result;
   const now = dimsOf(result);

@@ -1,0 +1,110 @@
+/** @file A real browser for tests, and the built page in it. Where there is no browser, its tests are skipped. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { Builder } from '../../src/ir/builder.ts';
+import { encodeOnnx } from '../../src/ir/onnx.ts';
+import { float32 } from '../../src/ir/tensor.ts';
+import { Random } from '../../src/random.ts';
+
+/** Where browsers are found: `$CHROMIUM`, else where Debian and others put them. */
+export const executable: string | undefined = [
+  process.env['CHROMIUM'],
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+].find((path) => path !== undefined && path !== '' && existsSync(path));
+
+if (executable === undefined) console.warn('no Chromium: the tests of the explorer in a browser are skipped');
+
+export function launch(): Promise<Browser> {
+  return chromium.launch({ executablePath: executable!, args: ['--no-sandbox', '--js-flags=--expose-gc'] });
+}
+
+const root = fileURLToPath(new URL('../../dist/explorer/', import.meta.url));
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.wasm': 'application/wasm',
+  '.svg': 'image/svg+xml',
+};
+
+/** The page on a host that knows nothing but files, in a folder of it. */
+export async function staticHost(folder: string = root): Promise<{ readonly url: string; readonly close: () => void }> {
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url!, 'http://here');
+    const path = pathname.replace(/^\/explorer\//, '') || 'index.html';
+    readFile(join(folder, path)).then(
+      (bytes) =>
+        response.writeHead(200, { 'content-type': types[extname(path)] ?? 'application/octet-stream' }).end(bytes),
+      () => response.writeHead(404).end(),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}/explorer/`, close: () => server.close() };
+}
+
+/** What a page did that it must not do: errors, and requests to others. */
+export interface Watched {
+  readonly page: Page;
+  readonly faults: string[];
+  /** Bytes of scripts, styles and fonts that came before the engine. */
+  readonly requests: string[];
+}
+
+/** A new page at an address of `base`, in a browser profile of its own. */
+export async function visit(
+  browser: Browser,
+  base: string,
+  hash: string,
+  {
+    width = 1000,
+    height = 800,
+    dark = false,
+    still = false,
+  }: { width?: number; height?: number; dark?: boolean; still?: boolean } = {},
+): Promise<Watched> {
+  const context = await browser.newContext({
+    viewport: { width, height },
+    colorScheme: dark ? 'dark' : 'light',
+    reducedMotion: still ? 'reduce' : 'no-preference',
+    acceptDownloads: true,
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(90_000);
+  const faults: string[] = [];
+  const requests: string[] = [];
+  const { origin } = new URL(base);
+  page.on('pageerror', (error) => faults.push(`error: ${error.message}`));
+  page.on('console', (message) => {
+    if (message.type() === 'error') faults.push(`console: ${message.text()}`);
+  });
+  page.on('dialog', (dialog) => {
+    faults.push('a dialog');
+    void dialog.dismiss();
+  });
+  context.on('request', (request) => {
+    const url = request.url();
+    requests.push(url);
+    if (!url.startsWith(origin) && !url.startsWith('blob:') && !url.startsWith('data:'))
+      faults.push(`request to ${url}`);
+  });
+  await page.goto(base + hash);
+  return { page, faults, requests };
+}
+
+/** A small network, quick anywhere; `name` gives its second layer any name. */
+export function tinyNetwork(name = 'deep', channels = 24): Uint8Array {
+  const b = new Builder();
+  const picture = b.input('image', 'float32', [1, 3, 32, 32]);
+  const random = new Random('tiny');
+  const first = b.relu(b.conv(picture, b.constant(float32(random.normal(8 * 27), [8, 3, 3, 3]))));
+  const second = b.conv(first, b.constant(float32(random.normal(channels * 72), [channels, 8, 3, 3])));
+  return encodeOnnx(b.graph({ shallow: first, [name]: second }));
+}

@@ -1,0 +1,340 @@
+/** @file The explorer in a real browser, computing for itself: every flow of a visitor. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { decodePng } from '../../src/output/png.ts';
+import { sharedPath } from '../shared.ts';
+import { executable, launch, staticHost, tinyNetwork, visit, type Watched } from './browser.ts';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const QUICK = 'steps=4&crop=2&border=1';
+const MINI = `#/resnet50v2-mini?size=48&${QUICK}`;
+
+let browser: Browser;
+let host: Awaited<ReturnType<typeof staticHost>>;
+let now: Watched | undefined;
+
+describe.skipIf(executable === undefined)('the explorer in a browser (needs Chromium)', { timeout: 180_000 }, () => {
+  beforeAll(async () => {
+    [browser, host] = await Promise.all([launch(), staticHost()]);
+  }, 60_000);
+  afterAll(async () => {
+    await browser?.close();
+    host?.close();
+  });
+  afterEach(async () => {
+    const faults = now?.faults ?? [];
+    await now?.page.context().close();
+    now = undefined;
+    expect(faults).toEqual([]);
+  });
+  const open = async (hash: string, how?: Parameters<typeof visit>[3]): Promise<Page> => {
+    now = await visit(browser, host.url, hash, how);
+    return now.page;
+  };
+  const done = (page: Page, within = ''): Promise<unknown> =>
+    page.waitForSelector(`${within} .picture[data-state=done]`);
+  const drop = (page: Page, files: Parameters<Page['setInputFiles']>[1]): Promise<void> =>
+    page.setInputFiles('header input[type=file]', files);
+  const tiny = { name: 'tiny.onnx', mimeType: '', buffer: Buffer.from(tinyNetwork()) };
+
+  it('goes from the network to a layer to a unit, and the back button back', async () => {
+    const page = await open(MINI);
+    await page.waitForSelector('h1:text("resnet50v2-mini")');
+    expect(await page.locator('.map li').count()).toBeGreaterThan(8);
+    await page.click('.block h2 a:text("conv2_block1_out")');
+    await page.waitForSelector('h1:text("conv2_block1_out")');
+    await done(page, '.grid');
+    await page.click('.grid a[data-channel="3"]');
+    await page.waitForSelector('h1:text("Channel 3")');
+    expect(page.url()).toContain(`#/resnet50v2-mini/conv2_block1_out/3?steps=4`);
+    expect(await page.title()).toBe('3 · conv2_block1_out · resnet50v2-mini · phosphene');
+    await done(page, '.large');
+    await page.goBack();
+    await page.waitForSelector('h1:text("conv2_block1_out")');
+    await page.goBack();
+    await page.waitForSelector('h1:text("resnet50v2-mini")');
+    await page.goForward();
+    await page.waitForSelector('h1:text("conv2_block1_out")');
+  });
+
+  it('loads less than 150 kB before the engine', async () => {
+    const page = await open('#/nothing@000000000000');
+    await page.waitForSelector('.failed');
+    const bytes = await page.evaluate(async () => {
+      const sizes = performance
+        .getEntriesByType('resource')
+        .concat(performance.getEntriesByType('navigation'))
+        .filter((entry) => !/desk|engine|\.wasm|\.onnx|ort/.test(entry.name))
+        .map(async (entry) => {
+          const body = (await fetch(entry.name)).body!.pipeThrough(new CompressionStream('gzip'));
+          return (await new Response(body).arrayBuffer()).byteLength;
+        });
+      return (await Promise.all(sizes)).reduce((a, b) => a + b, 0);
+    });
+    expect(bytes).toBeGreaterThan(20_000);
+    expect(bytes).toBeLessThan(150_000);
+  });
+
+  it('makes only what is in view, the newest first, and stops what is left', async () => {
+    const page = await open(`#/resnet50v2-mini/conv3_block4_out?size=48&${QUICK}`);
+    await done(page, '.grid');
+    const tiles = await page.locator('.grid li').count();
+    expect(tiles).toBeLessThan(120);
+    await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+    // Not after all that was in view before.
+    await page.waitForSelector('.grid a[data-channel="511"] .picture[data-state=done]');
+    expect(await page.locator('.grid a[data-channel="0"]').count()).toBeLessThanOrEqual(1);
+    expect(await page.locator('.grid li').count()).toBeLessThan(120);
+  });
+
+  it('is usable by keyboard: one stop in the grid, arrows inside it, arrows between units', async () => {
+    const page = await open(`#/resnet50v2-mini/conv3_block4_out?size=48&${QUICK}`);
+    await page.waitForSelector('.grid a[data-channel="0"]');
+    expect(await page.locator('.grid a[tabindex="0"]').count()).toBe(1);
+    await page.focus('.grid a[data-channel="0"]');
+    const focused = (): Promise<string | null> =>
+      page.evaluate(() => document.activeElement?.getAttribute('data-channel') ?? null);
+    await page.keyboard.press('ArrowRight');
+    await expect.poll(focused).toBe('1');
+    await page.keyboard.press('ArrowDown');
+    await expect.poll(focused).not.toBe('1');
+    await page.keyboard.press('End');
+    await expect.poll(focused).toBe('511');
+    await page.keyboard.press('Home');
+    await expect.poll(focused).toBe('0');
+    await page.keyboard.press('ArrowLeft');
+    await expect.poll(focused).toBe('0');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('h1:text("Channel 0")');
+    expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('H1');
+    await page.keyboard.press('ArrowRight');
+    await page.waitForSelector('h1:text("Channel 1")');
+    await page.keyboard.press('ArrowLeft');
+    await page.waitForSelector('h1:text("Channel 0")');
+  });
+
+  it('opens a file of the visitor, knows it after a reload, and says what it expects', async () => {
+    const page = await open('#/nothing@000000000000');
+    await page.waitForSelector('.failed');
+    await drop(page, tiny);
+    await page.waitForSelector('h1:text("tiny.onnx")');
+    expect(page.url()).toMatch(/#\/tiny\.onnx%40[0-9a-f]{12}$/);
+    await page.waitForSelector('summary:text("assumed")');
+    await page.selectOption('#preprocess', 'torch');
+    await page.waitForSelector('summary:text("as you say")');
+    expect(page.url()).toContain('preprocess=torch');
+    await done(page, '.block');
+    await page.reload();
+    await page.waitForSelector('summary:text("as you say")');
+  });
+
+  it('asks for the file that a link means, and takes no other', async () => {
+    const page = await open('#/nothing@000000000000');
+    await drop(page, tiny);
+    await page.waitForSelector('h1:text("tiny.onnx")');
+    const link = new URL(page.url()).hash;
+    await page.context().close();
+    const other = await open(link.replace('tiny.onnx%40', 'tiny.onnx%40') + `/deep/2?${QUICK}`);
+    await other.waitForSelector('text=This link shows a model that is a file');
+    await other.setInputFiles('.failed input', { ...tiny, buffer: Buffer.from(tinyNetwork('other')) });
+    await other.waitForSelector('text=This is another file');
+    await other.setInputFiles('.failed input', tiny);
+    await other.waitForSelector('h1:text("Channel 2")');
+  });
+
+  it.each([
+    [
+      'what is no network',
+      { name: 'notes.onnx', mimeType: '', buffer: Buffer.from('dear diary') },
+      /notes\.onnx: holds no network that can be read/,
+    ],
+    [
+      'what is cut short',
+      { name: 'cut.onnx', mimeType: '', buffer: Buffer.from(tinyNetwork().slice(0, 900)) },
+      /cut\.onnx: /,
+    ],
+  ])('says of %s what the command line says', async (_, file, message) => {
+    const page = await open('#/nothing@000000000000');
+    await drop(page, file);
+    await expect.poll(() => page.locator('.trouble[role=alert]').textContent()).toMatch(message);
+  });
+
+  const h5 = sharedPath('golden/keras/fixtures/toy.h5');
+  it.skipIf(h5 === undefined)('opens an HDF5 file (needs shared/golden)', async () => {
+    const page = await open('#/nothing@000000000000');
+    await drop(page, h5!);
+    await expect.poll(() => page.locator('h1, .trouble').allTextContents()).toContain('toy.h5');
+  });
+
+  it('shows names with markup as the text that they are', async () => {
+    const page = await open('#/nothing@000000000000');
+    const name = '<img src=x onerror="window.hacked=1">';
+    await drop(page, {
+      name: `${name.replaceAll('/', '')}.onnx`,
+      mimeType: '',
+      buffer: Buffer.from(tinyNetwork(name)),
+    });
+    await page.waitForSelector(`h2 >> text="${name}"`);
+    await page.click(`h2 >> text="${name}"`);
+    await done(page, '.grid');
+    await page.click('.grid a[data-channel="1"]');
+    await done(page, '.large');
+    expect(await page.locator('main img').count()).toBe(0);
+    expect(await page.evaluate(() => 'hacked' in window)).toBe(false);
+  });
+
+  describe('a unit', () => {
+    const unit = `#/resnet50v2-mini/conv2_block1_out/5?size=48&${QUICK}`;
+
+    it('can be looked at step by step, and the address says which', async () => {
+      const page = await open(unit);
+      await done(page, '.large');
+      expect(await page.locator('.large .facts').textContent()).toMatch(/4 steps, activation \S+ → \S+/);
+      const before = await page.locator('.large canvas').evaluate((c: HTMLCanvasElement) => c.toDataURL());
+      await page.locator('input[type=range]').fill('1');
+      expect(page.url()).toContain('step=1');
+      await expect
+        .poll(() => page.locator('.large canvas').evaluate((c: HTMLCanvasElement) => c.toDataURL()))
+        .not.toBe(before);
+    });
+
+    it('is downloaded as a PNG with its making inside', async () => {
+      const page = await open(unit);
+      await done(page, '.large');
+      const [download] = await Promise.all([page.waitForEvent('download'), page.click('text=Download PNG')]);
+      expect(download.suggestedFilename()).toBe('conv2_block1_out-5.png');
+      const { raster, text } = decodePng(readFileSync(await download.path()));
+      expect(raster.width).toBe(44);
+      expect(JSON.parse(text['phosphene']!)).toMatchObject({
+        recipe: { steps: 4, size: { height: 48 }, objective: { layer: 'conv2_block1_out', channel: 5, border: 1 } },
+      });
+    });
+
+    it('says how to make it, and changes with its settings', async () => {
+      const page = await open(unit);
+      await done(page, '.large');
+      expect(await page.locator('pre[aria-label=command]').textContent()).toBe(
+        'phosphene render resnet50v2-mini --layer conv2_block1_out --filters 5 --size 48 --steps 4 --crop 2 --border 1',
+      );
+      expect(await page.locator('pre[aria-label=TypeScript]').textContent()).toContain(
+        "{ layer: 'conv2_block1_out', channels: [5], size: 48, steps: 4, finish: { crop: 2 }, objective: { border: 1 } }",
+      );
+      await page.click('summary:text("Settings")');
+      await page.fill('#set-steps', '6');
+      await page.keyboard.press('Enter');
+      await page.waitForSelector('.large .facts:text("6 steps")');
+      await page.fill('#set-steps', 'many');
+      await page.keyboard.press('Enter');
+      await page.waitForSelector('.large [role=alert]:text("a whole number")');
+      await page.click('text=Back to the preset');
+      await expect.poll(() => page.url()).toMatch(/conv2_block1_out\/5$/);
+    });
+
+    it('shows other seeds, each a place to go to', async () => {
+      const page = await open(unit);
+      await done(page, '.strip');
+      await page.click('[aria-label="Seed 2"]');
+      await expect.poll(() => page.url()).toContain('seed=2');
+      expect(await page.inputValue('#seed')).toBe('2');
+    });
+
+    it('shows the finished picture alone to who wants little movement', async () => {
+      const page = await open(unit, { still: true });
+      await done(page, '.large');
+      expect(await page.locator('input[type=range]').count()).toBe(0);
+    });
+  });
+
+  it('says what cannot be shown, and where to go', async () => {
+    const page = await open('#/resnet50v2-mini/nowhere');
+    await page.waitForSelector('text=There is no layer “nowhere”');
+    await page.click('text=All its layers');
+    await page.waitForSelector('.map');
+    await page.evaluate(() => (location.hash = '#/resnet50v2-mini/conv2_block1_out/256'));
+    await page.waitForSelector('text=has no channel 256');
+    await page.evaluate(() => (location.hash = '#/%E0%A4%A/%/x?%&&=&seed=%zz'));
+    await page.waitForSelector('[role=alert]');
+  });
+
+  it.each([
+    [360, false],
+    [1000, true],
+  ])('is accessible and fits at %i px (dark: %s)', async (width, dark) => {
+    for (const hash of [
+      MINI,
+      `#/resnet50v2-mini/conv2_block1_out?size=48&${QUICK}`,
+      `#/resnet50v2-mini/conv2_block1_out/5?size=48&${QUICK}`,
+    ]) {
+      const page = await open(hash, { width, dark });
+      await done(page);
+      if (hash.includes('/5')) await page.click('summary:text("Settings")');
+      expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+      await page.evaluate(axe);
+      const violations = await page.evaluate(async () => {
+        const { axe: engine } = window as unknown as {
+          axe: { run: (o: object) => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+        };
+        const found = await engine.run({
+          runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+        });
+        return found.violations.map(
+          (v) =>
+            `${v.id}: ${v.nodes
+              .slice(0, 3)
+              .map((n) => n.html)
+              .join(' ')}`,
+        );
+      });
+      expect(violations).toEqual([]);
+      expect(now!.faults).toEqual([]);
+      await page.context().close();
+    }
+    now = undefined;
+  });
+
+  it('goes on when a worker dies', async () => {
+    const page = await open('#/nothing@000000000000');
+    await drop(page, tiny);
+    await page.waitForSelector('h1:text("tiny.onnx")');
+    await done(page, '.block');
+    const workers = page.workers();
+    expect(workers.length).toBeGreaterThan(0);
+    const desk = workers.find((w) => w.url().includes('desk'))!;
+    await desk.evaluate(
+      () =>
+        void setTimeout(() => {
+          throw new Error('boom');
+        }),
+    );
+    await page.evaluate(() => (location.hash = `${location.hash}/deep/7?steps=3`));
+    await page.waitForSelector('h1:text("Channel 7")');
+    await done(page, '.large');
+    now!.faults.length = 0;
+  });
+
+  it('does not grow with the units that were seen', async () => {
+    const page = await open('#/nothing@000000000000');
+    await drop(page, tiny);
+    await page.waitForSelector('h1:text("tiny.onnx")');
+    const { hash } = new URL(page.url());
+    const session = await page.context().newCDPSession(page);
+    const heap = async (): Promise<number> => {
+      await session.send('HeapProfiler.collectGarbage');
+      return (await session.send('Runtime.getHeapUsage')).usedSize;
+    };
+    const see = async (from: number, to: number): Promise<void> => {
+      for (let i = from; i < to; i++) {
+        await page.evaluate((h) => (location.hash = h), `${hash}/deep/${i % 24}?steps=2&seed=${i}`);
+        await page.waitForSelector(`h1:text("Channel ${i % 24}")`);
+        await done(page, '.large');
+      }
+    };
+    const units = Number(process.env['EXPLORER_UNITS'] ?? 60);
+    await see(0, units / 3);
+    const before = await heap();
+    await see(units / 3, units);
+    expect((await heap()) - before).toBeLessThan(6e6);
+  });
+});
