@@ -33,7 +33,7 @@ export type { CompileOptions, LoweringName, Program, Run, Runtime } from './runt
 
 // Networks.
 export { formats, openNetwork, type OpenOptions, type Format } from './import/formats.ts';
-export type { Input, Layer, Listing, Network, Size } from './import/network.ts';
+export { indexOf, type Input, type Layer, type Listing, type Network, type Size } from './import/network.ts';
 export {
   knownPreprocess,
   type Origin,
@@ -43,6 +43,7 @@ export {
   type PreprocessRange,
   type PreprocessSpec,
 } from './import/preprocess.ts';
+export { parseLabels } from './import/labels.ts';
 export { blobSource, bytesSource, type Source } from './import/source.ts';
 
 // A step of ascent, and the nouns that it is made of.
@@ -51,47 +52,99 @@ export type { Draw } from './step/draw.ts';
 export type { Feed, Job, State, Step, StepData, StepPlan } from './step/step.ts';
 export {
   type Activation,
+  interpolated,
+  type InterpolateSpec,
+  mapTerms,
+  type Need,
   negative,
   type Objective,
   type ObjectiveContext,
   objectiveOf,
   objectives,
   type ObjectiveSpec,
+  ofPicture,
+  parseObjective,
+  type PartialObjective,
+  type PictureSpec,
+  printObjective,
+  product,
+  type ProductSpec,
   type SumSpec,
   type Term,
   type TermSpec,
+  type Untitled,
   weighted,
 } from './objective/index.ts';
-export { type Param, type Parameters, params, type ParamSpec } from './param/index.ts';
-export { type Transform, transforms, type TransformSpec } from './transform/index.ts';
+export {
+  type Colours,
+  measureColours,
+  measureSpectrum,
+  type Param,
+  type Parameters,
+  params,
+  type ParamSpec,
+  type Spectrum,
+  startFrom,
+} from './param/index.ts';
+export {
+  type Affine,
+  type Alteration,
+  type Motion,
+  type Outside,
+  seen,
+  sizeSeen,
+  type Transform,
+  transforms,
+  type TransformSpec,
+  type View,
+} from './transform/index.ts';
 export { type Optimiser, optimisers, type OptimiserSpec } from './optimiser/index.ts';
 
 // The ascent.
 export { ascend, type Ascent, type CompiledStep, type Progress } from './render/ascend.ts';
 export { type Course, diagnose, type Diagnosis, remedyOf, type Status, statuses } from './render/diagnosis.ts';
 export { presets, type Preset, type PresetName } from './render/presets.ts';
+export { classifierOf, classIndex } from './render/classes.ts';
+export type { Given, ObjectiveLike, Raised } from './render/raised.ts';
 export {
   ALGORITHM,
   type Change,
   channelRecipe,
+  type CustomSpec,
   digestOf,
   fitted,
+  type FittedTo,
   type Recipe,
+  recipeOf,
   type RecipeOptions,
   settle,
   type Settled,
   type StartSpec,
   type TargetFacts,
+  type Unit,
+  unitSpec,
 } from './render/recipe.ts';
 export { decodePicture, encodePicture, type Expected, type Finished, type PictureRecord } from './render/record.ts';
+export { dreamDigest, type DreamRecipe, dreamSettings, type DreamSettings } from './render/dream.ts';
 export { type Cut, stepOf, type StepParts, valuesOf } from './render/step.ts';
-export { type Obstacle, surveyed, type Target, targets } from './render/targets.ts';
+export { type Obstacle, surveyed, type Target, targetAt, targets } from './render/targets.ts';
 
 // Workers.
 export { createPool, type JobEvent, type Pool, type PoolOptions, type SubmitOptions } from './jobs/pool.ts';
 export type { FromWorker, Host, Port, ToWorker, WorkerHandle } from './jobs/protocol.ts';
 export { serve } from './jobs/serve.ts';
-export { type Engine, type Picture, renderChannels, type RenderEvent, type Wanted } from './jobs/render.ts';
+export { type Dream, type DreamEvent, dreamPhoto, type DreamWanted } from './jobs/dream.ts';
+export { type Plan, planOf, type RenderOptions } from './jobs/plan.ts';
+export {
+  type Engine,
+  type Picture,
+  raisedIn,
+  renderChannels,
+  type RenderEvent,
+  renderObjective,
+  type Wanted,
+  type WantedObjective,
+} from './jobs/render.ts';
 
 // Live: networks that stay open, and pictures that are watched while they are made.
 export type {
@@ -117,6 +170,7 @@ export { type Finish, finishes, type FinishSpec } from './output/finish.ts';
 export { defaultColumns, grid, type GridOptions } from './output/grid.ts';
 export { asciiJson, type DecodedPng, decodePng, encodePng, type ExpectedPicture } from './output/png.ts';
 export { raster, type Raster } from './output/raster.ts';
+export { flattened, labelHeight, tileOf, type TileOptions } from './output/tile.ts';
 
 // Photos.
 export type { CodecName, LoadCodec } from './photo/codecs.ts';

@@ -111,6 +111,32 @@ export function text({ help, default: fallback = '' }: { help: string; default?:
 }
 
 /**
+ * Numbers in a list.
+ *
+ * @example
+ * list({ help: 'Weights of the channels' }).accept([1, -0.5]); // [1, -0.5]
+ */
+export function list({ help }: { readonly help: string }): Setting<readonly number[]> {
+  return {
+    help,
+    default: [],
+    takes: 'a list of numbers',
+    accept: (value) => (Array.isArray(value) && value.every(Number.isFinite) ? (value as number[]) : undefined),
+    parse: (given) => given.split(',').map(numberOf),
+  };
+}
+
+/**
+ * A setting that may be left open.
+ *
+ * @example
+ * unset(whole({ help: 'Row of the map', default: 0 })).default; // undefined
+ */
+export function unset<T>(setting: Setting<T>): Setting<T | undefined> {
+  return { ...setting, default: undefined };
+}
+
+/**
  * One of a few words.
  *
  * @example
@@ -163,7 +189,7 @@ export function parsed<T>(setting: Setting<T>, name: string, given: string): T {
 }
 
 /**
- * All values of a schema: those given, checked, and the defaults of the others. Undefined counts as not given. Throws
+ * All values of a schema: those given, checked, and the defaults of the others. Undefined counts as not given. A text whose default is empty must be given. Throws
  * `bad-option`, also for names that the schema does not have. `what` has them, for the message: `preset keras`.
  *
  * @example
@@ -174,7 +200,9 @@ export function normalised<S extends Schema>(schema: S, given: object, what: str
   return Object.fromEntries(
     Object.entries(schema).map(([name, setting]) => {
       const value = (given as Readonly<Record<string, unknown>>)[name];
-      return [name, value === undefined ? (setting.default as unknown) : checked<unknown>(setting, name, value)];
+      // A text without a default has to be given.
+      const isDefault = value === undefined && setting.default !== '';
+      return [name, isDefault ? (setting.default as unknown) : checked<unknown>(setting, name, value ?? '')];
     }),
   ) as Values<S>;
 }

@@ -25,8 +25,8 @@ export const refused: readonly (() => unknown)[] = [
   () => openNetwork(bytesSource('net.onnx', new Uint8Array()), { preprocess: 'imagenet' }),
 ];
 
-// @ts-expect-error -- Channels must be given.
-export const withoutChannels: RenderOptions = { layer: 'a' };
+// @ts-expect-error -- A class is one.
+export const ofTwoClasses: RenderOptions = { class: [1, 2] };
 // @ts-expect-error -- How a picture is made is no matter of the folder.
 export const inTheWrongPlace: RunningToFolder = { out: 'out', steps: 3 };
 // What a user reads from a configuration may be undefined.

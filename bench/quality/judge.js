@@ -124,7 +124,7 @@ async function lessons(networks, photos) {
       ...Object.entries(networks).flatMap(([other, { mates }]) => (other === n ? [] : Object.values(mates).flat())),
     ]),
   ];
-  const [means, maps] = [{}, {}];
+  const [means, maps, sides] = [{}, {}, {}];
   for (const [name, { network }] of Object.entries(networks)) {
     const layers = layersOf(name);
     const run = await watching(network, layers);
@@ -132,15 +132,16 @@ async function lessons(networks, photos) {
       const out = await run(photo);
       for (const layer of layers) {
         (means[layer] ??= []).push(inside(out[layer]));
+        // Maps of two layers are compared on a grid that both have; the maps themselves would be too much to keep.
         const side = out[layer].dims[2];
-        (maps[layer] ??= []).push(out[layer]);
-        if (side > 18) throw new Error(`${layer}: a map of ${side} is more than the judge takes`);
+        sides[layer] = side;
+        for (const grid of side >= 8 ? [8, 5] : [5]) ((maps[layer] ??= {})[grid] ??= []).push(cells(out[layer], grid));
       }
     }
   }
   const flat = (layer, grid) => {
-    const all = maps[layer].map((m) => cells(m, grid));
-    const [rows, width] = [maps[layer][0].dims[1], (grid - 2) ** 2];
+    const all = maps[layer][grid];
+    const [rows, width] = [means[layer][0].length, (grid - 2) ** 2];
     const data = new Float32Array(rows * width * all.length);
     all.forEach((one, i) => {
       for (let r = 0; r < rows; r++) data.set(one.subarray(r * width, (r + 1) * width), (r * all.length + i) * width);
@@ -150,10 +151,10 @@ async function lessons(networks, photos) {
   const mates = {};
   for (const { mates: wanted } of Object.values(networks))
     for (const [layer, others] of Object.entries(wanted)) {
-      const grid = maps[layer][0].dims[2] >= 15 ? 8 : maps[layer][0].dims[2] >= 8 ? 8 : 5;
-      const own = flat(layer, grid);
       let best;
       for (const other of others) {
+        const grid = Math.min(sides[layer], sides[other]) >= 8 ? 8 : 5;
+        const own = flat(layer, grid);
         const found = (await nearest(own, flat(other, grid))).map((mate) => ({ ...mate, layer: other }));
         best = best ? best.map((mate, i) => (found[i].r > mate.r ? found[i] : mate)) : found;
       }

@@ -20,7 +20,13 @@ export interface Context {
 export interface Command<O extends Options = Options> {
   readonly options: O;
   /** Words that it takes besides options. */
-  readonly positional: { readonly name: string; readonly help: string; readonly most: number };
+  readonly positional: {
+    readonly name: string;
+    readonly help: string;
+    readonly most: number;
+    /** How they are written, if the name in brackets does not say it. */
+    readonly usage?: string;
+  };
   readonly examples: readonly (readonly [line: string, help: string])[];
   run(given: Given<O>, context: Context): Promise<void>;
 }

@@ -68,7 +68,7 @@ export function exploreCommand(load: () => Promise<ExploreCore>): Command<typeof
       const { weights, cache, port, workers, noOpen, json } = given;
       const request = {
         model: modelOf(positionals),
-        preprocess: preprocessOf({ ...given, size: undefined }),
+        preprocess: preprocessOf({ ...given }),
         weights,
         cache,
         port,

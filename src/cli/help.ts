@@ -18,6 +18,7 @@ export function rootHelp(entries: Readonly<Record<string, Entry>>, width?: numbe
     [`${NAME} render`, '64 filters of the built-in model, as out/stitched_filters.png'],
     [`${NAME} render resnet50v2 --filters 0-63`, 'the Keras example on the real network (102 MB, downloaded once)'],
     [`${NAME} render model.onnx --layer features.12 --filters all`, 'a layer of a network of your own'],
+    [`${NAME} dream photo.jpg`, 'what the built-in model finds in a photo'],
     [`${NAME} layers resnet50v2`, 'what there is to render'],
     [`${NAME} models`, 'the networks that are known by name'],
   ] as const;
@@ -48,7 +49,7 @@ export function commandHelp(name: string, summary: string, command: AnyCommand, 
   return [
     ...wrapped(summary, width ?? WIDTH),
     '',
-    `Usage: ${NAME} ${name} [${positional.name}] [OPTIONS]`,
+    `Usage: ${NAME} ${name} ${positional.usage ?? `[${positional.name}]`} [OPTIONS]`,
     '',
     ...entriesOf([[positional.name, positional.help]], width),
     ...headings.flatMap((heading) => [

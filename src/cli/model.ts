@@ -1,7 +1,7 @@
 /** @file The options that say which model, and how a network's input is put in words. */
 import { PhospheneError } from '../errors.ts';
 import { BUILT_IN } from '../hub/models.ts';
-import { choice, flag, text } from '../settings.ts';
+import { choice, flag, text, whole } from '../settings.ts';
 import type { Given } from './options.ts';
 import { optional, section } from './options.ts';
 import { numbers, size } from './parse.ts';
@@ -80,6 +80,29 @@ export const modelOptions = section('Model', {
   bgr: { setting: flag({ help: 'The network takes blue first', default: false }) },
 });
 
+/** Where weights come from. */
+export const weightsOptions = section('Model', {
+  weights: {
+    setting: optional(text({ help: 'A Keras HDF5 weights file, in place of downloading the published one' })),
+    value: 'FILE',
+  },
+  cache: {
+    setting: optional(text({ help: 'Folder for downloads' })),
+    value: 'FOLDER',
+    otherwise: '$PHOSPHENE_CACHE or the cache of the system',
+  },
+});
+
+/** The worker threads of a command that computes. */
+export const workersOption = section('Result', {
+  workers: {
+    setting: optional(whole({ help: 'Worker threads', default: 1, from: 1, to: 1024 })),
+    short: 'w',
+    value: 'N',
+    otherwise: 'one a core',
+  },
+});
+
 /** The options that only say how something is told. */
 export const outputOptions = section('What is told', {
   json: {
@@ -92,7 +115,7 @@ export const outputOptions = section('What is told', {
 });
 
 /** The preprocessing that was asked for, undefined if none was. Throws `bad-option` if two ways to say it are mixed. */
-export function preprocessOf(given: Given<typeof modelOptions>): PreprocessSpec | undefined {
+export function preprocessOf(given: Omit<Given<typeof modelOptions>, 'size'>): PreprocessSpec | undefined {
   const { preprocess, range, mean, std, bgr } = given;
   const others = { range, mean, std, ...(bgr ? { bgr } : {}) };
   const present = Object.entries(others).filter(([, value]) => value !== undefined);

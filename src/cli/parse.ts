@@ -46,6 +46,24 @@ export function numbers(help: string, count?: number): Setting<readonly number[]
   };
 }
 
+/** Row and column of a map, or its centre. */
+export type Position = 'centre' | { readonly row: number; readonly column: number };
+
+/** `centre`, or `3,4` (row, column). */
+export function position(help: string): Setting<Position | undefined> {
+  return {
+    help,
+    default: undefined,
+    takes: '`centre`, or a row and a column such as 3,4,',
+    accept: (value) => value as Position | undefined,
+    parse(text) {
+      const match = /^\s*(\d{1,9})\s*,\s*(\d{1,9})\s*$/.exec(text);
+      if (match) return { row: Number(match[1]), column: Number(match[2]) };
+      return text === 'centre' || text === 'center' ? 'centre' : undefined;
+    },
+  };
+}
+
 /** Filters from first to last, both included. */
 export type FilterRange = readonly [first: number, last: number];
 

@@ -12,6 +12,10 @@ export const commands: Readonly<Record<string, Entry>> = {
     summary: 'Pictures of what the filters of a layer respond to, and a grid of them all',
     load: () => import('./render.ts').then((m) => m.default),
   },
+  dream: {
+    summary: 'DeepDream: a photo in which all that a layer finds is raised',
+    load: () => import('./dream.ts').then((m) => m.default),
+  },
   layers: {
     summary: 'The layers of a model in order: type, shape, parameters, and which can be rendered',
     load: () => import('./layers.ts').then((m) => m.default),

@@ -1,5 +1,6 @@
 /** @file phosphene render: pictures of what filters see. The words; what is done is in core/render.ts. */
-import { text, whole } from '../settings.ts';
+import { PhospheneError } from '../errors.ts';
+import { flag, text, whole } from '../settings.ts';
 import { type Command, command, type Context } from './command.ts';
 import {
   type InputFacts,
@@ -11,9 +12,11 @@ import {
   type PreprocessSpec,
   REMEDY,
   valuesInWords,
+  weightsOptions,
+  workersOption,
 } from './model.ts';
 import { optional, type Options, optionsOf, section } from './options.ts';
-import { type FilterRange, filters } from './parse.ts';
+import { type FilterRange, filters, position, type Position } from './parse.ts';
 import { jsonLine } from './report.ts';
 import { pictureSettings, presetNames } from './settings.ts';
 import { counted, duration, megabytes, printable } from './text.ts';
@@ -30,6 +33,16 @@ export interface RenderRequest {
   readonly layer: string | undefined;
   /** Default: the first 64. */
   readonly filters: readonly FilterRange[] | 'all' | undefined;
+  /** One unit of each filter in place of its whole map. */
+  readonly neuron: Position | undefined;
+  /** A class in place of filters. */
+  readonly class: string | undefined;
+  /** A file of labels, or the name of known ones. */
+  readonly labels: string | undefined;
+  /** What is raised in place of filters. */
+  readonly objective: string | undefined;
+  /** How many pictures are ascended together. */
+  readonly pictures: number | undefined;
   readonly size: { readonly height: number; readonly width: number } | undefined;
   readonly preset: string;
   /** A photo to begin with, as a path. */
@@ -39,6 +52,7 @@ export interface RenderRequest {
   readonly out: string;
   readonly columns: number | undefined;
   readonly margin: number;
+  readonly captions: boolean;
   readonly workers: number | undefined;
   readonly signal: AbortSignal;
 }
@@ -50,6 +64,8 @@ export type RenderNews =
   | {
       readonly type: 'begin';
       readonly layer: string;
+      /** Whether it is an objective: its pictures have numbers, and are no filters. */
+      readonly isObjective?: boolean;
       readonly filters: number;
       readonly steps: number;
       readonly input: InputFacts;
@@ -96,19 +112,46 @@ const own = {
       value: 'LIST',
       otherwise: 'the first 64',
     },
+    neuron: {
+      setting: position('One unit of each filter: at the centre of its map, or at a row and a column'),
+      value: 'centre|ROW,COLUMN',
+      otherwise: 'the mean of the map',
+    },
+    class: {
+      setting: optional(text({ help: 'A class, by name or number, in place of filters: its logit' })),
+      short: 'c',
+      value: 'NAME',
+    },
+    labels: {
+      setting: optional(
+        text({ help: 'Names of the classes: a file, one a line or JSON; or `imagenet`, which is fetched once' }),
+      ),
+      value: 'FILE',
+      otherwise: "the model's own",
+    },
+    objective: {
+      setting: optional(
+        text({
+          help: 'What is raised in place of filters, for example "LAYER:12 - 0.5*LAYER:99 + tv(0.1)"; see docs/objectives.md',
+        }),
+      ),
+      value: 'TEXT',
+    },
+    pictures: {
+      setting: optional(
+        whole({
+          help: 'Pictures that are made together, for objectives that compare them',
+          default: 1,
+          from: 1,
+          to: 64,
+        }),
+      ),
+      value: 'N',
+      otherwise: 'what the objective needs',
+    },
   }),
   ...modelOptions,
-  ...section('Model', {
-    weights: {
-      setting: optional(text({ help: 'A Keras HDF5 weights file, in place of downloading the published one' })),
-      value: 'FILE',
-    },
-    cache: {
-      setting: optional(text({ help: 'Folder for downloads' })),
-      value: 'FOLDER',
-      otherwise: '$PHOSPHENE_CACHE or the cache of the system',
-    },
-  }),
+  ...weightsOptions,
   ...section('Picture', {
     preset: {
       setting: text({ help: `Settings to start from: ${presetNames.join(', ')}`, default: 'keras' }),
@@ -134,13 +177,11 @@ const rest = {
       otherwise: 'a square',
     },
     margin: { setting: whole({ help: 'Pixels between the pictures of the grid', default: 5 }), value: 'N' },
-    workers: {
-      setting: optional(whole({ help: 'Worker threads', default: 1, from: 1, to: 1024 })),
-      short: 'w',
-      value: 'N',
-      otherwise: 'one a core',
+    captions: {
+      setting: flag({ help: 'Write the number of each filter below its picture in the grid', default: false }),
     },
   }),
+  ...workersOption,
   ...outputOptions,
 };
 
@@ -157,13 +198,25 @@ export function renderCommand(load: () => Promise<RenderCore>): Command<typeof a
       ['phosphene render --filters 0-15', '16 filters of the built-in model'],
       ['phosphene render resnet50v2 --layer conv4_block6_out --filters 1,7,200', 'three filters of the real network'],
       ['phosphene render model.onnx --preprocess torch --size 224', 'a network of torchvision, exported to ONNX'],
+      ["phosphene render model.onnx --class 'great white shark' --labels imagenet", 'a class of a classifier'],
+      ['phosphene render --objective "conv3_block4_out:7 + diversity(conv3_block4_out)"', 'a filter, in four ways'],
     ],
     async run(given, context) {
-      const { layer, size, preset, start, out, columns, margin, workers, weights, architecture, cache } = given;
+      const { layer, size, preset, start, out, columns, margin, captions, workers, weights, architecture, cache } =
+        given;
+      const { filters: chosen, neuron, class: wanted, labels, objective, pictures } = given;
+      refuseTogether({ filters: chosen, class: wanted, objective });
+      refuseTogether({ layer, objective });
+      refuseTogether({ neuron, objective });
       const request: RenderRequest = {
         model: modelOf(context.positionals),
         preprocess: preprocessOf(given),
-        filters: given.filters,
+        filters: chosen,
+        neuron,
+        class: wanted,
+        labels,
+        objective,
+        pictures,
         settings: Object.fromEntries(
           Object.keys(settings).flatMap((name) => {
             const value = (given as Readonly<Record<string, unknown>>)[name];
@@ -177,6 +230,7 @@ export function renderCommand(load: () => Promise<RenderCore>): Command<typeof a
         out,
         columns,
         margin,
+        captions,
         workers,
         weights,
         architecture,
@@ -188,6 +242,19 @@ export function renderCommand(load: () => Promise<RenderCore>): Command<typeof a
       await core(request, teller(given, context));
     },
   });
+}
+
+/** Refuses options of which only one can say what is rendered. Throws `bad-option`. */
+function refuseTogether(options: Readonly<Record<string, unknown>>): void {
+  const given = Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  if (given.length > 1)
+    throw new PhospheneError(
+      'bad-option',
+      `${given.map((name) => `\`${name}\``).join(' and ')} both say what is rendered; give one of them`,
+      {
+        option: given,
+      },
+    );
 }
 
 /** News in words, on a progress line, and as lines of JSON. */
@@ -202,6 +269,7 @@ function teller(
   };
   const under = new Map<number, number>();
   let [layer, count, steps, done] = ['', 0, 0, 0];
+  let what: 'filter' | 'picture' = 'filter';
   let [finished, compiled] = [false, false];
   const paint = (): void => {
     if (finished || count === 0) return;
@@ -212,7 +280,7 @@ function teller(
       label: layer,
       done: done * steps + work,
       total: count * steps,
-      detail: `${done} of ${counted(count, 'filter')}`,
+      detail: `${done} of ${counted(count, what)}`,
     });
   };
   return async (news) => {
@@ -228,6 +296,7 @@ function teller(
         return;
       case 'begin':
         [layer, count, steps] = [printable(news.layer), news.filters, Math.max(1, news.steps)];
+        if (news.isObjective) what = 'picture';
         if (news.input.from === 'assumed')
           note(
             `phosphene: nothing says how the model wants its pictures; ${valuesInWords(news.input)} is assumed; ${REMEDY}`,
@@ -257,7 +326,7 @@ function teller(
           seconds: seconds(),
           ...(diagnosis ? { diagnosis } : {}),
         });
-        if (hint) note(`filter ${filter}: ${hint}`);
+        if (hint) note(`${what} ${filter}: ${hint}`);
         break;
       }
       case 'grid': {
@@ -268,7 +337,7 @@ function teller(
         await say({ event: 'grid', file, width, height, manifest, statuses: counts, seconds: seconds() });
         if (!json && !quiet)
           await print(
-            `${file} (${width}×${height}, ${counted(count, 'filter')} of ${layer}, ${duration(performance.now() - begun)})\n${summary(statuses)}`,
+            `${file} (${width}×${height}, ${counted(count, what)} of ${layer}, ${duration(performance.now() - begun)})\n${summary(statuses)}`,
           );
       }
     }

@@ -1,7 +1,7 @@
 /** @file Rules of the bilinear maps and of normalisation. Weights are constants here: pictures are what we differentiate for. */
 import type { Builder, Value } from '../ir/builder.ts';
 import { normalAxis } from '../ir/shape.ts';
-import { float32, isFloat32 } from '../ir/tensor.ts';
+import { float32, isFloat32, sizeOf } from '../ir/tensor.ts';
 import { windowOf } from '../ir/window.ts';
 import { family, type RuleContext, unsupported } from './rule.ts';
 
@@ -79,13 +79,23 @@ export const linear = family({
     return [throughNormalisation(b, b.mul(g, factors), standardised(b, x!, axes, attributes.epsilon), axes)];
   },
   LayerNormalization: (c) => {
-    const { b, g, attributes, wants } = c;
+    const { b, g, attributes, gradients, wants } = c;
     const [x, scale] = c.inputs;
     const first = normalAxis(attributes.axis, x!.dims.length);
     const axes = x!.dims.slice(first).map((_, i) => first + i);
     const normal = standardised(b, x!, axes, attributes.epsilon);
+    const share = 1 / sizeOf(x!.dims.slice(first));
+    const parts: Value[] = [];
+    if (wants(0)) {
+      parts.push(throughNormalisation(b, b.mul(g, scale!), normal, axes));
+      // Its other outputs are the mean and one over the deviation.
+      const [, ofMean, ofInverse] = gradients;
+      if (ofMean) parts.push(b.mul(ofMean, share));
+      if (ofInverse)
+        parts.push(b.mul(b.mul(ofInverse, -share), b.mul(b.mul(normal.inverse, normal.inverse), normal.value)));
+    }
     return [
-      wants(0) ? throughNormalisation(b, b.mul(g, scale!), normal, axes) : undefined,
+      wants(0) ? parts.reduce((sum, part) => b.add(sum, part)) : undefined,
       wants(1) ? b.mul(g, normal.value) : undefined,
       g,
     ];

@@ -54,13 +54,20 @@ export const movement = family({
     const spatial = rank === 4 && back.every((p, i) => p <= 0 && (i % 4 >= 2 || p === 0));
     return [spatial ? lower.crop(b, g, [...back.slice(2, 4), ...back.slice(6)]) : b.pad(g, back)];
   },
-  Slice: ({ b, g, inputs: [x, starts, ends, axes, steps], node, lower }) => {
-    const ranges = sliceRanges(x!.dims, numbers(starts)!, numbers(ends)!, numbers(axes), numbers(steps));
-    if (ranges.some((r) => r.step < 0)) throw unsupported(node, 'no gradient for negative steps');
+  Slice: ({ b, g, inputs: [x, starts, ends, axes, steps], lower }) => {
+    const { dims } = x!;
+    const ranges = sliceRanges(dims, numbers(starts)!, numbers(ends)!, numbers(axes), numbers(steps));
+    const onImage = ranges.length === 4 && ranges[0]!.step === 1 && ranges[1]!.step === 1;
+    if (ranges.some((r) => r.step < 0) || (!onImage && ranges.some((r) => r.step > 1))) {
+      const maps = ranges.map(({ begin, step, count }, axis): AxisMap | undefined =>
+        step === 1 && count === dims[axis]
+          ? undefined
+          : { length: dims[axis]!, count, taps: (i) => [[begin + i * step, 1]] },
+      );
+      return [throughMaps(b, g, maps)];
+    }
     let spread = g;
     if (ranges.some((r) => r.step > 1)) {
-      if (ranges.length !== 4 || ranges[0]!.step > 1 || ranges[1]!.step > 1)
-        throw unsupported(node, 'no gradient for steps on these axes');
       const dense = ranges.map((r) => (r.count - 1) * r.step + 1);
       spread = lower.insertZeros(
         b,
@@ -70,7 +77,7 @@ export const movement = family({
       );
     }
     return [
-      b.pad(spread, [...ranges.map((r) => r.begin), ...ranges.map((r, i) => x!.dims[i]! - r.begin - spread.dims[i]!)]),
+      b.pad(spread, [...ranges.map((r) => r.begin), ...ranges.map((r, i) => dims[i]! - r.begin - spread.dims[i]!)]),
     ];
   },
   Gather: ({ b, g, inputs: [x, indices], attributes }) => {
@@ -86,6 +93,22 @@ export const movement = family({
     const positions = b.reshape(b.expand(b.reshape(indices!, shape), g.dims), flatDims);
     return [b.one('ScatterElements', [zeros, positions, b.reshape(g, flatDims)], { axis, reduction: 'add' })];
   },
+  GatherElements: ({ b, g, inputs: [x, indices], attributes: { axis } }) => [
+    b.one('ScatterElements', [b.expand(b.float(0), x!.dims), indices, g], { axis, reduction: 'add' }),
+  ],
+  ScatterElements: ({ b, g, inputs: [, indices], attributes: { axis, reduction }, node, wants }) => {
+    if (reduction !== 'none' && reduction !== 'add') throw unsupported(node, `no gradient for \`${reduction}\``);
+    const zeros = b.expand(b.float(0), indices!.dims);
+    return [
+      // What was written over has no part in the result.
+      wants(0) && reduction === 'none' ? b.one('ScatterElements', [g, indices, zeros], { axis, reduction }) : g,
+      undefined,
+      wants(2) ? b.one('GatherElements', [g, indices], { axis }) : undefined,
+    ];
+  },
+  CumSum: ({ b, g, inputs: [, axis], attributes: { exclusive, reverse } }) => [
+    b.one('CumSum', [g, axis], { exclusive, reverse: 1 - reverse }),
+  ],
   Tile: ({ b, g, inputs: [x] }) => {
     const { dims } = x!;
     // Each axis as two: which copy, and where in it.

@@ -5,6 +5,8 @@ import { type Constant, type Lazy, sizeOf } from '../ir/tensor.ts';
 import { cpuLowering } from './lowering.ts';
 import { differentiate, type GradientOptions, pathFrom } from './rules.ts';
 
+const FEW = 16;
+
 /**
  * Names of the values of `graph` that have a gradient for its input `x`: those that depend on it, and by operators with rules
  * only. Each rule is tried once, which costs far less than a gradient does.
@@ -17,9 +19,10 @@ import { differentiate, type GradientOptions, pathFrom } from './rules.ts';
  */
 export function differentiable(graph: Graph, x: string, options: GradientOptions = {}): Set<string> {
   const b = new Builder();
-  // Weights as if they were not read: rules decide by shapes and attributes, and most of their work is with the weights.
+  // Weights as if they were not read: rules decide by shapes and attributes, and most of their work is with the weights. A few numbers
+  // may be scales or bounds, which shapes depend on.
   const constants = new Map(
-    [...graph.constants].map(([name, t]) => [name, t.dtype === 'float32' && sizeOf(t.dims) > 1 ? unread(t) : t]),
+    [...graph.constants].map(([name, t]) => [name, t.dtype === 'float32' && sizeOf(t.dims) > FEW ? unread(t) : t]),
   );
   const values = b.inline(
     { ...graph, constants },

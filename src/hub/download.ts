@@ -37,7 +37,7 @@ export interface DownloadOptions {
 }
 
 /** How to go on without the network. */
-const INSTEAD =
+export const INSTEAD =
   'fetch the file elsewhere and give its path as the weights, or use the built-in model `resnet50v2-mini`';
 /** The same for a file that is named by its address. */
 const INSTEAD_OF_URL = 'fetch it elsewhere with the files beside it, and open it by its path';

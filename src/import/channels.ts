@@ -25,8 +25,18 @@ const first: Rule = () => 1;
 /** Of an operator that leaves its first input's axes in place. */
 const kept: Rule = ({ axes }) => axes[0];
 
-/** Of an operator that broadcasts: the axis that its inputs agree on, counted from the last. */
-const broadcast: Rule = ({ dims, axes, out }) => {
+/**
+ * Of an operator that broadcasts: the axis that its inputs agree on, counted from the last. If none of them tells, for example behind a
+ * Reshape into groups, it is the one along which weights are one for each channel.
+ */
+const broadcast: Rule = ({ dims, axes, depends, out }) => {
+  if (axes.every((axis) => axis === undefined)) {
+    const weights = dims.filter((_, i) => !depends[i]).map((d) => d ?? []);
+    const long = weights.flatMap((d) =>
+      d.flatMap((length, axis) => (length > 1 ? [axis + out.length - d.length] : [])),
+    );
+    return long.length === 1 && out[0] === 1 && sizeOf(weights.flat()) === out[long[0]!] ? long[0] : undefined;
+  }
   const found = new Set(axes.flatMap((axis, i) => (axis === undefined ? [] : [axis + out.length - dims[i]!.length])));
   return found.size === 1 ? [...found][0] : undefined;
 };
@@ -93,11 +103,12 @@ const rules: Readonly<Record<string, Rule>> = {
     if (axis === at) return indices.length === 1 ? axis : undefined;
     return axis < at! ? axis : axis + indices.length - 1;
   },
-  // A product with weights makes channels of its last axis. A product of two values that depend on the picture keeps the second's.
-  MatMul({ dims: [, w], axes: [, axis], depends: [x, y], out }) {
-    if (x && !y) return out.length - 1;
-    const fromEnd = axis === undefined ? undefined : w!.length - axis;
-    return fromEnd === 1 || (fromEnd === 2 && !x) ? out.length - fromEnd : undefined;
+  // A product with weights makes channels of its last axis, unless those of a picture are known to be before both axes of the product:
+  // then rows or columns are mixed. A product of two values that depend on the picture keeps the second's.
+  MatMul({ dims: [v, w], axes: [before, axis], depends: [x, y], out }) {
+    if (x && !y) return before !== undefined && before < v!.length - 2 ? before : out.length - 1;
+    const fromEnd = axis === undefined ? 0 : w!.length - axis;
+    return fromEnd === 1 || (fromEnd >= 2 && !x) ? out.length - fromEnd : undefined;
   },
   Gemm: first,
   // Over the last axis alone it is over channels, whatever was known before.

@@ -17,6 +17,8 @@ export interface Layer {
   readonly name: string;
   /** The path of the PyTorch module that gives it, if the file says so; it is accepted in place of the name. */
   readonly path?: string;
+  /** The name of the node that gives it, if that is another; it is accepted in place of the name. */
+  readonly node?: string;
   /** Keras' class or the ONNX operator. */
   readonly type: string;
   readonly dims: Dims;
@@ -80,7 +82,7 @@ export interface Built {
   /** Why the others cannot be built, by their names, in order: each by its own fault or by that of what it needs. */
   readonly barred?: ReadonlyMap<string, PhospheneError>;
 }
-export interface BuiltLayer extends Pick<Layer, 'name' | 'path' | 'type'> {
+export interface BuiltLayer extends Pick<Layer, 'name' | 'path' | 'node' | 'type'> {
   readonly value: Value;
   /** Names of the values that are its weights. */
   readonly weights: readonly Value[];
@@ -187,10 +189,23 @@ function count({ dtype, dims }: Value): number {
   return dtype.startsWith('float') ? dims.reduce((product, d) => product * d, 1) : 0;
 }
 
-/** Where a name or path stands in the list, or -1. A path means the last of the layers that it names, a module's output. */
+/**
+ * Where a layer stands in the list, or -1. It is named by its name, by a path, by the name of its node, or by its place in the list:
+ * `12`, or `-1` for the last. A path means the last of the layers that it names, a module's output.
+ *
+ * @example
+ * const { layers } = network.layers(size);
+ * layers[indexOf(layers, 'features.12')]?.name;
+ */
 export function indexOf(layers: readonly Layer[], name: string): number {
   const named = layers.findIndex((l) => l.name === name);
-  return named >= 0 ? named : layers.findLastIndex((l) => l.path === name || l.path?.startsWith(`${name}.`));
+  if (named >= 0) return named;
+  const module = layers.findLastIndex((l) => l.path === name || l.path?.startsWith(`${name}.`));
+  if (module >= 0) return module;
+  const node = layers.findIndex((l) => l.node === name);
+  if (node >= 0 || !/^-?\d{1,9}$/.test(name)) return node;
+  const place = Number(name) + (name.startsWith('-') ? layers.length : 0);
+  return place in layers ? place : -1;
 }
 
 /** The layer of that name or path. Throws `unknown-layer`. */
@@ -202,7 +217,7 @@ export function findLayer(model: string, layers: readonly Layer[], name: string)
 
 /** What is said of a layer that is not there, with the names and paths nearest to it. */
 export function unknownLayer(model: string, layer: string, layers: readonly Layer[]): PhospheneError {
-  const names = layers.flatMap((l) => (l.path === undefined ? [l.name] : [l.name, l.path]));
+  const names = layers.flatMap((l) => [l.name, l.path, l.node].filter((name) => name !== undefined));
   return new PhospheneError(
     'unknown-layer',
     `layer \`${layer}\` not found in ${model}${didYouMean(layer, names) || `; \`phosphene layers ${model}\` lists its ${layers.length} layers`}`,

@@ -106,7 +106,7 @@ export function fold(
 export function upgraded(b: Builder, node: Node, opset: number, inputs: readonly (Value | undefined)[]): Value[] {
   const { op, attributes } = node;
   const name = node.outputs[0]!;
-  const outputs = Math.max(1, node.outputs.filter((o) => o !== '').length);
+  const outputs = Math.max(1, node.outputs.findLastIndex((o) => o !== '') + 1);
   const as = (values: readonly (Value | undefined)[], others: Attributes): Value[] =>
     b.op(op, values, others, { name, outputs });
   const stated = <T>(attribute: string, fits: (value: unknown) => value is T, wanted: string): T | undefined => {

@@ -1,39 +1,44 @@
-/** @file Pictures of a layer's channels: recipes become jobs, jobs become pictures. */
+/** @file Pictures of a layer's channels, and of any objective: recipes become jobs, jobs become pictures. */
 import { PhospheneError } from '../errors.ts';
-import { lowerings } from '../grad/index.ts';
-import { indexOf, type Network, unknownLayer } from '../import/network.ts';
+import { inlineFused, lowerings } from '../grad/index.ts';
+import { indexOf, type Network, type Size, unknownLayer } from '../import/network.ts';
+import { Builder } from '../ir/builder.ts';
 import { encodeOnnx } from '../ir/onnx.ts';
-import type { Tensor } from '../ir/tensor.ts';
-import { objectives, outOfRange } from '../objective/index.ts';
+import { float32, sameDims, type Tensor, type Tensors } from '../ir/tensor.ts';
+import { type Objective, outOfRange } from '../objective/index.ts';
 import { optimisers } from '../optimiser/index.ts';
 import { finishes } from '../output/finish.ts';
 import type { Raster } from '../output/raster.ts';
 import { params, startFrom } from '../param/index.ts';
+import type { Ascent } from '../render/ascend.ts';
 import type { Diagnosis } from '../render/diagnosis.ts';
+import { type Given, type ObjectiveLike, type Raised, raisedOf, raisedUnit } from '../render/raised.ts';
 import {
   canonical,
   channelRecipe,
   keyOf,
   type Recipe,
+  recipeOf,
   type Settled,
   type Shown,
   sizeShown,
   type TargetFacts,
 } from '../render/recipe.ts';
-import { stepOf, type StepParts, valuesOf, workerMemory } from '../render/step.ts';
-import { strideOf } from '../render/stride.ts';
-import { reaching, type Target } from '../render/targets.ts';
+import { stepOf, valuesOf, workerMemory } from '../render/step.ts';
+import { reaching, type Target, targetAt } from '../render/targets.ts';
 import type { LoweringName } from '../runtime/index.ts';
-import type { StepData } from '../step/step.ts';
+import { IMAGE, LOSS, NEXT, type StepData, Z } from '../step/step.ts';
 import { transforms } from '../transform/index.ts';
 import { concurrently } from './concurrently.ts';
-import type { Pool } from './pool.ts';
+import type { JobEvent, Pool } from './pool.ts';
 
 /** A picture, finished. */
 export interface Picture {
   /** All that decided it. */
   readonly recipe: Recipe;
+  /** The layer; for an objective that is no single channel of one, the text of the objective. */
   readonly layer: string;
+  /** From 0; of an objective, the number of the picture. */
   readonly channel: number;
   /** As it is shown: RGB bytes. */
   readonly raster: Raster;
@@ -67,30 +72,67 @@ export interface Wanted {
   readonly start?: Tensor<'float32'> | undefined;
 }
 
+/** An objective that is to be rendered. */
+export interface WantedObjective {
+  readonly raised: Raised;
+  /** Which of its pictures, each once; all unless given. */
+  readonly pictures?: Iterable<number> | AsyncIterable<number> | undefined;
+  readonly settled: Settled;
+  readonly snapshots?: readonly number[] | undefined;
+  /** As of {@link Wanted}: all pictures begin with it. */
+  readonly start?: Tensor<'float32'> | undefined;
+}
+
+/**
+ * What is raised of an objective that reads any layers of a network. Throws `bad-option`, `unknown-layer`, `unsupported-op`, `shape`.
+ *
+ * @example
+ * const raised = await raisedIn(network, 'mixed4a:12 - 0.5*mixed4a:99 + tv(0.1)', settle({}, network.input.size));
+ */
+export async function raisedIn(
+  network: Network,
+  objective: ObjectiveLike,
+  settled: Settled,
+  given: Given = {},
+): Promise<Raised> {
+  const missing: string[] = [];
+  const listing = network.layers(sizeShown(settled));
+  const find = (name: string): Target => {
+    const index = indexOf(listing.layers, name);
+    if (index < 0) missing.push(name);
+    if (index < 0) throw unknownLayer(network.name, name, listing.layers);
+    return targetAt(listing, index);
+  };
+  try {
+    return raisedOf(objective, settled, find, given);
+  } catch (error) {
+    // Says why, if the layer exists but lies beyond an operator that is not supported.
+    if (missing.length > 0) await targetOf(network, missing[0]!, settled);
+    throw error;
+  }
+}
+
 /** The layer that is to be rendered, if it can be. Throws `unknown-layer`, `unsupported-op`, `shape`. */
 export async function targetOf(network: Network, name: string, settled: Shown): Promise<Target> {
   const size = sizeShown(settled);
-  const { layers, graph } = network.layers(size);
-  const index = indexOf(layers, name);
-  const layer = layers[index];
-  if (!layer) {
-    // Cutting says why, if the layer exists but lies beyond an operator that is not supported.
-    await reaching(network, size, () => network.cut([name], size));
-    throw unknownLayer(network.name, name, layers);
-  }
-  if (!layer.channels)
-    throw new PhospheneError(
-      'unknown-layer',
-      `layer \`${name}\` is [${layer.dims.join(', ')}] and has no channels that can be told apart; choose another layer`,
-      { option: 'layer', layer: name, dims: layer.dims },
-    );
-  return { ...(layer as Target), stride: strideOf(graph, graph.outputs[index]!.name) };
+  const listing = network.layers(size);
+  const index = indexOf(listing.layers, name);
+  if (index >= 0) return targetAt(listing, index);
+  // Cutting says why, if the layer exists but lies beyond an operator that is not supported.
+  await reaching(network, size, () => network.cut([name], size));
+  throw unknownLayer(network.name, name, listing.layers);
 }
 
-/** About the bytes that each worker needs for a target. */
-export function memoryOf(network: Network, target: Target, settled: Shown): number {
+/** About the bytes that each worker needs for what is raised. */
+export function memoryOf(
+  network: Network,
+  { targets, pictures = 1 }: Partial<Pick<Raised, 'pictures'>> & { readonly targets: readonly Pick<Target, 'name'>[] },
+  settled: Shown,
+): number {
   const { layers } = network.layers(sizeShown(settled));
-  return workerMemory(layers.slice(0, layers.findIndex((l) => l.name === target.name) + 1));
+  const last = Math.max(-1, ...targets.map(({ name }) => layers.findIndex((l) => l.name === name)));
+  const reached = layers.slice(0, last + 1);
+  return workerMemory(reached.map(({ dims, parameters }) => ({ dims: [pictures, ...dims], parameters })));
 }
 
 /** Refuses channels that the target does not have. Throws `bad-option`. */
@@ -108,36 +150,46 @@ export async function factsOf(network: Network): Promise<TargetFacts> {
   };
 }
 
-/** What a channel's job is made of. */
-function channelParts(settled: Settled, layer: string, channel: number): Pick<StepParts, 'objective' | 'optimiser'> {
-  const { border, optimiser } = settled;
-  return {
-    objective: objectives.make({ kind: 'channel', layer, channel, border }),
-    optimiser: optimisers.make(optimiser),
-  };
-}
-
 /** Programs that a network keeps: one who looks at its layers comes back to the last few. */
 const KEPT = 4;
 const programs = new WeakMap<Network, Map<string, Promise<StepData>>>();
 
+/** What a program is of. */
+type Shaped = Pick<Raised, 'objective' | 'targets' | 'pictures'>;
+
 /**
- * The program that makes the pictures of a target, whatever the channel. The last few of a network are kept. Throws `unsupported-op`,
- * `shape`, `bad-weights`, `missing-weights`, `bad-file`.
+ * The program that makes the pictures of what is raised, and of all that has the same shape. The last few of a network are kept. Throws
+ * `unsupported-op`, `shape`, `bad-option`, `bad-weights`, `missing-weights`, `bad-file`.
  */
 export async function programOf(
   network: Network,
-  target: Target,
+  raised: Shaped,
   settled: Settled,
   lowering: LoweringName,
 ): Promise<StepData> {
   const { param, size, optimiser, gradient } = settled;
-  const { shape } = channelParts(settled, target.name, 0).objective;
-  const made = { param, transforms: settled.transforms, optimiser, gradient, objective: shape, size, lowering };
-  const id = canonical({ ...made, model: await network.digest(), preprocess: network.input.preprocess });
+  const { objective, pictures } = raised;
+  const made = {
+    param,
+    transforms: settled.transforms,
+    optimiser,
+    gradient,
+    objective: objective.shape,
+    size,
+    lowering,
+  };
+  // Values of other dims are other programs.
+  const dims = Object.entries(objective.values).map(([name, value]) => [name, value.dims]);
+  const id = canonical({
+    ...made,
+    ...(pictures === 1 ? {} : { pictures }),
+    ...(objective.needs ? { dims } : {}),
+    model: await network.digest(),
+    preprocess: network.input.preprocess,
+  });
   const kept = programs.get(network) ?? new Map<string, Promise<StepData>>();
   programs.set(network, kept);
-  const program = kept.get(id) ?? built(id, network, target, settled, lowering);
+  const program = kept.get(id) ?? built(id, network, raised, settled, lowering);
   // The one used longest ago stands first. One that failed is tried anew.
   kept.delete(id);
   kept.set(id, program);
@@ -151,23 +203,25 @@ export async function programOf(
 async function built(
   id: string,
   network: Network,
-  target: Target,
+  { objective, targets, pictures }: Shaped,
   settled: Settled,
   lowering: LoweringName,
 ): Promise<StepData> {
-  const parts = channelParts(settled, target.name, 0);
+  const { layers } = objective;
   const shown = sizeShown(settled);
   const step = await reaching(network, shown, async () =>
     stepOf({
-      ...parts,
+      objective,
+      optimiser: optimisers.make(settled.optimiser),
       size: settled.size,
       network: {
-        graph: await network.cut([target.name], shown),
-        channelAxes: { [target.name]: target.channels.axis },
+        graph: await network.cut(layers, shown),
+        channelAxes: Object.fromEntries(layers.map((layer, i) => [layer, targets[i]!.channels.axis])),
       },
       param: params.make(settled.param),
       transforms: settled.transforms.map((t) => transforms.make(t)),
       ...(settled.gradient ? { following: settled.gradient } : {}),
+      pictures,
       lowering: lowerings[lowering],
     }),
   );
@@ -204,37 +258,32 @@ export interface Engine {
 export async function* renderChannels(
   network: Network,
   { layer, channels, settled, start: photo, snapshots }: Wanted,
-  { pool, lowering, signal, priority = 0 }: Engine,
+  engine: Engine,
 ): AsyncGenerator<RenderEvent, void> {
+  const { pool, lowering, signal } = engine;
   const target = await targetOf(network, layer, settled);
   const start = photo && startFrom(params.make(settled.param), photo);
   // They load their engines while the program is built.
   pool.start();
-  const program = await programOf(network, target, settled, lowering);
+  const program = await programOf(network, raisedUnit(settled, target, 0), settled, lowering);
   if (signal?.aborted) throw new PhospheneError('aborted', 'aborted', {}, signal.reason);
   const facts = await factsOf(network);
   const finish = finishes.make(settled.finish);
-  let ready = false;
+  const isFirst = once();
   const ascent = async function* (channel: number): AsyncGenerator<RenderEvent, void> {
     checkChannel(target, channel);
-    const values = valuesOf(channelParts(settled, target.name, channel));
-    const { seed, steps, border } = settled;
-    const objective = { kind: 'channel', layer: target.name, channel, border } as const;
-    for await (const event of pool.submit(
-      program,
-      { values, key: keyOf({ seed, objective }), steps, ...(start ? { start } : {}) },
-      { signal, priority, snapshots },
-    )) {
+    const { objective } = raisedUnit(settled, target, channel);
+    const recipe = channelRecipe(settled, facts, target.name, channel);
+    for await (const event of ascended(program, objective, recipe, engine, { start, snapshots })) {
       if (event.type === 'started') {
-        if (!ready) yield { type: 'ready', workers: pool.workers };
-        ready = true;
+        if (isFirst()) yield { type: 'ready', workers: pool.workers };
       } else if (event.type === 'step') yield { type: 'steps', channel, done: event.done, loss: event.loss };
       else if (event.type === 'snapshot')
         yield { type: 'snapshot', channel, step: event.step, raster: finish(event.image.data, settled.size) };
       else if (event.type === 'done') {
         const { image, losses, diagnosis } = event.ascent;
         const picture: Picture = {
-          recipe: channelRecipe(settled, facts, target.name, channel),
+          recipe,
           layer: target.name,
           channel,
           raster: finish(image.data, settled.size),
@@ -248,4 +297,161 @@ export async function* renderChannels(
   };
   // One more than there are workers: the next is at hand when one is free.
   yield* concurrently(channels, pool.workers + 1, ascent);
+}
+
+/**
+ * Renders an objective and yields its pictures, which are ascended together: one, unless the objective compares several. The `channel` of
+ * an event is the number of the picture.
+ *
+ * Throws `unknown-layer`, `bad-option`, `unsupported-op`, `shape`, `bad-weights`, `missing-weights`, `runtime`, `aborted`.
+ *
+ * @example
+ * const settled = settle({ preset: 'keras' }, network.input.size);
+ * const raised = await raisedIn(network, 'mixed4a:12 + diversity(mixed5a)', settled);
+ * for await (const event of renderObjective(network, { raised, settled }, engine))
+ *   if (event.type === 'picture') console.log(event.picture.channel);
+ */
+export async function* renderObjective(
+  network: Network,
+  { raised, pictures: asked, settled, start: photo, snapshots }: WantedObjective,
+  engine: Engine,
+): AsyncGenerator<RenderEvent, void> {
+  const { pool, lowering, signal } = engine;
+  const { recorded, pictures } = raised;
+  const start = photo && startFrom(params.make(settled.param), repeated(photo, pictures));
+  pool.start();
+  const facts = await factsOf(network);
+  const finish = finishes.make(settled.finish);
+  const recipeAt = (picture: number): Recipe => recipeOf({ ...settled, pictures }, facts, { ...recorded, picture });
+  let made: { readonly ascent: Ascent } | undefined;
+  for await (const channel of asked ?? Array.from({ length: pictures }, (_, i) => i)) {
+    if (!made) {
+      const objective = await supplied(network, raised, settled, engine);
+      const program = await programOf(network, { ...raised, objective }, settled, lowering);
+      if (signal?.aborted) throw new PhospheneError('aborted', 'aborted', {}, signal.reason);
+      for await (const event of ascended(program, objective, recipeAt(0), engine, { start, snapshots })) {
+        if (event.type === 'started') yield { type: 'ready', workers: pool.workers };
+        else if (event.type === 'step') yield { type: 'steps', channel, done: event.done, loss: event.loss };
+        else if (event.type === 'snapshot')
+          for (let i = 0; i < pictures; i++)
+            yield {
+              type: 'snapshot',
+              channel: i,
+              step: event.step,
+              raster: finish(only(event.image, i).data, settled.size),
+            };
+        else if (event.type === 'done') made = event;
+      }
+    }
+    const { image, losses, diagnosis } = made!.ascent;
+    const alone = only(image, channel);
+    const picture: Picture = {
+      recipe: recipeAt(channel),
+      layer: raised.objective.text,
+      channel,
+      raster: finish(alone.data, settled.size),
+      image: alone,
+      losses,
+      diagnosis,
+    };
+    yield { type: 'picture', picture };
+  }
+}
+
+/** The ascent of a recipe's job. */
+function ascended(
+  program: StepData,
+  objective: Objective,
+  recipe: Recipe,
+  { pool, signal, priority = 0 }: Engine,
+  { start, snapshots }: { readonly start?: Tensors | undefined; readonly snapshots?: readonly number[] | undefined },
+): AsyncIterable<JobEvent> {
+  const { steps, optimiser } = recipe;
+  const values = valuesOf({ objective, optimiser: optimisers.make(optimiser) });
+  const job = { values, key: keyOf(recipe), steps, ...(start ? { start } : {}) };
+  return pool.submit(program, job, { signal, priority, snapshots });
+}
+
+/** True the first time. */
+function once(): () => boolean {
+  let done = false;
+  return () => !done && (done = true);
+}
+
+/** One of several pictures, as [1, c, h, w]. */
+function only({ dims, data }: Tensor<'float32'>, index: number): Tensor<'float32'> {
+  const each = data.length / dims[0]!;
+  return float32(data.subarray(index * each, (index + 1) * each), [1, ...dims.slice(1)]);
+}
+
+/** A photo [1, c, h, w] for each of several pictures. */
+function repeated(photo: Tensor<'float32'>, pictures: number): Tensor<'float32'> {
+  const data = new Float32Array(photo.data.length * pictures);
+  for (let i = 0; i < pictures; i++) data.set(photo.data, i * photo.data.length);
+  return float32(data, [pictures, ...photo.dims.slice(1)]);
+}
+
+/** The objective with its needs among its values: what it was given, and what its layers make of photos. */
+async function supplied(
+  network: Network,
+  { objective, given }: Raised,
+  settled: Settled,
+  engine: Engine,
+): Promise<Objective> {
+  if (!objective.needs) return objective;
+  const seen = new Map<string, Promise<Tensor>>();
+  const values = await Promise.all(
+    Object.entries(objective.needs).map(async ([name, need]): Promise<[string, Tensor]> => {
+      if ('tensor' in need) return [name, given.tensors![need.tensor]!];
+      const { photo, layer } = need;
+      const key = JSON.stringify([photo, layer]);
+      const activation =
+        seen.get(key) ?? activationOf(network, layer, given.photos![photo]!, sizeShown(settled), engine);
+      seen.set(key, activation);
+      return [name, await activation];
+    }),
+  );
+  return { ...objective, values: { ...objective.values, ...Object.fromEntries(values) } };
+}
+
+/**
+ * A layer's activation for a photo [1, c, h, w]. A worker computes it, as a job of no steps: its state is the photo, and what its picture
+ * would be is the activation.
+ */
+async function activationOf(
+  network: Network,
+  layer: string,
+  photo: Tensor<'float32'>,
+  size: Size,
+  { pool, lowering, signal }: Engine,
+): Promise<Tensor> {
+  const cut = await network.cut([layer], size);
+  const { dims } = cut.inputs[0]!;
+  if (!sameDims(photo.dims, dims))
+    throw new PhospheneError(
+      'shape',
+      `photos: a photo is [${photo.dims.join(', ')}], and [${dims.join(', ')}] is needed: what the network sees`,
+      { option: 'photos', dims: photo.dims, wanted: dims },
+    );
+  const b = new Builder([IMAGE]);
+  const value = inlineFused(b, cut, { [IMAGE]: b.input(Z, 'float32', dims) }, { lowering: lowerings[lowering] });
+  const own = new Builder();
+  const z = own.input(Z, 'float32', dims);
+  const program: StepData = {
+    id: canonical({
+      activation: layer,
+      size,
+      lowering,
+      model: await network.digest(),
+      preprocess: network.input.preprocess,
+    }),
+    states: [{ name: Z, dtype: 'float32', dims, start: { kind: 'fill', value: 0 } }],
+    feeds: [],
+    values: [],
+    graph: encodeOnnx(own.graph({ [LOSS]: own.float(0), [NEXT + Z]: z })),
+    image: encodeOnnx(b.graph({ [IMAGE]: b.cast(value.get(layer)!, 'float32') })),
+  };
+  const job = { values: {}, key: layer, steps: 0, start: { [Z]: photo } };
+  for await (const event of pool.submit(program, job, { signal })) if (event.type === 'done') return event.ascent.image;
+  throw new Error('internal: a job ended without a result');
 }

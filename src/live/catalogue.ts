@@ -29,11 +29,7 @@ export function catalogueOf(own: Pick<Catalogue, 'models' | 'engine' | 'workers'
 
 function presetFacts(name: PresetName): PresetFacts {
   const settled = settle({ preset: name });
-  const places = {
-    ...settled,
-    gradient: followed(settled.gradient),
-    objective: { kind: 'channel', border: settled.border },
-  } as unknown as Readonly<Record<string, unknown>>;
+  const places = { ...settled, gradient: followed(settled.gradient) } as unknown as Readonly<Record<string, unknown>>;
   const values = flat.flatMap(({ name: setting, path: [first, second] }) => {
     const value = second === undefined ? places[first] : (places[first] as Record<string, unknown>)[second];
     return value === undefined ? [] : [[setting, `${value as string | number | boolean}`] as const];

@@ -150,7 +150,7 @@ export function createStudio({ models, open, pool, lowering, engine, memory, sto
     const found = kept ? await store?.get(expected) : undefined;
     if (signal?.aborted) throw new PhospheneError('aborted', 'aborted', {}, signal.reason);
     if (found) return yield shown(found, true);
-    checkMemory(memoryOf(network, target, settled), memory());
+    checkMemory(memoryOf(network, { targets: [target] }, settled), memory());
     const wanted = { layer: target.name, channels: [channel], settled, snapshots: spread(frames, steps) };
     for await (const event of renderChannels(network, wanted, { pool, lowering, signal, priority })) {
       if (event.type === 'steps') yield { type: 'step', done: event.done, steps, loss: event.loss };

@@ -3,11 +3,12 @@ import { PhospheneError } from '../errors.ts';
 import { float32, int64, sizeOf, type Tensor, tensor } from '../ir/tensor.ts';
 import { text, whole } from '../settings.ts';
 import { kind } from '../noun.ts';
-import type { Objective } from './objective.ts';
+import type { Untitled } from './objective.ts';
 
 /**
  * Mean activation of one channel, `border` positions left out on every side of its map. Units at the border see the padding around
- * the picture and would draw frames. An activation without a map, such as [n, c], has no border.
+ * the picture and would draw frames. An activation without a map, such as [n, c], has no border. Source: Keras' example "Visualizing
+ * what convnets learn".
  */
 export const channel = kind({
   kind: 'channel',
@@ -17,8 +18,7 @@ export const channel = kind({
     channel: whole({ help: 'Channel of the layer, from 0', default: 0 }),
     border: whole({ help: 'Positions of the activation left out on each side', default: 2, to: 1 << 16 }),
   },
-  make: ({ layer, channel: index, border }): Objective => ({
-    text: `${layer}:${index}`,
+  make: ({ layer, channel: index, border }): Untitled => ({
     shape: `channel(${JSON.stringify(layer)}, border ${border})`,
     layers: [layer],
     values: { channel: int64(index) },

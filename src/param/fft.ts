@@ -14,30 +14,55 @@ export interface Complex {
  */
 export function fft({ re, im }: Complex): Complex {
   const n = re.length;
-  const p = smallestFactor(n);
-  const m = n / p;
-  // Each of p interleaved parts by itself; of a prime length, these are single numbers.
-  const parts = Array.from({ length: p }, (_, r) => {
-    const part = { re: strided(re, r, p, m), im: strided(im, r, p, m) };
-    return m === 1 ? part : fft(part);
-  });
   const out = { re: new Float64Array(n), im: new Float64Array(n) };
-  const [cosines, sines] = [Math.cos, Math.sin].map((f) =>
-    Float64Array.from({ length: n }, (_, k) => f((-2 * Math.PI * k) / n)),
-  );
-  for (let k = 0; k < n; k++) {
-    let [x, y] = [0, 0];
-    for (let r = 0; r < p; r++) {
-      const [a, b] = [parts[r]!.re[k % m]!, parts[r]!.im[k % m]!];
-      const [c, s] = [cosines![(r * k) % n]!, sines![(r * k) % n]!];
-      x += a * c - b * s;
-      y += a * s + b * c;
-    }
-    out.re[k] = x;
-    out.im[k] = y;
-  }
+  const scratch = { re: new Float64Array(n), im: new Float64Array(n) };
+  into(out, 0, { re, im }, 0, 1, n, scratch, wavesOf(n));
   return out;
 }
+
+/** The transform of `n` numbers of `x`, `step` apart from `from` on, into `out` from `to` on; `waves` are those of the whole. */
+function into(
+  out: Complex,
+  to: number,
+  x: Complex,
+  from: number,
+  step: number,
+  n: number,
+  scratch: Complex,
+  waves: Complex,
+): void {
+  if (n === 1) {
+    out.re[to] = x.re[from]!;
+    out.im[to] = x.im[from]!;
+    return;
+  }
+  const p = smallestFactor(n);
+  const m = n / p;
+  // Each of p interleaved parts by itself, one behind the other; then they are combined.
+  for (let r = 0; r < p; r++) into(scratch, to + r * m, x, from + r * step, p * step, m, out, waves);
+  for (let k = 0; k < n; k++) {
+    let [a, b] = [0, 0];
+    for (let r = 0; r < p; r++) {
+      const at = to + r * m + (k % m);
+      const wave = ((r * k) % n) * step;
+      a += scratch.re[at]! * waves.re[wave]! - scratch.im[at]! * waves.im[wave]!;
+      b += scratch.re[at]! * waves.im[wave]! + scratch.im[at]! * waves.re[wave]!;
+    }
+    out.re[to + k] = a;
+    out.im[to + k] = b;
+  }
+}
+
+/** exp(-2πi k/n) for each k. The last length is remembered: pictures are transformed row by row. */
+function wavesOf(n: number): Complex {
+  if (last?.re.length !== n)
+    last = {
+      re: Float64Array.from({ length: n }, (_, k) => Math.cos((2 * Math.PI * k) / n)),
+      im: Float64Array.from({ length: n }, (_, k) => -Math.sin((2 * Math.PI * k) / n)),
+    };
+  return last;
+}
+let last: Complex | undefined;
 
 /**
  * The transform of a real picture [height, width], row by row: [height, floor(width / 2) + 1], since the other half of its columns

@@ -14,7 +14,7 @@ interface Decoded {
   readonly data: Uint8ClampedArray;
 }
 
-/** A `WebAssembly.Module`, which is passed on and never looked into. */
+/** A module of WebAssembly: the types of no platform are loaded here. */
 type WasmModule = object;
 
 /** What the codecs take: how an instance is made. */
@@ -34,9 +34,9 @@ const codecs: Readonly<Record<CodecName, () => Promise<unknown>>> = {
   webp: () => import('@jsquash/webp/decode.js'),
 };
 
-// Every platform has it; the types of none are loaded here.
-const { compile } = (globalThis as unknown as { WebAssembly: { compile: (bytes: Uint8Array) => Promise<WasmModule> } })
-  .WebAssembly;
+const { compile } = (
+  globalThis as unknown as { readonly WebAssembly: { readonly compile: (bytes: Uint8Array) => Promise<WasmModule> } }
+).WebAssembly;
 const modules = new Map<CodecName, Promise<WasmModule>>();
 
 /** Compiled once; instances are cheap. */

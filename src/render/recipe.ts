@@ -10,7 +10,8 @@ import type { Preprocess } from '../import/preprocess.ts';
 import type { Optional, PartialSpec } from '../noun.ts';
 import type { Schema, Setting } from '../settings.ts';
 import { checked, choice, refuseUnknown, whole } from '../settings.ts';
-import { type ObjectiveSpec, objectives, type TermSpec } from '../objective/index.ts';
+import { channel as channelKind } from '../objective/channel.ts';
+import { type ObjectiveSpec, objectives, type PartialObjective, type TermSpec } from '../objective/index.ts';
 import { type OptimiserSpec, optimisers } from '../optimiser/index.ts';
 import { finishes, type FinishSpec } from '../output/finish.ts';
 import { params, type ParamSpec } from '../param/index.ts';
@@ -42,7 +43,13 @@ export interface Recipe {
   readonly preprocess: Preprocess;
   /** Of the picture before it is finished, in pixels. */
   readonly size: Size;
-  readonly objective: ObjectiveSpec;
+  readonly objective: ObjectiveSpec | CustomSpec;
+  /** SHA-256 of the tensors and photos that the objective was given, by name; absent if there are none. */
+  readonly given?: Readonly<Record<string, string>>;
+  /** How many pictures were ascended together; absent if it was one. */
+  readonly pictures?: number;
+  /** Which of them it is, from 0; absent if there is one. */
+  readonly picture?: number;
   readonly param: ParamSpec;
   readonly transforms: readonly TransformSpec[];
   readonly optimiser: OptimiserSpec;
@@ -54,6 +61,19 @@ export interface Recipe {
   readonly start?: StartSpec;
   readonly finish: FinishSpec;
 }
+
+/** What a recipe says of an objective that is a program: its text, its shape, and SHA-256 of its values. */
+export interface CustomSpec {
+  readonly kind: 'custom';
+  readonly text: string;
+  readonly shape: string;
+  readonly values: string;
+}
+
+/** What is raised of each channel, if it is not the mean of its map: one unit, or the logit of a class. */
+export type Unit =
+  | { readonly kind: 'neuron'; readonly row?: number; readonly column?: number }
+  | { readonly kind: 'logit' };
 
 /** A spec of which some settings are changed; of another kind, the others have that kind's defaults. */
 export type Change<Spec extends { readonly kind: string }> = Spec extends unknown
@@ -70,7 +90,12 @@ export interface RecipeOptions {
   readonly steps?: number | undefined;
   /** Of all random numbers. The same seed gives the same bytes. */
   readonly seed?: number | undefined;
-  readonly objective?: { readonly kind?: 'channel'; readonly border?: number | undefined } | undefined;
+  /** Positions of a channel's map left out on each side; what the preset says, or less if the map is small, unless given. */
+  readonly border?: number | undefined;
+  /** One unit of each channel in place of its whole map: that at the centre, or at a position. */
+  readonly neuron?: 'centre' | { readonly row: number; readonly column: number } | undefined;
+  /** How many pictures are ascended together, for objectives that compare them; what they need unless given. */
+  readonly pictures?: number | undefined;
   readonly param?: Change<ParamSpec> | undefined;
   /** In place of the preset's. */
   readonly transforms?: readonly PartialSpec<TransformSpec>[] | undefined;
@@ -88,7 +113,12 @@ export const general = {
     default: 0,
     from: Number.MIN_SAFE_INTEGER,
   }),
+  border: { ...channelKind.settings.border, default: presets.keras.border },
 } satisfies Schema;
+
+/** Pictures that are ascended together: each costs as much as one alone. */
+const pictures = whole({ help: 'Pictures ascended together', default: 1, from: 1, to: 64 });
+const position = whole({ help: 'Row or column of a map', default: 0 });
 
 const side = whole({ help: 'Picture size in pixels', default: presets.keras.size, from: 1, to: 1 << 16 });
 
@@ -101,9 +131,11 @@ export interface TargetFacts {
 }
 
 /** A recipe without its target: options and preset expanded, all settings checked. Throws `unknown-preset`, `bad-option`. */
-export type Settled = Omit<Recipe, 'model' | 'preprocess' | 'objective'> & {
+export type Settled = Omit<Recipe, 'model' | 'preprocess' | 'objective' | 'given' | 'picture'> & {
   readonly preset: PresetName;
   readonly border: number;
+  /** Absent for the mean of a channel's map. */
+  readonly unit?: Unit;
 };
 
 /**
@@ -118,12 +150,6 @@ export function settle(options: RecipeOptions = {}, fixed: TargetFacts['fixed'] 
   const name = options.preset ?? 'keras';
   const preset = presetOf(name);
   const size = sizeFor(options.size, preset, fixed);
-  const { border } = changed(
-    objectives,
-    { kind: 'channel', layer: 'any', channel: 0, border: preset.border },
-    options.objective,
-    // Options speak of channels only, whatever other kinds of objectives there are.
-  ) as Extract<TermSpec, { kind: 'channel' }>;
   const finish = changed(finishes, { ...preset.finish, crop: cropFor(preset, size) }, options.finish);
   if (2 * finish.crop >= Math.min(size.height, size.width)) {
     const most = Math.ceil(Math.min(size.height, size.width) / 2) - 1;
@@ -141,7 +167,9 @@ export function settle(options: RecipeOptions = {}, fixed: TargetFacts['fixed'] 
   return {
     preset: name,
     size,
-    border,
+    border: checked(general.border, 'border', options.border ?? preset.border),
+    ...(options.neuron === undefined ? {} : { unit: unitOf(options.neuron) }),
+    ...(options.pictures === undefined ? {} : { pictures: checked(pictures, 'pictures', options.pictures) }),
     param: changed(params, preset.param, options.param),
     transforms: (options.transforms ?? preset.transforms).map((t) => transforms.complete(t)),
     optimiser: changed(optimisers, preset.optimiser, options.optimiser),
@@ -174,7 +202,9 @@ const optionNames = [
   'size',
   'steps',
   'seed',
-  'objective',
+  'border',
+  'neuron',
+  'pictures',
   'param',
   'transforms',
   'optimiser',
@@ -186,6 +216,18 @@ const optionNames = [
 function gradientOf(given: object): { readonly gradient?: OverrideSpec } {
   const gradient = followed(given);
   return canonical(gradient) === canonical(followed()) ? {} : { gradient };
+}
+
+function unitOf(neuron: NonNullable<RecipeOptions['neuron']>): Unit {
+  if (neuron === 'centre') return { kind: 'neuron' };
+  if (Object(neuron) !== neuron)
+    throw new PhospheneError(
+      'bad-option',
+      `neuron: \`centre\`, or a row and a column, is needed, not ${JSON.stringify(neuron)}`,
+      { option: 'neuron', value: neuron },
+    );
+  const { row, column } = neuron;
+  return { kind: 'neuron', row: checked(position, 'neuron', row), column: checked(position, 'neuron', column) };
 }
 
 /** The preset of that name. Throws `unknown-preset`. */
@@ -205,47 +247,87 @@ function cropFor({ finish: { crop }, size }: Preset, { height, width }: Size): n
   return 4 * crop <= side ? crop : Math.min(crop, Math.floor((crop * side) / size));
 }
 
+/** What is known of a layer when settings are fitted to it. */
+export interface FittedTo {
+  /** Those of the layer's output. */
+  readonly dims: readonly number[];
+  readonly channels: { readonly axis: number };
+  /** Whether it gives probabilities at the end of the network. */
+  readonly probability?: boolean;
+  /** Pixels of the picture from one unit to the next, if it is known. */
+  readonly stride?: number;
+}
+
 /**
- * Settings for a target, as far as nobody asked for others. A border is narrowed until it leaves a position of a small map. Shifts reach
- * half a stride either way at least, so that an ascent cannot lock itself to the grid on which the network samples pictures. The deeper a
- * layer, the coarser is what it sees, and the higher the exponent of a preconditioned gradient. `dims` are those of the layer's output,
- * `stride` the pixels between two of its units.
+ * Settings for a target, as far as nobody asked for others. A border is narrowed until it leaves a position of a small map, and of
+ * probabilities the logits are raised. Shifts reach half a stride either way at least, so that an ascent cannot lock itself to the grid on
+ * which the network samples pictures. The deeper a layer, the coarser is what it sees, and the higher the exponent of a preconditioned
+ * gradient.
  *
  * @example
  * const [target] = targets(network, size);
- * const { border } = fitted(settle({ size }, network.input.size), { size }, target!);
+ * const { border } = fitted(settle({ size }, network.input.size), {}, target!);
  */
 export function fitted(
   settled: Settled,
-  options: RecipeOptions,
-  {
-    dims,
-    channels,
-    stride = 1,
-  }: { readonly dims: readonly number[]; readonly channels: { readonly axis: number }; readonly stride?: number },
+  options: Pick<RecipeOptions, 'border' | 'transforms' | 'optimiser'>,
+  target: FittedTo,
 ): Settled {
-  const map = dims.filter((_, axis) => axis !== 0 && axis !== channels.axis);
-  const most = Math.max(0, Math.ceil(Math.min(...map) / 2) - 1);
-  const border =
-    options.objective?.border !== undefined || map.length === 0 ? settled.border : Math.min(settled.border, most);
-  const shifted = options.transforms === undefined ? wideEnough(settled.transforms, stride) : settled.transforms;
-  const { optimiser } = settled;
-  const own = options.optimiser?.kind === undefined && !('exponent' in (options.optimiser ?? {}));
-  const exponent = Math.min(1.5, Math.max(0.5, 0.25 + Math.log2(stride) / 4));
+  const { border } = options;
+  const own: Settled =
+    target.probability && settled.unit === undefined ? { ...settled, unit: { kind: 'logit' } } : settled;
+  const bordered = border === undefined ? { ...own, border: fittedBorder(settled.border, target) } : own;
+  return target.stride === undefined ? bordered : atStride(bordered, options, target.stride);
+}
+
+/** Settings for what is seen at a stride, as {@link fitted} has them. */
+export function atStride(
+  settled: Settled,
+  { transforms: chosen, optimiser = {} }: Pick<RecipeOptions, 'transforms' | 'optimiser'>,
+  stride: number,
+): Settled {
+  const isChosen = optimiser.kind !== undefined || ('exponent' in optimiser && optimiser.exponent !== undefined);
   return {
     ...settled,
-    border,
-    transforms: shifted,
-    optimiser: own && optimiser.kind === 'sobolev' ? { ...optimiser, exponent } : optimiser,
+    transforms: chosen === undefined ? wideEnough(settled.transforms, stride) : settled.transforms,
+    optimiser:
+      !isChosen && settled.optimiser.kind === 'sobolev'
+        ? { ...settled.optimiser, exponent: exponentFor(stride) }
+        : settled.optimiser,
   };
+}
+
+/** What suits a layer at a stride: measured at 8, 16 and 32 on ResNet50V2 and on SqueezeNet (docs/quality.md). */
+function exponentFor(stride: number): number {
+  return Math.min(1.5, Math.max(0.5, 0.25 + Math.log2(stride) / 4));
 }
 
 /** The first shift of all, wide enough for a stride. */
 function wideEnough(specs: readonly TransformSpec[], stride: number): readonly TransformSpec[] {
   const first = specs.findIndex(({ kind }) => kind === 'roll' || kind === 'jitter');
   return specs.map((spec, i) =>
-    i === first && 'by' in spec ? { ...spec, by: Math.max(spec.by, Math.ceil(stride / 2)) } : spec,
+    i === first && (spec.kind === 'roll' || spec.kind === 'jitter')
+      ? { ...spec, by: Math.max(spec.by, Math.ceil(stride / 2)) }
+      : spec,
   );
+}
+
+/** The border, narrowed until it leaves a position of a small map. */
+export function fittedBorder(border: number, { dims, channels }: FittedTo): number {
+  const map = dims.filter((_, axis) => axis !== 0 && axis !== channels.axis);
+  const most = Math.max(0, Math.ceil(Math.min(...map) / 2) - 1);
+  return map.length === 0 ? border : Math.min(border, most);
+}
+
+/**
+ * What is raised of a channel.
+ *
+ * @example
+ * unitSpec(settle({ border: 1 }), 'mixed4a', 7); // { kind: 'channel', layer: 'mixed4a', channel: 7, border: 1 }
+ */
+export function unitSpec({ border, unit }: Pick<Settled, 'border' | 'unit'>, layer: string, channel: number): TermSpec {
+  if (unit === undefined) return objectives.complete({ kind: 'channel', layer, channel, border });
+  return objectives.complete({ ...unit, layer, channel });
 }
 
 /**
@@ -256,12 +338,29 @@ function wideEnough(specs: readonly TransformSpec[], stride: number): readonly T
  * const recipe = channelRecipe(settle({ steps: 60 }), facts, 'conv3_block4_out', 7);
  */
 export function channelRecipe(settled: Settled, facts: TargetFacts, layer: string, channel: number): Recipe {
-  const { preset: _, border, ...rest } = settled;
+  return recipeOf({ ...settled, pictures: undefined }, facts, { objective: unitSpec(settled, layer, channel) });
+}
+
+/**
+ * The recipe of a picture of an objective.
+ *
+ * @example
+ * recipeOf(settle({ steps: 60 }), facts, { objective: objectives.complete({ kind: 'layer', layer: 'mixed4a' }) });
+ */
+export function recipeOf(
+  settled: Omit<Settled, 'pictures'> & { readonly pictures?: number | undefined },
+  facts: TargetFacts,
+  what: Pick<Recipe, 'objective' | 'given' | 'picture'>,
+): Recipe {
+  const { preset: _, border: __, unit: ___, pictures, ...rest } = settled;
+  const { objective, given, picture } = what;
   return {
     model: facts.model,
     preprocess: facts.preprocess,
-    objective: objectives.complete({ kind: 'channel', layer, channel, border }) satisfies TermSpec,
+    objective,
     ...rest,
+    ...(given === undefined ? {} : { given }),
+    ...(pictures === undefined || pictures === 1 ? {} : { pictures, picture: picture ?? 0 }),
   };
 }
 
@@ -277,11 +376,18 @@ export function digestOf(recipe: Recipe): string {
   return hashed({ ...rest, model: model.digest });
 }
 
-/** The digest of what pictures that differ only in their channel have in common. */
+/** The digest of what pictures that differ only in their channel, or in which of several they are, have in common. */
 export function setDigestOf(recipe: Recipe): string {
-  const { model, objective, ...rest } = recipe;
-  const { channel: _, ...common } = { channel: 0, ...objective };
+  const { model, objective, picture: _, ...rest } = recipe;
+  const { channel: __, ...common } = isUnit(objective) ? objective : { channel: 0, ...objective };
   return hashed({ ...rest, objective: common, model: model.digest });
+}
+
+/** Whether it is one channel of a layer, in one way or another: such pictures are made side by side. */
+export function isUnit(
+  objective: Recipe['objective'] | PartialObjective,
+): objective is Extract<typeof objective, { readonly kind: 'channel' | 'neuron' | 'logit' }> {
+  return ['channel', 'neuron', 'logit'].includes(objective.kind);
 }
 
 /** The random streams of a picture: its seed and its objective, not the order or the worker. */
@@ -310,7 +416,7 @@ export function canonical(value: unknown): string {
   return JSON.stringify(value);
 }
 
-type Noun = 'objective' | 'param' | 'optimiser' | 'gradient' | 'finish';
+type Noun = 'param' | 'optimiser' | 'gradient' | 'finish';
 
 /** A setting as a flat list has it, such as the options of a command. */
 export interface FlatSetting {
@@ -325,7 +431,7 @@ export interface FlatSetting {
  * the kind. Defaults are those of the default preset.
  */
 export function flatSettings(): readonly FlatSetting[] {
-  const nouns = { objective: objectives, param: params, optimiser: optimisers, finish: finishes };
+  const nouns = { param: params, optimiser: optimisers, finish: finishes };
   const flat = new Map<string, FlatSetting>(
     Object.entries(general).map(([name, setting]) => [name, { name, setting, path: [name] }]),
   );
@@ -336,9 +442,7 @@ export function flatSettings(): readonly FlatSetting[] {
     { kinds: Readonly<Record<string, AnyKind>> },
   ][]) {
     const kinds = Object.values(table.kinds);
-    const own = (noun === 'objective' ? { kind: 'channel', border: presets.keras.border } : presets.keras[noun]) as {
-      readonly kind: string;
-    } & Readonly<Record<string, unknown>>;
+    const own = presets.keras[noun] as { readonly kind: string } & Readonly<Record<string, unknown>>;
     if (kinds.length > 1) {
       const help = kinds.map((k) => `${k.kind} (${k.help.charAt(0).toLowerCase()}${k.help.slice(1)})`).join(', ');
       const setting = choice({ help, default: own.kind, of: kinds.map((k) => k.kind) });
@@ -346,8 +450,6 @@ export function flatSettings(): readonly FlatSetting[] {
     }
     const names = new Set(kinds.flatMap((k) => Object.keys(k.settings)));
     for (const name of names) {
-      // The target is asked for by itself.
-      if (noun === 'objective' && (name === 'layer' || name === 'channel')) continue;
       if (flat.has(name)) throw new Error(`internal: two nouns have the setting \`${name}\``);
       const having = kinds.filter((k) => Object.hasOwn(k.settings, name));
       const first = (having.find((k) => k.kind === own.kind) ?? having[0]!).settings[name]!;

@@ -1,17 +1,17 @@
 /** @file A step of ascent put together from the nouns: parameterisation, transforms, network, objective, gradient, optimiser. */
 import { gradient, type GradientOptions } from '../grad/index.ts';
 import { Builder, type Value } from '../ir/builder.ts';
-import { inlineFused } from '../grad/fuse.ts';
 import type { Graph, ValueInfo } from '../ir/graph.ts';
 import { type Dims, sameDims, sizeOf, type Tensor } from '../ir/tensor.ts';
 import type { Layer } from '../import/network.ts';
-import type { Objective } from '../objective/index.ts';
+import { contextOf, type Objective } from '../objective/index.ts';
 import type { Optimiser } from '../optimiser/index.ts';
 import type { Param } from '../param/index.ts';
 import { seen, type Transform } from '../transform/index.ts';
 import { PhospheneError } from '../errors.ts';
 import { StepBuilder } from '../step/builder.ts';
 import { smoothPooling } from '../grad/smooth.ts';
+import { inlineBatch } from './batch.ts';
 import { followed, overridesOf, type OverrideSpec } from './overrides.ts';
 import { IMAGE, LOSS, NEXT, REDIRECT, type Step, type Tensors } from '../step/step.ts';
 
@@ -37,6 +37,8 @@ export interface StepParts extends GradientOptions {
   readonly optimiser: Optimiser;
   /** Which gradient is followed; the true one unless given. */
   readonly following?: Partial<OverrideSpec>;
+  /** How many pictures are ascended together; 1 unless given. */
+  readonly pictures?: number;
   /** Also return the gradient: for tests and measurements. */
   readonly withGradient?: boolean;
 }
@@ -62,31 +64,31 @@ export function stepOf(parts: StepParts): Step {
   const { z, image } = param(s, dimsOf(parts));
   const shown = seen(s, image, transforms);
   const { dims } = inputOf(network);
-  if (!sameDims(shown.dims, dims))
+  if (!sameDims(shown.dims.slice(1), dims.slice(1)))
     throw new Error(`internal: the network takes [${dims.join(', ')}], and is shown [${shown.dims.join(', ')}]`);
   const given = new Map<string, Value>();
   for (const [name, { dtype, dims: shape }] of Object.entries(objective.values))
     given.set(name, s.value(name, dtype, shape));
   const { overrides } = options;
   const pooling = overriding.pooling === 'smooth' ? smoothPooling : {};
-  const activations = inlineFused(
-    b,
-    network.graph,
-    { [IMAGE]: shown },
-    { ...options, overrides: { ...pooling, ...overrides } },
-  );
-  const loss = objective.build({
-    b,
-    image,
-    activation: (layer) => ({
-      value: activations.get(layer)!,
-      channelAxis: network.channelAxes?.[layer] ?? 1,
-      layer,
+  const activations = inlineBatch(b, network.graph, shown, { ...options, overrides: { ...pooling, ...overrides } });
+  const stopped = [...(options.stop ?? [])];
+  const loss = objective.build(
+    contextOf({
+      b,
+      image,
+      activation: (layer) => ({
+        value: activations(layer),
+        channelAxis: network.channelAxes?.[layer] ?? 1,
+        layer,
+      }),
+      value: (name) => given.get(name)!,
+      stopped,
     }),
-    value: (name) => given.get(name)!,
-  });
+  );
   const gradients = gradient(b, loss, z, {
     ...options,
+    stop: stopped,
     overrides: { ...overridesOf(s, loss, overriding), ...overrides },
   });
   optimiser.build(s, z, gradients).forEach((next, i) => s.next(z[i]!, next));
@@ -119,10 +121,10 @@ function inputOf({ graph }: Cut): ValueInfo {
   return graph.inputs.find((i) => i.name === IMAGE)!;
 }
 
-/** Of the picture that is stored. */
-function dimsOf({ network, size }: Pick<StepParts, 'network' | 'size'>): Dims {
-  const [n, c, height, width] = inputOf(network).dims as [number, number, number, number];
-  return [n, c, size?.height ?? height, size?.width ?? width];
+/** Of the pictures that are stored. */
+function dimsOf({ network, size, pictures = 1 }: Pick<StepParts, 'network' | 'size' | 'pictures'>): Dims {
+  const [, c, height, width] = inputOf(network).dims as [number, number, number, number];
+  return [pictures, c, size?.height ?? height, size?.width ?? width];
 }
 
 /** Names that the step needs for itself: found by building its small parts without the network. */

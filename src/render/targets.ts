@@ -1,12 +1,16 @@
 /** @file Which layers can be a target, and what to say of one that cannot. */
 import { PhospheneError } from '../errors.ts';
 import { differentiable } from '../grad/index.ts';
-import type { Layer, Network, Size } from '../import/network.ts';
+import type { Layer, Listing, Network, Size } from '../import/network.ts';
+import { beforeProbability, isEnd } from '../objective/index.ts';
 import { IMAGE } from '../step/step.ts';
+import { strideOf } from './stride.ts';
 
 /** A layer that can be ascended: it has channels. */
 export type Target = Layer & {
   readonly channels: NonNullable<Layer['channels']>;
+  /** Whether it gives probabilities at an end of the network; the logits before them are what is raised. */
+  readonly probability?: boolean;
   /** Pixels of the picture from one unit to the next, if someone has counted. */
   readonly stride?: number;
 };
@@ -38,6 +42,26 @@ export function surveyed(network: Network, size: Size): readonly { layer: Layer;
  */
 export function targets(network: Network, size: Size): Target[] {
   return surveyed(network, size).flatMap(({ layer, obstacle }) => (obstacle ? [] : [layer as Target]));
+}
+
+/**
+ * The target at a place of the list of layers. Throws `unknown-layer` if it has no channels.
+ *
+ * @example
+ * targetAt(network.layers(size), 12).channels.count;
+ */
+export function targetAt({ layers, graph }: Listing, index: number): Target {
+  const layer = layers[index]!;
+  const { name, dims, channels } = layer;
+  if (!channels)
+    throw new PhospheneError(
+      'unknown-layer',
+      `layer \`${name}\` is [${dims.join(', ')}] and has no channels that can be told apart; choose another layer`,
+      { option: 'layer', layer: name, dims },
+    );
+  const value = graph.outputs[index]!.name;
+  const isProbability = beforeProbability(graph.nodes, value) !== undefined && isEnd(graph.nodes, value);
+  return { ...layer, channels, ...(isProbability ? { probability: true } : {}), stride: strideOf(graph, value) };
 }
 
 /**

@@ -16,7 +16,13 @@ export interface Manifest {
   readonly preset: string;
   /** The recipe of channel 0; those of the others differ in their channel only. */
   readonly recipe: Recipe;
-  readonly grid: { readonly file: string; readonly columns: number | null; readonly margin: number };
+  readonly grid: {
+    readonly file: string;
+    readonly columns: number | null;
+    readonly margin: number;
+    /** Whether the channels stand below their pictures. */
+    readonly captions?: boolean;
+  };
   /** In the order of the grid. */
   readonly filters: readonly ManifestFilter[];
 }
@@ -57,7 +63,7 @@ export function manifestText(
   { digest, layer, preset, recipe }: Series,
   channels: readonly number[],
   outcomes: ReadonlyMap<number, Outcome>,
-  grid: { readonly columns: number | undefined; readonly margin: number },
+  grid: { readonly columns: number | undefined; readonly margin: number; readonly captions: boolean },
 ): string {
   const manifest: Manifest = {
     format: 'phosphene-manifest/2',
@@ -67,7 +73,12 @@ export function manifestText(
     layer,
     preset,
     recipe,
-    grid: { file: GRID, columns: grid.columns ?? null, margin: grid.margin },
+    grid: {
+      file: GRID,
+      columns: grid.columns ?? null,
+      margin: grid.margin,
+      ...(grid.captions ? { captions: true } : {}),
+    },
     filters: channels.map((channel) => {
       const outcome = outcomes.get(channel);
       return {
@@ -105,8 +116,9 @@ function isManifest(found: unknown): found is FoundManifest {
   const own = typeof series === 'string' && /^[0-9a-f]{64}$/.test(series) && Number.isSafeInteger(algorithm);
   if (!texts || !own || !isObject(recipe) || !isObject(grid) || !Array.isArray(filters)) return false;
   if (!isObject(recipe['model']) || typeof recipe['model']['name'] !== 'string') return false;
-  const { file, columns, margin } = grid;
-  return file === GRID && (columns === null || isCount(columns)) && isCount(margin) && filters.every(isFilter);
+  const { file, columns, margin, captions } = grid;
+  const isSheet = file === GRID && (columns === null || isCount(columns)) && isCount(margin);
+  return isSheet && (captions === undefined || captions === true) && filters.every(isFilter);
 }
 
 function isFilter(found: unknown): boolean {

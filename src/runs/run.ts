@@ -4,6 +4,7 @@ import * as node from 'node:fs/promises';
 import { PhospheneError } from '../errors.ts';
 import { defaultColumns, gridSize, sheetOf } from '../output/grid.ts';
 import { asciiJson, encodePng } from '../output/png.ts';
+import { labelHeight, tileOf } from '../output/tile.ts';
 import { Random } from '../random.ts';
 import type { Status } from '../render/diagnosis.ts';
 import { VERSION } from '../version.ts';
@@ -36,6 +37,8 @@ export interface RunOptions<Event extends { readonly type: string }> {
   readonly columns?: number | undefined;
   /** Pixels between the pictures of the grid; 5 unless given. */
   readonly margin?: number | undefined;
+  /** Whether the grid has the number of each channel below its picture; false unless given. */
+  readonly captions?: boolean | undefined;
   readonly render: Render<Event>;
   /** Of `node:fs/promises`; for tests. */
   readonly fs?: FileSystem;
@@ -73,11 +76,11 @@ export type RunEvent =
 export async function* run<Event extends { readonly type: string }>(
   options: RunOptions<Event>,
 ): AsyncGenerator<RunEvent | Event, void> {
-  const { out, series, columns, margin = 5, render, fs = node } = options;
+  const { out, series, columns, margin = 5, captions = false, render, fs = node } = options;
   const channels = [...new Set(options.channels)];
   if (channels.length === 0)
     throw new PhospheneError('bad-option', 'channels: none found; a grid needs at least one', { option: 'channels' });
-  const pictures = collect(series, channels, { columns, margin });
+  const pictures = collect(series, channels, { columns, margin, captions });
 
   let set: FoundSet = await findSet(out, series, fs);
   /** Keeps a channel's picture if it is there. */
@@ -153,23 +156,31 @@ export async function* run<Event extends { readonly type: string }>(
 function collect(
   series: Series,
   channels: readonly number[],
-  grid: { readonly columns: number | undefined; readonly margin: number },
+  grid: { readonly columns: number | undefined; readonly margin: number; readonly captions: boolean },
 ) {
-  const { columns = defaultColumns(channels.length), margin } = grid;
-  const size = gridSize(channels.length, series, { columns, margin });
+  const { columns = defaultColumns(channels.length), margin, captions } = grid;
+  const { width, height } = series;
+  const tile = { width, height: height + (captions ? labelHeight(width) : 0) };
+  const size = gridSize(channels.length, tile, { columns, margin });
   const places = new Map(channels.map((channel, place) => [channel, place]));
   const outcomes = new Map<number, Outcome>();
-  const sheet = sheetOf(channels.length, series, { columns, margin });
+  const sheet = sheetOf(channels.length, tile, { columns, margin });
   const has = (channel: number): boolean => outcomes.has(channel);
   return {
     size,
     has,
     missing: (): number[] => channels.filter((channel) => !has(channel)),
     /** A picture's pixels go into the grid at once, and are not kept. */
-    put(channel: number, { raster }: Finished, set: FoundSet): void {
+    put(channel: number, { raster, diagnosis }: Finished, set: FoundSet): void {
       const place = places.get(channel);
       if (place === undefined) throw new Error(`internal: a picture of channel ${channel}, which nobody asked for`);
-      sheet.put(place, raster, set.path(pictureFile(channel)));
+      const label = captions ? String(channel) : undefined;
+      const { status = 'ok' } = diagnosis ?? {};
+      sheet.put(
+        place,
+        tileOf(raster, { label, trouble: status === 'ok' ? undefined : status.replaceAll('-', ' ') }),
+        set.path(pictureFile(channel)),
+      );
     },
     /** The picture's file is there. */
     done: (channel: number, picture: Finished) => outcomes.set(channel, outcomeOf(picture)),
@@ -182,7 +193,16 @@ function collect(
     manifest: (): string => manifestText(series, channels, outcomes, grid),
     png: (): Uint8Array => {
       const { digest, layer, preset, recipe } = series;
-      const record = { format: 'phosphene-grid/2', version: VERSION, series: digest, layer, preset, recipe, channels };
+      const record = {
+        format: 'phosphene-grid/2',
+        version: VERSION,
+        series: digest,
+        layer,
+        preset,
+        recipe,
+        channels,
+        ...(captions ? { captions } : {}),
+      };
       return encodePng(sheet.raster, { Software: `phosphene ${VERSION}`, phosphene: asciiJson(record) });
     },
   };

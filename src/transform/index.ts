@@ -13,7 +13,7 @@ import type { Transform } from './transform.ts';
 import { trim } from './trim.ts';
 
 export { seen, sizeSeen } from './seen.ts';
-export type { Change, Motion, Transform } from './transform.ts';
+export type { Alteration, Motion, Transform } from './transform.ts';
 export type { Affine, Outside, View } from './view.ts';
 
 const kinds = [roll, pad, jitter, scale, rotate, flip, trim, crop, blur, noise] as const;

@@ -1,7 +1,7 @@
 /** @file A cyclic shift, drawn anew for each step: what leaves on one side comes in on the other. */
 import { whole } from '../settings.ts';
 import { kind } from '../noun.ts';
-import type { Change } from './transform.ts';
+import type { Alteration } from './transform.ts';
 
 /** Moves the picture by a whole number of pixels on each axis, so that the ascent cannot lock itself to the network's sampling grid. */
 export const roll = kind({
@@ -9,7 +9,7 @@ export const roll = kind({
   help: 'A cyclic shift by up to `by` pixels on each axis, drawn for each step',
   settings: { by: whole({ help: 'Largest shift in pixels', default: 8, to: 1 << 16 }) },
   make:
-    ({ by }): Change =>
+    ({ by }): Alteration =>
     (s, image, name) =>
       // Fed indices and not slices: the starts of a Slice are constants.
       [2, 3].reduce((moved, axis) => {

@@ -43,6 +43,7 @@ describe('render asks the core', () => {
       out: 'out',
       columns: undefined,
       margin: 5,
+      captions: false,
       workers: undefined,
       signal: expect.any(AbortSignal) as AbortSignal,
     });
@@ -65,9 +66,16 @@ describe('render asks the core', () => {
       },
     ],
     [['-f', 'all'], { filters: 'all' }],
+    [['--neuron', 'centre'], { neuron: 'centre' }],
+    [['--neuron', '3, 4'], { neuron: { row: 3, column: 4 } }],
+    [['--class', 'great white shark', '--labels', 'imagenet'], { class: 'great white shark', labels: 'imagenet' }],
+    [['-c', '3'], { class: '3' }],
+    [['--objective', 'a:1 + tv()', '--pictures', '4'], { objective: 'a:1 + tv()', pictures: 4 }],
+    [['--objective=-a:1'], { objective: '-a:1' }],
     [['--size', '180x240'], { size: { height: 180, width: 240 } }],
     [['--preset', 'other'], { preset: 'other' }],
     [['--start', 'photo.jpg'], { start: 'photo.jpg' }],
+    [['--captions'], { captions: true }],
     [['-o', 'there'], { out: 'there' }],
     [['--columns', '3', '--margin', '0', '-w', '2'], { columns: 3, margin: 0, workers: 2 }],
     [['--seed', '-1'], { settings: { seed: -1 } }],
@@ -95,11 +103,42 @@ describe('render asks the core', () => {
     '--columns=0',
     '--preprocess=imagenet',
     '--range=1',
+    '--neuron=3',
+    '--neuron=3,4,5',
+    '--neuron=-1,2',
+    '--neuron=middle',
+    '--pictures=0',
+    '--pictures=65',
   ])('nothing for %s', async (word) => {
     const { asked, entries } = rendering();
     const { code, stderr } = await said(['render', word], entries);
     expect([code, asked]).toEqual([2, []]);
     expect(stderr.startsWith(`phosphene: ${word.split('=')[0]}: `)).toBe(true);
+  });
+});
+
+describe('what is rendered', () => {
+  it.each([
+    [['--filters', '1', '--class', '2'], '`--filters` and `--class` both say what is rendered; give one of them'],
+    [['--filters', '1', '--objective', 'a:1'], '`--filters` and `--objective` both say what is rendered'],
+    [['--class', '1', '--objective', 'a:1'], '`--class` and `--objective` both say what is rendered'],
+    [['--layer', 'a', '--objective', 'a:1'], '`--layer` and `--objective` both say what is rendered'],
+    [['--neuron', 'centre', '--objective', 'a:1'], '`--neuron` and `--objective` both say what is rendered'],
+  ])('is said once: %j', async (words, why) => {
+    const { asked, entries } = rendering();
+    const { code, stderr } = await said(['render', ...words], entries);
+    expect([code, asked]).toEqual([2, []]);
+    expect(stderr).toContain(why);
+  });
+  it('is pictures of an objective, not filters of a layer, in words', async () => {
+    const { entries } = rendering([
+      { type: 'begin', layer: 'a:1 + tv()', isObjective: true, filters: 1, steps: 3, input: tf },
+      { type: 'picture', filter: 0, activation: 1, diagnosis: 'not-rising', hint: 'it did not rise' },
+      { type: 'grid', file: 'grid.png', width: 3, height: 4, manifest: 'manifest.json' },
+    ]);
+    const { stdout, stderr } = await said(['render', '--objective', 'a:1 + tv()'], entries);
+    expect(stdout).toMatch(/^grid\.png \(3×4, 1 picture of a:1 \+ tv\(\), /);
+    expect(stderr).toContain('picture 0: it did not rise');
   });
 });
 

@@ -7,6 +7,7 @@ import { STOPPED } from '../../src/cli/signal.ts';
 import { PhospheneError } from '../../src/errors.ts';
 import { flag, text, whole } from '../../src/settings.ts';
 import { VERSION } from '../../src/version.ts';
+import { commands } from '../../src/cli/program.ts';
 import { fakeIo, fakeStream, said } from './fake.ts';
 
 const options = {
@@ -33,6 +34,11 @@ const throwing = (error: unknown): Record<string, Entry> =>
   doing(() => {
     throw error;
   });
+
+/** The commands as a sentence has them. */
+const all = Object.keys(commands)
+  .join(', ')
+  .replace(/, (\w+)$/, ' and $1');
 
 describe('the command line', () => {
   it.each(['--version', '-v'])('%s says the version', async (word) => {
@@ -91,10 +97,10 @@ describe('the command line', () => {
 
   it.each([
     [['rendr'], 'command `rendr` is not known; did you mean `render`?'],
-    [['xyz'], 'command `xyz` is not known; there are render, layers, models and explore'],
+    [['xyz'], `command \`xyz\` is not known; there are ${all}`],
     [['help', 'rendr'], 'command `rendr` is not known; did you mean `render`?'],
-    [['toString'], 'command `toString` is not known; there are render, layers, models and explore'],
-    [['--json'], '`--json`: a command comes first; there are render, layers, models and explore'],
+    [['toString'], `command \`toString\` is not known; there are ${all}`],
+    [['--json'], `\`--json\`: a command comes first; there are ${all}`],
     [['layers', 'a', 'b'], '`b` is one MODEL too many; give one at a time, and quote what holds spaces'],
     [['render', '--workers', '0'], '--workers: a whole number from 1 to 1024 is needed, not `0`'],
     [['render', '--mean', 'x'], '--mean: one number, or one for each channel with commas between, is needed, not `x`'],

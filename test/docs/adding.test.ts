@@ -97,7 +97,10 @@ describe('the examples of the page', () => {
       rate: 2,
       decay: 0.9,
     });
-    expect(objectives.make({ kind: 'energy', layer: 'a' } as never)).toMatchObject({ text: 'a²', layers: ['a'] });
+    expect(objectives.make({ kind: 'energy', layer: 'a' } as never)).toMatchObject({
+      text: 'energy(a)',
+      layers: ['a'],
+    });
     expect(() => params.complete({ kind: 'bounded', noise: 11 } as never)).toThrow(/noise: a number from 0 to 10/);
   });
 

@@ -13,6 +13,8 @@ export interface Snippet {
   /** For messages. */
   readonly place: string;
   readonly code: string;
+  /** It needs nothing that is only described, whatever its words look like: it is run. */
+  readonly alone?: true;
 }
 
 /** What came of a snippet. */
@@ -36,6 +38,9 @@ const described: Readonly<Record<string, string>> = {
   weights: 'Tensor',
   bytes: 'Uint8Array<ArrayBuffer>',
   pool: 'Pool',
+  engine: 'Engine',
+  settled: 'Settled',
+  facts: 'TargetFacts',
   program: 'Program & StepData',
   job: 'Job',
   step: 'StepData',
@@ -70,7 +75,7 @@ const described: Readonly<Record<string, string>> = {
   Worker: 'new (script: URL, options: { readonly type: string }) => WebWorker',
 };
 /** Needs a file, a page, or the network. */
-const FOREIGN = /\.h5'|'out'|net\.onnx|wasmPaths|webHost|signal/;
+const FOREIGN = /\.h5'|'out'|net\.onnx|wasmPaths|webHost|signal|'imagenet'|photo\.jpg'/;
 
 /** Checks and runs snippets. `name` is that of a folder of their own. */
 export function tried(name: string, snippets: readonly Snippet[]): readonly Outcome[] {
@@ -133,7 +138,7 @@ for (const entry of ['phosphene/node', 'phosphene/web', 'phosphene/ir', 'phosphe
   for (const [name, { kind }] of entries().get(entry)!)
     if (!exported.has(name)) exported.set(name, { entry, isType: kind === 'interface' || kind === 'type' });
 
-function moduleOf({ code }: Snippet): { readonly text: string; readonly alone: boolean } {
+function moduleOf({ code, alone }: Snippet): { readonly text: string; readonly alone: boolean } {
   const imports: string[] = [];
   const body = code
     .replace(/^import (?:[^;]*?from )?'[^']+';\n?/gm, (line) => {
@@ -176,7 +181,7 @@ function moduleOf({ code }: Snippet): { readonly text: string; readonly alone: b
     'void [deepStrictEqual, throws];',
     '',
   ].join('\n');
-  return { text, alone: free.length === 0 && !FOREIGN.test(code) };
+  return { text, alone: alone ?? (free.length === 0 && !FOREIGN.test(code)) };
 }
 
 /** `7 + 1; // 8` becomes an assertion, and so does `f(); // throws: bad`. */

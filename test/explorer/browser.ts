@@ -77,7 +77,7 @@ export async function visit(
     acceptDownloads: true,
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(90_000);
+  page.setDefaultTimeout(60_000);
   const faults: string[] = [];
   const requests: string[] = [];
   const { origin } = new URL(base);

@@ -9,6 +9,7 @@ import { optimisers } from '../../src/optimiser/index.ts';
 import { Random } from '../../src/random.ts';
 import { ascend } from '../../src/render/ascend.ts';
 import { settle } from '../../src/render/recipe.ts';
+import { raisedUnit } from '../../src/render/raised.ts';
 import { checkMemory, valuesOf } from '../../src/render/step.ts';
 import { targets } from '../../src/render/targets.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
@@ -24,17 +25,27 @@ export async function throughOnnx(bytes: Uint8Array, folder: string, size: Size)
   return throughNetwork(await openModel(path), size, `target/${bytes.length}`);
 }
 
-/** Opens a TensorFlow.js model with its shards, lists its layers, and takes a step of ascent at two of its targets. */
+/** Opens a TensorFlow.js model with its shards, lists its layers, and takes a step of ascent at two of its targets, or cuts its last layer. */
 export async function throughTfjs(
   model: Uint8Array,
   shards: Readonly<Record<string, Uint8Array>>,
   folder: string,
   size: Size,
+  ascends: boolean,
 ): Promise<string> {
   const path = join(folder, 'model.json');
   writeFileSync(path, model);
   for (const [name, bytes] of Object.entries(shards)) writeFileSync(join(folder, name), bytes);
-  return throughNetwork(await openModel(path), size, `target/${model.length}`);
+  const network = await openModel(path);
+  if (ascends) return throughNetwork(network, size, `target/${model.length}`);
+  try {
+    const own = defaultSize(network.input, size);
+    const { name } = network.layers(own).layers.at(-1) ?? {};
+    if (name !== undefined) await network.cut([name], own);
+    return name === undefined ? 'listed, nothing to cut' : 'cut';
+  } finally {
+    await network.close();
+  }
 }
 
 /** Reads every weight that a Keras weight file says it has, and opens it as that of a published model. */
@@ -67,8 +78,8 @@ async function throughNetwork(
       : new Set([all[new Random(key).integer(all.length)]!, last]);
     const settled = settle({ size, steps: 1, finish: { crop: 0 } });
     for (const target of asked) {
-      checkMemory(memoryOf(network, target, settled), MEMORY);
-      const step = await programOf(network, target, settled, nodeRuntime.lowering);
+      checkMemory(memoryOf(network, { targets: [target] }, settled), MEMORY);
+      const step = await programOf(network, raisedUnit(settled, target, 0), settled, nodeRuntime.lowering);
       const program = await nodeRuntime.compile(step.graph);
       const image = 'state' in step.image ? step.image : await nodeRuntime.compile(step.image);
       try {

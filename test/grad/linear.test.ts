@@ -231,6 +231,16 @@ checkRules(linear, {
   Gemm: gemm,
   BatchNormalization: normalisation,
   InstanceNormalization: instances,
-  LayerNormalization: layered,
+  LayerNormalization: [
+    ...layered,
+    {
+      title: 'its mean and deviation',
+      build: (b, [x, scale]) => {
+        const [y, mean, inverse] = b.op('LayerNormalization', [x, scale], { axis: -2 }, { outputs: 3 });
+        return b.add(b.mul(y!, mean!), inverse!);
+      },
+      inputs: [{ dims: [2, 3, 4] }, { dims: [3, 4], low: 0.5, high: 2 }],
+    },
+  ],
   LRN: responses,
 });

@@ -142,7 +142,31 @@ checkRules(movement, {
     slice([1, 0, 1], [3, 4, 6], [1, 2, 3], [1, 3, 2]),
     slice([3], [4], [3], [2]),
     slice([0, 0, 0, 1], [2, 3, 4, 6], undefined, [1, 1, 2, 2]),
+    slice([0], [far], [1], [2]),
+    slice([-1], [-far], [3], [-1]),
+    slice([-1, 2], [-far, 0], [2, 1], [-2, -1]),
+    {
+      title: 'steps on a list',
+      build: (b, [x]) => b.slice(x!, [1], [8], [0], [3]),
+      inputs: [{ dims: [9] }],
+    },
   ],
+  GatherElements: [1, -1].map((axis) => ({
+    title: `axis ${axis}`,
+    build: (b, [x]) => b.one('GatherElements', [x, b.constant(int64([0, 2, 1, 0, 0, 1], [2, 3]))], { axis }),
+    inputs: [{ dims: [2, 3] }],
+  })),
+  ScatterElements: ['none', 'add'].map((reduction) => ({
+    title: reduction,
+    build: (b, [x, updates]) =>
+      b.one('ScatterElements', [x, b.constant(int64([0, 2, 1, 0], [2, 2])), updates], { axis: 1, reduction }),
+    inputs: [{ dims: [2, 3] }, { dims: [2, 2] }],
+  })),
+  CumSum: combinations({ exclusive: [0, 1], reverse: [0, 1], axis: [1, -1] }).map(({ axis, ...attributes }) => ({
+    title: titled({ axis, ...attributes }),
+    build: (b, [x]) => b.one('CumSum', [x, b.constant(int64(axis))], attributes),
+    inputs: [{ dims: [2, 3, 4] }],
+  })),
   Gather: [
     gather(1, [2], []),
     gather(1, [0, 2], [2]),

@@ -86,7 +86,8 @@ describe('the axis of channels', () => {
       'unknown',
     ],
     ['tokens by attention', (b, x) => b.matmul(b.one('Softmax', [noise(b, [1, 64, 64])]), tokens(b, x)), 2],
-    ['weights times columns', (b, x) => b.matmul(noise(b, [7, 8]), x), 'unknown'],
+    ['weights times columns', (b, x) => b.matmul(noise(b, [7, 8]), x), 1],
+    ['rows times weights', (b, x) => b.matmul(x, noise(b, [8, 5])), 1],
     ['a dense layer', (b, x) => b.one('Gemm', [b.one('Flatten', [x]), noise(b, [192, 5])]), 1],
     [
       'a layer norm of tokens',

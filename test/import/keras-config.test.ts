@@ -251,11 +251,19 @@ describe('a functional model', () => {
     expect((await network.cut(['beside'], size)).outputs).toHaveLength(1);
   });
 
-  it('of channels first is refused', () => {
-    const first = { ...conv('a', [t('img')]) };
-    (first['config'] as Json)['data_format'] = 'channels_first';
-    expect(networkOf(functional([input(), first], ['a', 0, 0])).layers(size).barrier?.message).toBe(
-      'layer `a`: its data_format is channels_first, which is not supported',
+  it('may have channels first, if all its layers have', () => {
+    const formatted = (name: string, format: string, of: string): Json => {
+      const made = conv(name, [t(of)]);
+      return { ...made, config: { ...(made['config'] as Json), data_format: format } };
+    };
+    const first = formatted('a', 'channels_first', 'img');
+    const picture = input('img', [null, 3, 9, 7]);
+    const model = functional([picture, first], ['a', 0, 0]);
+    expect(readConfig('x', model).input).toEqual({ channels: 3, size: { height: 9, width: 7 } });
+    expect(networkOf(model).layers(size)).not.toHaveProperty('barrier');
+    const mixed = functional([picture, first, formatted('b', 'channels_last', 'a')], ['b', 0, 0]);
+    expect(networkOf(mixed).layers(size).barrier?.message).toBe(
+      'layer `b`: its data_format is "channels_last", and that of other layers is another, which is not supported',
     );
   });
 });

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { PhospheneError } from '../../src/errors.ts';
 import { openNetwork } from '../../src/import/formats.ts';
-import { IMAGE, type Network } from '../../src/import/network.ts';
+import { IMAGE, indexOf, type Network } from '../../src/import/network.ts';
 import { outlineOf } from '../../src/import/onnx/outline.ts';
 import { bytesSource, type Source } from '../../src/import/source.ts';
 import { Builder, type Value } from '../../src/ir/builder.ts';
@@ -25,6 +25,7 @@ import { Random } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import { noise } from '../check.ts';
 import { sharedPath } from '../shared.ts';
+import { rejected } from '../thrown.ts';
 import { openBytes } from './open.ts';
 
 const size = { height: 16, width: 16 };
@@ -275,7 +276,7 @@ describe('weights beside the model', () => {
     const network = await openNetwork(
       bytesSource('t.onnx', readFileSync(tiny!), { 'default_tiny.onnx.data': readFileSync(tinyData!) }),
     );
-    expect(network.layers({ height: 64, width: 64 }).layers).toEqual([
+    expect(network.layers({ height: 64, width: 64 }).layers).toMatchObject([
       {
         name: 'conv2d',
         path: '0',
@@ -488,5 +489,36 @@ describe('a picture with its channels last', () => {
     const found = await output(network, 'y', image);
     expect(found.dims).toEqual([1, 3, 16, 16]);
     expect(found.data).toEqual(image.data.map((v) => Math.max(v, 0)));
+  });
+});
+
+describe('a layer', () => {
+  it('is found by its name, by the name of its node, and by its place in the list', async () => {
+    const b = new Builder();
+    const x = b.input('data', 'float32', [1, 3, 16, 16]);
+    const bytes = encodeOnnx(b.graph([b.relu(b.conv(x, noise(b, [4, 3, 3, 3]), undefined, {}, '495'), '496')]));
+    const proto = decodeOnnx(bytes, 'net').proto;
+    const [conv, relu] = proto.graph!.node;
+    conv!.name = 'Conv_12';
+    relu!.name = '495';
+    const network = await openBytes(toBinary(ModelProtoSchema, proto));
+    const { layers } = network.layers(size);
+    expect(layers.map(({ name, node }) => [name, node])).toEqual([
+      ['495', 'Conv_12'],
+      ['496', '495'],
+    ]);
+    const found = (name: string): string | undefined => layers[indexOf(layers, name)]?.name;
+    expect(['495', '496', 'Conv_12', '0', '1', '-1', '-2'].map(found)).toEqual([
+      '495',
+      '496',
+      '495',
+      '495',
+      '496',
+      '496',
+      '495',
+    ]);
+    expect(['2', '-3', '1.0', 'conv_12', '', '00000000000'].map(found)).toEqual(Array(6).fill(undefined));
+    expect((await network.cut(['Conv_12', '-1'], size)).outputs.map((o) => o.name)).toEqual(['Conv_12', '-1']);
+    expect((await rejected(network.cut(['Conv_1'], size))).message).toContain('did you mean `Conv_12`?');
   });
 });

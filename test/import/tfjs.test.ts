@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { openNetwork } from '../../src/import/formats.ts';
 import type { Network } from '../../src/import/network.ts';
 import { preprocessOf } from '../../src/import/preprocess.ts';
+import { operators } from '../../src/import/tfjs/operators/index.ts';
 import { bytesSource } from '../../src/import/source.ts';
 import { fixtures } from './tfjs-golden.ts';
 
@@ -47,7 +48,7 @@ function graph(nodes: readonly GraphNode[], weights: readonly Weight[], more: ob
   const model = {
     format: 'graph-model',
     modelTopology: { node: [...consts, ...nodes] },
-    weightsManifest: [{ paths: ['w.bin'], weights: weights.map(({ bytes: _, ...entry }) => entry) }],
+    weightsManifest: [{ paths: ['w.bin'], weights: weights.map((weight) => ({ ...weight, bytes: undefined })) }],
     ...more,
   };
   const bytes = Buffer.from(JSON.stringify(model));
@@ -188,6 +189,12 @@ describe('a graph that cannot be built whole', () => {
     const network = await graph(nodes, [...weights, floats('w2', [], [0.5])]);
     expect(names(network)).toEqual(['a', 'r', 'n']);
     await expect(network.cut(['m'], SIZE)).rejects.toThrow('this layer needs the input `rate` beside the picture `x`');
+  });
+
+  it('gives nothing at a node that has no inputs', async () => {
+    const network = await graph([...head, { name: 'none', op: 'IdentityN' }], weights);
+    expect(names(network)).toEqual(['a', 'r']);
+    expect(network.layers(SIZE).barrier?.message).toBe('IdentityN none: it gives nothing');
   });
 
   it('names a weight that its shards do not have', async () => {
@@ -373,3 +380,10 @@ describe('a layers model', () => {
 interface Layers {
   readonly weightsManifest: { readonly weights: { shape: number[] }[] }[];
 }
+
+it('the operators that docs/models.md lists are those that are known', () => {
+  const page = readFileSync(new URL('../../docs/models.md', import.meta.url), 'utf8');
+  const [, part] = /<!-- operators -->([^]*)<!-- end of operators -->/.exec(page)!;
+  const listed = [...part!.matchAll(/`(\w+)`/g)].map(([, name]) => name);
+  expect(new Set(listed)).toEqual(new Set(Object.keys(operators)));
+});

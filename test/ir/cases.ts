@@ -86,13 +86,14 @@ export const cases: Readonly<Record<string, readonly OperatorCase[]>> = {
   Not: [{ inputs: [{ dtype: 'bool', dims: image }] }],
   BatchNormalization: [{ inputs: channels(4) }],
   InstanceNormalization: [{ inputs: channels(2) }],
-  LayerNormalization: [{ inputs: [image, [7], [7]] }],
+  LayerNormalization: [{ inputs: [image, [7], [7]] }, { inputs: [image, [6, 7]], attributes: { axis: 2 }, outputs: 3 }],
   LRN: [one({ size: 3 })],
   PRelu: [{ inputs: [image, [4, 1, 1]] }],
   ScatterND: [
     { inputs: [[3, 4], { dtype: 'int64', dims: [5, 1] }, [5, 4]] },
     { inputs: [[3, 4], { dtype: 'int64', dims: [2, 2, 2] }, [2, 2]], attributes: { reduction: 'max' } },
   ],
+  GatherElements: [{ inputs: [[3, 3], { ints: [0, 2] }], attributes: { axis: 1 } }],
   ScatterElements: [{ inputs: [[3, 3], { ints: [0, 1] }, [1, 2]], attributes: { axis: 1 } }],
   ...binary(
     'Add',
@@ -257,7 +258,7 @@ export function build(b: Builder, op: string, { inputs, attributes = {}, outputs
   });
   return b.op(
     op,
-    op === 'ScatterElements' ? [values[0], b.reshape(values[1]!, [1, 2]), values[2]] : values,
+    op.endsWith('Elements') ? [values[0], b.reshape(values[1]!, [1, 2]), ...values.slice(2)] : values,
     attributes,
     { outputs },
   );

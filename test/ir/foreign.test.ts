@@ -202,3 +202,61 @@ describe('reductions', () => {
     );
   });
 });
+
+describe('normalisations and casts', () => {
+  const mean = (v: readonly number[]): number => v.reduce((a, x) => a + x, 0) / v.length;
+  const normalised = (v: readonly number[]): number[] => {
+    const m = mean(v);
+    const deviation = Math.sqrt(mean(v.map((x) => (x - m) ** 2)));
+    return v.map((x) => (x - m) / deviation);
+  };
+  const channelsOf = Array.from({ length: 4 }, (_, c) => Array.from(xs.slice(48 * c, 48 * (c + 1))));
+
+  it.each<[string, Written, readonly number[]]>([
+    ['by channel', { op: 'MeanVarianceNormalization', opset: 13 }, channelsOf.flatMap(normalised)],
+    [
+      'all at once',
+      { op: 'MeanVarianceNormalization', opset: 13, attributes: { axes: [0, 1, 2, 3] } },
+      normalised(Array.from(xs)),
+    ],
+  ])('MeanVarianceNormalization %s', async (_, written, expected) => {
+    close(await run(written), expected);
+  });
+
+  it.each([1, 2])(
+    'LpNormalization divides by the norm of order %i, along the last axis unless told otherwise',
+    async (p) => {
+      const rows = Array.from({ length: 24 }, (_, r) => Array.from(xs.slice(8 * r, 8 * (r + 1))));
+      const norm = (row: readonly number[]): number => row.reduce((sum, v) => sum + Math.abs(v) ** p, 0) ** (1 / p);
+      close(
+        await run({ op: 'LpNormalization', opset: 1, attributes: p === 2 ? {} : { p } }),
+        rows.flatMap((row) => row.map((v) => v / norm(row))),
+      );
+    },
+  );
+
+  it('CastLike casts to the type of its second input', () => {
+    const { y } = built({ op: 'CastLike', opset: 15, inputs: (b) => [b.ints([1])] });
+    expect(y.dtype).toBe('int64');
+  });
+
+  it('Shrink takes small numbers away and makes large ones smaller', async () => {
+    const f = (v: number): number => (v < -0.4 ? v + 0.1 : v > 0.4 ? v - 0.1 : 0);
+    close(await run({ op: 'Shrink', opset: 9, attributes: { lambd: 0.4, bias: 0.1 } }), Array.from(xs, f));
+  });
+
+  it('BatchNormalization of weights by their own statistics is computed, of a picture it is refused', async () => {
+    const attributes = { training_mode: 1, epsilon: 0, momentum: 0.9 };
+    const b = new Builder();
+    const w = b.constant(float32(xs, dims));
+    const four = (v: number): Value => b.float([v, v, v, v]);
+    const node = { op: 'BatchNormalization', name: 'n', inputs: [], outputs: ['y'], attributes };
+    const [y] = upgraded(b, node, 15, [w, four(2), four(1), four(0), four(1)]);
+    close(
+      toNumbers(y!.constant!),
+      channelsOf.flatMap(normalised).map((v) => 2 * v + 1),
+    );
+    const x = b.input('x', 'float32', dims);
+    expect(() => upgraded(b, node, 15, [x, four(2), four(1), four(0), four(1)])).toThrow('as in training');
+  });
+});

@@ -13,6 +13,7 @@ import { optimisers } from '../../src/optimiser/index.ts';
 import { params } from '../../src/param/index.ts';
 import type { Ascent } from '../../src/render/ascend.ts';
 import { settle } from '../../src/render/recipe.ts';
+import { raisedUnit } from '../../src/render/raised.ts';
 import { GRADIENT, stepOf, valuesOf } from '../../src/render/step.ts';
 import type { Runtime } from '../../src/runtime/index.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
@@ -66,7 +67,7 @@ describe('WebAssembly and native code', () => {
     const target = await targetOf(network, layer, settled);
     const ascentOn = async (runtime: Runtime): Promise<{ ascent: Ascent; pictures: Float32Array[] }> => {
       await using pool = createPool(inlineHost(runtime));
-      const program = programOf(network, target, settled, runtime.lowering);
+      const program = programOf(network, raisedUnit(settled, target, 0), settled, runtime.lowering);
       const job = { key: 'k', values: valuesOf(parts), steps };
       const events = await all(pool.submit(program, job, { snapshots: [1, 2] }));
       const pictures = events.flatMap((e) => (e.type === 'snapshot' ? [e.image.data] : []));

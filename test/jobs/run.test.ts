@@ -67,7 +67,7 @@ describe('run', () => {
     ['a margin', { margin: 0.5 }, 'bad-option'],
     ['a grid of too many pixels', { margin: 1e8 }, 'too-large'],
     ['workers', { workers: 0 }, 'bad-option'],
-    ['a border', { objective: { border: 40 } }, 'shape'],
+    ['a border', { border: 40 }, 'shape'],
   ])('leaves no trace of %s that cannot be', async (_, changes, code) => {
     const out = join(temporary(), 'out');
     await expect(events({ ...changes, out })).rejects.toMatchObject({ code });

@@ -103,7 +103,8 @@ function made(name: string, topology: Topology, size: number): Network {
   });
 }
 
-function hashSource(layers: readonly Weighted[]): WeightSource {
+/** Weights by the hash for these layers, in their order. */
+export function hashSource(layers: readonly Weighted[]): WeightSource {
   const first = new Map<string, number>();
   let count = 0;
   for (const { owner, weights } of layers) {

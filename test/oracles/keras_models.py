@@ -174,6 +174,10 @@ def rms(x):
 
 def depthwise_conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
     """Keras compiles a convolution in as many groups as channels anew at each call; TensorFlow has an operator for it."""
+    if data_format == "channels_first":
+        # Which TensorFlow has on other machines only.
+        y = depthwise_conv(tf.transpose(inputs, [0, 2, 3, 1]), kernel, strides, padding, "channels_last", dilation_rate)
+        return tf.transpose(y, [0, 3, 1, 2])
     if kernel.shape[-2] == 1 and inputs.shape[-1] == kernel.shape[-1] > 1:
         by = [strides] * 2 if isinstance(strides, int) else strides
         return tf.nn.depthwise_conv2d(inputs, tf.transpose(kernel, [0, 1, 3, 2]), [1, *by, 1], padding.upper())

@@ -248,6 +248,95 @@ def gelu(w):
     return x, ["normal", "attended", "gelu", "out"]
 
 
+def various(w):
+    """One layer for each operator and attribute that the other models do not have."""
+    x = v1.placeholder(tf.float32, [1, 6, 5, 4], name="x")
+    raw = tf.raw_ops
+    y = conv(x, w("stem/w", 3, 3, 4, 8), "stem", bias=w("stem/b", 8))
+    layers = []
+
+    def keep(value, name):
+        # Names that differ in case alone are one to TensorFlow.
+        layers.append("kept/" + name)
+        return tf.identity(value, name="kept/" + name)
+
+    positive = tf.add(tf.abs(y), 0.5)
+    plain = tf.reshape(y, [-1, 5, 6, 8])
+    vector = w("vector", 8, shift=1.0, scale=0.2)
+    # By elements, with constants of each rank.
+    keep(tf.pow(positive, 1.5), "pow")
+    keep(tf.math.log(tf.sqrt(positive)), "log_sqrt")
+    keep(tf.exp(tf.negative(positive)), "exp_neg")
+    keep(tf.math.log1p(tf.square(y)), "log1p_square")
+    keep(tf.math.expm1(tf.sin(y) * tf.cos(y)), "expm1")
+    keep(tf.math.reciprocal(positive), "reciprocal")
+    keep(tf.math.rsqrt(positive), "rsqrt")
+    keep(tf.maximum(tf.minimum(y, vector), -0.2), "between")
+    keep(raw.ClipByValue(t=y, clip_value_min=-0.3, clip_value_max=0.4), "clipped")
+    keep(tf.math.squared_difference(y, w("matrix", 5, 8)), "squared_difference")
+    keep(tf.divide(w("cube", 6, 5, 1), positive), "by_rows")
+    keep(tf.add_n([y, y, positive]), "add_n")
+    keep(tf.where(y > 0.1, y * 2.0, vector), "chosen")
+    keep(tf.where(tf.logical_and(y < 0.5, tf.logical_not(tf.equal(y, 1.0))), y, -y), "chosen_too")
+    keep(tf.multiply(y, tf.cast(tf.shape(y)[1] // 4 + tf.shape(y)[2] % 3, tf.float32)), "by_size")
+    keep(tf.nn.softsign(tf.nn.softplus(y)), "softs")
+    keep(raw.LRN(input=y, depth_radius=2, bias=1.5, alpha=0.3, beta=0.6), "lrn")
+    keep(tf.nn.log_softmax(y), "log_softmax")
+    keep(tf.math.floormod(y * 3.0 + 7.3, 20.0), "floormod")
+    # Parts.
+    keep(tf.slice(y, [0, 1, 0, 2], [-1, 4, -1, 3]), "slice")
+    keep(y[:, ::2, 1::3, :], "strided")
+    keep(y[..., ::-1], "backwards")
+    keep(y[:, ::-1, 4:1:-2], "rows_backwards")
+    keep(y[:, 2, tf.newaxis, -2], "one_pixel")
+    keep(tf.multiply(y, y[:, 1:2, :, 3:4]), "broadcast_both")
+    keep(tf.split(y, [1, 5, 2], axis=-1)[1], "split_v")
+    keep(tf.split(plain, 5, axis=1)[3], "split_rows")
+    keep(tf.reverse(y, [1, 3]), "reverse")
+    keep(tf.gather(y, [7, 0, 0, 3], axis=3), "gather")
+    keep(tf.gather(y, 2, axis=1), "gather_row")
+    keep(tf.unstack(y, axis=1)[3], "unstacked")
+    keep(tf.concat([y, tf.fill(tf.concat([tf.shape(y)[:3], [2]], 0), 0.25)], 3), "filled")
+    keep(tf.concat([y, y[:, :2]], axis=1), "concat_rows")
+    keep(tf.stack([y[:, 0], y[:, 1]], axis=2), "stack")
+    keep(tf.tile(y, [1, 1, 2, 3]), "tile")
+    keep(tf.broadcast_to(y[:, :1], [1, 3, 5, 8]), "broadcast")
+    keep(tf.pad(y, [[0, 0], [1, 2], [0, 1], [2, 0]], constant_values=0.75), "pad_all")
+    # Shapes.
+    keep(tf.transpose(y, [0, 3, 1, 2]) * 2.0, "nchw")
+    keep(tf.transpose(tf.transpose(y, [0, 3, 1, 2]) * 2.0, [0, 2, 3, 1]), "there_and_back")
+    keep(tf.transpose(y, [0, 2, 1, 3]), "turned")
+    shuffled = tf.transpose(tf.reshape(y, [-1, 6, 5, 2, 4]), [0, 1, 2, 4, 3])
+    keep(tf.reshape(shuffled, [-1, 6, 5, 8]), "channel_shuffle")
+    keep(tf.squeeze(tf.expand_dims(y[:, :1], 2)), "squeeze_all")
+    keep(tf.expand_dims(tf.reduce_max(y, [1, 2]), 1), "expand")
+    flat = tf.reshape(y, tf.stack([tf.shape(y)[0], tf.reduce_prod(tf.shape(y)[1:])]))
+    keep(tf.matmul(flat, w("flat/w", 3, 240), transpose_b=True), "transposed_product")
+    # Reductions.
+    keep(tf.reduce_mean(y, axis=1), "mean_rows")
+    keep(tf.reduce_sum(y, axis=[3]), "sum_channels")
+    keep(tf.reduce_min(y, axis=[2], keepdims=True), "min_columns")
+    keep(tf.reduce_max(y, axis=-1, keepdims=True), "max_channels")
+    keep(tf.nn.softmax(tf.reduce_mean(y, [1, 2])), "softmax_vector")
+    keep(tf.math.divide(y, tf.sqrt(tf.reduce_sum(tf.square(y), axis=[1, 2], keepdims=True) + 1e-3)), "normalised")
+    # Products.
+    keep(tf.einsum("abcd->adb", y), "einsum_one")
+    keep(tf.einsum("abcd,de->abce", y, w("einsum/w", 8, 3)), "einsum_last")
+    keep(tf.einsum("abcd,abed->abce", y, y), "einsum_both")
+    keep(tf.matmul(y, y, transpose_b=True), "batch_matmul")
+    # Windows.
+    keep(raw.Conv2D(input=y, filter=w("explicit/w", 3, 2, 8, 4), strides=[1, 2, 1, 1], padding="EXPLICIT", explicit_paddings=[0, 0, 1, 2, 0, 1, 0, 0]), "explicit")
+    keep(tf.nn.conv2d(y, w("groups/w", 3, 3, 4, 6), 1, "VALID"), "groups")
+    keep(tf.nn.avg_pool2d(y, [1, 3, 2, 1], [1, 2, 1, 1], "VALID"), "avg_valid")
+    keep(tf.nn.max_pool2d(y, [1, 2, 3, 1], [1, 1, 2, 1], "SAME"), "max_same")
+    keep(tf.nn.conv2d_transpose(y, w("valid/w", 4, 3, 5, 8), [1, 20, 12, 5], [3, 2], "VALID"), "transposed_valid")
+    keep(tf.nn.conv2d_transpose(y, w("same/w", 2, 5, 3, 8), [1, 11, 10, 3], [2, 2], "SAME"), "transposed_same")
+    keep(tf.space_to_batch_nd(y, [2, 1], [[0, 0], [1, 0]])[1:], "batch_part")
+    keep(v1.image.resize_bilinear(y, [9, 4], half_pixel_centers=True), "half_pixel")
+    keep(v1.image.resize_nearest_neighbor(y, [9, 4], align_corners=True), "nearest_corners")
+    return x, layers
+
+
 def loop(w):
     """A loop behind a convolution, and another branch that can be seen all the same."""
     x = v1.placeholder(tf.float32, [None, 12, 12, 3], name="x")
@@ -367,10 +456,14 @@ def golden(make, seed, quantization, layers, size, scale=1.0, shift=0.0):
         with v1.Session(graph=graph) as session:
             for layer in layers:
                 y = graph.get_tensor_by_name(layer + ":0")
-                channel = int(y.shape[-1]) // 2
+                value = session.run(y, {x: image})
+                channel = value.shape[-1] // 2
+                found[layer] = {"dims": list(value.shape), "value": packed(value), "channel": channel}
                 g = v1.gradients(tf.reduce_mean(y[..., channel]), x)[0]
-                value, slope = session.run([y, g], {x: image})
-                found[layer] = {"dims": list(value.shape), "value": packed(value), "channel": channel, "gradient": packed(slope)}
+                try:
+                    found[layer]["gradient"] = packed(session.run(g, {x: image}))
+                except (tf.errors.UnimplementedError, tf.errors.InvalidArgumentError):
+                    print("TensorFlow has no gradient of", layer)
     return {"size": size, "channels": channels, "image": packed(image), "layers": found}
 
 
@@ -383,6 +476,7 @@ MODELS = {
     "posenet": dict(make=posenet, twin=lambda w: posenet(w, False), size=[25, 23], seed=6),
     "unet": dict(make=unet, size=[18, 13], seed=7),
     "gelu": dict(make=gelu, size=[16, 12], seed=8),
+    "various": dict(make=various, size=[6, 5], seed=10),
     "loop": dict(make=loop, size=[12, 12], seed=9),
 }
 

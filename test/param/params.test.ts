@@ -5,6 +5,7 @@ import type { PartialSpec } from '../../src/noun.ts';
 import { Builder } from '../../src/ir/builder.ts';
 import { type Dims, float32, sizeOf, type Tensor, type Tensors } from '../../src/ir/tensor.ts';
 import { measureColours, params, type ParamSpec, startFrom } from '../../src/param/index.ts';
+import { frequencies, rfft2 } from '../../src/param/fft.ts';
 import { fourier } from '../../src/param/fourier.ts';
 import { Random } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
@@ -180,6 +181,51 @@ describe('decorrelate', () => {
       mean: 0,
       deviation: 0.01,
     });
+  });
+});
+
+describe('rfft2', () => {
+  it.each([
+    [1, 1],
+    [4, 6],
+    [5, 7],
+    [12, 9],
+    [8, 16],
+    [1, 13],
+  ])('is the sum over pixels of %i×%i', (h, w) => {
+    const plane = new Random('plane').normal(h * w);
+    const { re, im } = rfft2(plane, h, w);
+    const half = Math.floor(w / 2) + 1;
+    const wanted = Array.from({ length: h * half }, (_, at) => {
+      const [k, l] = [Math.floor(at / half), at % half];
+      const angle = (i: number): number => -2 * Math.PI * ((Math.floor(i / w) * k) / h + ((i % w) * l) / w);
+      return [Math.cos, Math.sin].map((f) => plane.reduce((sum, v, i) => sum + v * f(angle(i)), 0));
+    });
+    expectClose(
+      Array.from(re),
+      wanted.map(([x]) => x!),
+      9,
+    );
+    expectClose(
+      Array.from(im),
+      wanted.map(([, y]) => y!),
+      9,
+    );
+  });
+});
+
+describe('frequencies', () => {
+  it.each([
+    [4, 6],
+    [5, 3],
+    [1, 2],
+  ])('are those of NumPy for %i×%i', (h, w) => {
+    const wanted = fftfreq(h).flatMap((fy) =>
+      fftfreq(w)
+        .slice(0, Math.floor(w / 2) + 1)
+        .map((fx) => Math.sqrt(fx * fx + fy * fy)),
+    );
+    expectClose(Array.from(frequencies(h, w)), wanted, 12);
   });
 });
 

@@ -17,7 +17,7 @@ describe('the memory of a worker', () => {
   ])('of %s to %s at %i px is estimated within a factor of 1.6', async (name, layer, side, measured) => {
     const model = await openModel(name);
     const size = { size: { height: side, width: side } };
-    const memory = memoryOf(model, await targetOf(model, layer, size), size);
+    const memory = memoryOf(model, { targets: [await targetOf(model, layer, size)] }, size);
     await model.close();
     expect(memory / 1e6 / measured).toBeGreaterThan(1 / 1.6);
     expect(memory / 1e6 / measured).toBeLessThan(1.6);

@@ -14,6 +14,7 @@ import {
   setDigestOf,
   type RecipeOptions,
   settle,
+  unitSpec,
   type TargetFacts,
 } from '../../src/render/recipe.ts';
 import { thrown } from '../thrown.ts';
@@ -45,7 +46,7 @@ describe('settle', () => {
       size: { height: 96, width: 128 },
       steps: 0,
       seed: -3,
-      objective: { border: 0 },
+      border: 0,
       param: { noise: 0 },
       transforms: [{ kind: 'roll', by: 4 }],
       optimiser: { rate: 2 },
@@ -92,7 +93,7 @@ describe('settle', () => {
     [{ steps: 1e6 + 1 }, 'bad-option', 'steps: ', 'steps'],
     [{ seed: Number.NaN }, 'bad-option', 'seed: ', 'seed'],
     [{ seed: 0.5 }, 'bad-option', 'seed: ', 'seed'],
-    [{ objective: { border: -1 } }, 'bad-option', 'border: ', 'border'],
+    [{ border: -1 }, 'bad-option', 'border: ', 'border'],
     [{ param: { noise: -0.1 } }, 'bad-option', 'noise: a number from 0', 'noise'],
     [{ optimiser: { rate: 0 } }, 'bad-option', 'rate: a number above 0', 'rate'],
     [
@@ -142,7 +143,7 @@ describe('fitted', () => {
     expect(borderOf({}, 1, 8, 1, 1)).toBe(0);
     expect(borderOf({}, 1, 1000)).toBe(2);
   });
-  it('leaves one that was asked for', () => expect(borderOf({ objective: { border: 2 } }, 1, 8, 3, 3)).toBe(2));
+  it('leaves one that was asked for', () => expect(borderOf({ border: 2 }, 1, 8, 3, 3)).toBe(2));
   it('reads the map beside the channels, wherever these are', () => {
     const nhwc = { dims: [1, 3, 3, 64], channels: { axis: 3 } };
     expect(fitted(settle(), {}, nhwc).border).toBe(1);
@@ -170,7 +171,7 @@ describe('the digest', () => {
     'order of preprocessing': { ...recipe, preprocess: { ...recipe.preprocess, order: 'bgr' } },
     layer: channelRecipe(settle(), facts, 'conv2', 7),
     channel: channelRecipe(settle(), facts, 'conv', 8),
-    border: channelRecipe(settle({ objective: { border: 1 } }), facts, 'conv', 7),
+    border: channelRecipe(settle({ border: 1 }), facts, 'conv', 7),
     noise: channelRecipe(settle({ param: { noise: 0.1 } }), facts, 'conv', 7),
     rate: channelRecipe(settle({ optimiser: { rate: 9 } }), facts, 'conv', 7),
     transforms: channelRecipe(settle({ transforms: [{ kind: 'roll', by: 1 }] }), facts, 'conv', 7),
@@ -206,7 +207,7 @@ describe('canonical', () => {
 describe('keyOf', () => {
   it('is seed, layer and channel', () => expect(keyOf(recipe)).toBe('0/conv/7'));
   it('is seed and objective for anything else', () => {
-    const objective = { kind: 'sum', terms: [{ weight: -1, objective: recipe.objective }] } as const;
+    const objective = { kind: 'sum', terms: [{ weight: -1, objective: unitSpec(settle(), 'conv', 7) }] } as const;
     expect(keyOf({ seed: 4, objective })).toMatch(/^4\/\{"kind":"sum",/);
   });
 });
@@ -219,9 +220,9 @@ describe('flatSettings', () => {
     expect(flat.map((s) => s.name)).toEqual([
       'steps',
       'seed',
+      'border',
       'redirect',
       'pooling',
-      'border',
       'param',
       ...new Set(Object.values(params.kinds).flatMap(({ settings }) => Object.keys(settings))),
       'optimiser',
@@ -234,6 +235,7 @@ describe('flatSettings', () => {
       'mixing',
       'limit',
       'anneal',
+      'finish',
       'crop',
       'contrast',
       'stretch',
@@ -241,7 +243,7 @@ describe('flatSettings', () => {
     const paths = Object.fromEntries(flat.map(({ name, path }) => [name, path]));
     expect(paths).toMatchObject({
       steps: ['steps'],
-      border: ['objective', 'border'],
+      border: ['border'],
       noise: ['param', 'noise'],
       optimiser: ['optimiser', 'kind'],
       rate: ['optimiser', 'rate'],
@@ -258,8 +260,6 @@ describe('flatSettings', () => {
     expect(helps['beta1']).toMatch(/ \(of adam\)$/);
     expect(helps['rate']).not.toContain('(of');
     expect(helps['optimiser']).toMatch(/^normalised \([a-z].*\), adam \([a-z].*\)$/);
-    // Of no noun with one kind only.
-    expect(flat.map((s) => s.name)).not.toContain('finish');
     expect(flat.map(({ name }) => name)).not.toContain('layer');
     const optimiser = flat.find(({ name }) => name === 'optimiser')!.setting;
     expect(['adam', 'normalised', 'nadam'].map(optimiser.accept)).toEqual(['adam', 'normalised', undefined]);

@@ -10,10 +10,10 @@ import type { CompileOptions, Program } from '../../src/runtime/index.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import { LOSS, NEXT, type Step, Z } from '../../src/step/step.ts';
 
-/** The step of a network cut at one layer, its gradient among the outputs unless told otherwise. */
-export function seedStep(network: Graph, border: number, withGradient = true): Step {
+/** The step of a network cut at one layer, its gradient among the outputs unless told otherwise. `axis` is that of its channels. */
+export function seedStep(network: Graph, border: number, withGradient = true, axis = 1): Step {
   return stepOf({
-    network: { graph: network },
+    network: { graph: network, channelAxes: { [network.outputs[0]!.name]: axis } },
     objective: objectives.make({ kind: 'channel', layer: network.outputs[0]!.name, border }),
     param: params.make({ kind: 'pixel' }),
     optimiser: optimisers.make({ kind: 'normalised' }),
@@ -30,8 +30,13 @@ export interface CompiledSeed {
   dispose(): Promise<void>;
 }
 
-export async function compileSeed(network: Graph, border: number, options?: CompileOptions): Promise<CompiledSeed> {
-  const step = seedStep(network, border);
+export async function compileSeed(
+  network: Graph,
+  border: number,
+  options?: CompileOptions,
+  axis = 1,
+): Promise<CompiledSeed> {
+  const step = seedStep(network, border, true, axis);
   const program: Program = await nodeRuntime.compile(step.graph, options);
   return {
     async step(image, channel, rate = 1) {

@@ -12,13 +12,16 @@ import {
 import * as node from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { grid } from '../../src/output/grid.ts';
 import { asciiJson, decodePng, encodePng } from '../../src/output/png.ts';
 import { raster } from '../../src/output/raster.ts';
+import { labelHeight, tileOf } from '../../src/output/tile.ts';
 import { remedyOf } from '../../src/render/diagnosis.ts';
 import { ALGORITHM, type RecipeOptions } from '../../src/render/recipe.ts';
 import type { Entry } from '../../src/runs/journal.ts';
 import type { Manifest } from '../../src/runs/manifest.ts';
 import { encodePicture, type PictureRecord } from '../../src/render/record.ts';
+import { readResults } from '../../src/runs/results.ts';
 import { run, type RunOptions } from '../../src/runs/run.ts';
 import { VERSION } from '../../src/version.ts';
 import {
@@ -176,6 +179,39 @@ describe('a run', () => {
     expect(manifestOf(out).grid).toEqual({ file: 'stitched_filters.png', columns: null, margin: 5 });
   });
 
+  it('marks in the grid what went wrong, and has the channels below their pictures if that is wanted', async () => {
+    const out = temporary();
+    const wrong = { ...pictureOf(one, 1), diagnosis: { status: 'not-rising', plain: null } as const };
+    const render = async function* (wanted: AsyncIterable<number>): AsyncGenerator<FakeEvent, void> {
+      for await (const channel of wanted)
+        yield { type: 'picture', picture: channel === 1 ? wrong : pictureOf(one, channel) };
+    };
+    const sheet = (): ReturnType<typeof decodePng> => decodePng(readFileSync(join(out, 'stitched_filters.png')));
+    const tiles = (label: (channel: number) => string | undefined): unknown =>
+      grid(
+        [
+          tileOf(pictureOf(one, 0).raster, { label: label(0) }),
+          tileOf(wrong.raster, { label: label(1), trouble: 'not rising' }),
+          tileOf(pictureOf(one, 2).raster, { label: label(2) }),
+        ],
+        { columns: 2 },
+      );
+    await ran(out, one, [0, 1, 2], { render });
+    expect(sheet().raster).toEqual(tiles(() => undefined));
+    expect(JSON.parse(sheet().text['phosphene']!)).not.toHaveProperty('labels');
+    // The picture itself is as it was made.
+    expect(decodePng(readFileSync(join(out, set, '1.png'))).raster).toEqual(wrong.raster);
+    // From pictures that are there already.
+    const again = await ran(out, one, [0, 1, 2], { captions: true });
+    expect(again.rendered).toEqual([]);
+    expect(sheet().raster).toEqual(tiles(String));
+    expect(sheet().raster.height).toBe(2 * (8 + labelHeight(12)) + 5);
+    expect(JSON.parse(sheet().text['phosphene']!)).toMatchObject({ captions: true });
+    expect(manifestOf(out).grid).toEqual({ file: 'stitched_filters.png', columns: null, margin: 5, captions: true });
+    const { sets } = await readResults(out);
+    expect(sets[0]!.manifest?.grid.captions).toBe(true);
+  });
+
   it('writes the manifest when it begins and when it ends, and not for each picture', async () => {
     const out = temporary();
     await ran(out, one, [1]);
@@ -321,7 +357,7 @@ describe('resuming', () => {
     ['a size', { size: { height: 14, width: 16 } }],
     ['a rate', { optimiser: { rate: 9 } }],
     ['noise', { param: { noise: 0.5 } }],
-    ['a border', { objective: { border: 1 } }],
+    ['a border', { border: 1 }],
     ['a crop', { finish: { crop: 3 } }],
     ['contrast', { finish: { crop: 2, contrast: 0.2 } }],
     ['stretching', { finish: { crop: 2, stretch: true } }],

@@ -2,7 +2,17 @@
 import { describe, expect, it } from 'vitest';
 import { Builder, type Value } from '../../src/ir/builder.ts';
 import { type Dims, float32, int64, sizeOf, type Tensor, type Tensors, toNumbers } from '../../src/ir/tensor.ts';
-import { negative, type Objective, objectiveOf, objectives, weighted } from '../../src/objective/index.ts';
+import {
+  contextOf,
+  interpolated,
+  negative,
+  ofPicture,
+  product,
+  type Objective,
+  objectiveOf,
+  objectives,
+  weighted,
+} from '../../src/objective/index.ts';
 import { optimisers, type OptimiserSpec } from '../../src/optimiser/index.ts';
 import { params } from '../../src/param/index.ts';
 import { Random } from '../../src/random.ts';
@@ -40,12 +50,15 @@ async function valueOf(
   channelAxis = 1,
 ): Promise<number> {
   const out = await evaluate({ ...activations, ...objective.values }, (s, given) => ({
-    out: objective.build({
-      b: s.b,
-      image: s.b.float(0),
-      activation: (layer) => ({ value: given[layer]!, channelAxis, layer }),
-      value: (name) => given[name]!,
-    }),
+    out: objective.build(
+      contextOf({
+        b: s.b,
+        image: s.b.float(0, [1, 1, 1, 1]),
+        activation: (layer) => ({ value: given[layer]!, channelAxis, layer }),
+        value: (name) => given[name]!,
+        stopped: [],
+      }),
+    ),
   }));
   expect(out['out']!.dims).toEqual([]);
   return toNumbers(out['out']!)[0]!;
@@ -92,7 +105,11 @@ describe('the objective `channel`', () => {
     expect(of('l', 1, 0).shape).toBe(of('l', 2, 0).shape);
     expect(of('l', 1, 0).shape).not.toBe(of('m', 1, 0).shape);
     expect(of('l', 1, 0).shape).not.toBe(of('l', 1, 1).shape);
-    expect(of('l', 1, 0)).toMatchObject({ text: 'l:1', layers: ['l'], values: { channel: int64(1) } });
+    expect(of('l', 1, 0)).toMatchObject({
+      text: 'channel(l:1, border=0)',
+      layers: ['l'],
+      values: { channel: int64(1) },
+    });
   });
   it('says which channels there are', async () => {
     const error = await rejected(valueOf(objectives.make({ kind: 'channel', layer: 'l', channel: 3 }), { l: x }));
@@ -119,6 +136,10 @@ describe('arithmetic on objectives', () => {
   const of = (layer: string, channel: number): Objective =>
     objectives.make({ kind: 'channel', layer, channel, border: 0 });
   const [a, b] = [of('l', 0), of('m', 1)];
+  const [one, other] = ['l', 'm'].map((layer, channel) => objectives.make({ kind: 'channel', layer, channel })) as [
+    Objective,
+    Objective,
+  ];
 
   it('adds, weighs and negates, over several layers', async () => {
     const [x, y] = [await valueOf(a, layers), await valueOf(b, layers)];
@@ -127,18 +148,21 @@ describe('arithmetic on objectives', () => {
       { weight: -0.5, objective: b },
     ]);
     expect(await valueOf(sum, layers)).toBeCloseTo(2 * x - 0.5 * y, 5);
-    expect(sum).toMatchObject({ text: '2*l:0 - 0.5*m:1', layers: ['l', 'm'] });
+    expect(sum.layers).toEqual(['l', 'm']);
     expect(await valueOf(negative(a), layers)).toBeCloseTo(-x, 5);
     expect(await valueOf(weighted([{ weight: 3, objective: sum }]), layers)).toBeCloseTo(6 * x - 1.5 * y, 4);
   });
   it('is printed as a person would write it', () => {
     const sum = weighted([
-      { weight: 1, objective: a },
-      { weight: 1, objective: b },
+      { weight: 1, objective: one },
+      { weight: -0.5, objective: other },
     ]);
-    expect(sum.text).toBe('l:0 + m:1');
-    expect(negative(sum).text).toBe('-(l:0 + m:1)');
-    expect(weighted([{ weight: -2, objective: a }]).text).toBe('-2*l:0');
+    expect(sum.text).toBe('l:0 - 0.5*m:1');
+    expect(negative(sum).text).toBe('-(l:0 - 0.5*m:1)');
+    expect(weighted([{ weight: -2, objective: one }]).text).toBe('-2*l:0');
+    expect(weighted([{ weight: 3, objective: negative(one) }]).text).toBe('3*(-l:0)');
+    expect(product([one, sum, product([one, other])]).text).toBe('l:0*(l:0 - 0.5*m:1)*(l:0*m:1)');
+    expect(interpolated(one, ofPicture(1, other)).text).toBe('interpolate(l:0, picture(1, m:1))');
   });
   it('shares a program between sums that differ in weights and channels only', () => {
     const sum = (weight: number, channel: number): Objective =>

@@ -47,7 +47,7 @@ export interface Opening {
 }
 const openings = new Map<string, ReadonlySignal<Opening>>();
 
-/** What is known of a network; asked for once, and again if that failed. */
+/** What is known of a network; asked for once, and again after the page was loaded anew. */
 export function opening(ref: ModelRef): ReadonlySignal<Opening> {
   const key = JSON.stringify([ref.name, ref.preprocess]);
   const known = openings.get(key);
@@ -58,10 +58,7 @@ export function opening(ref: ModelRef): ReadonlySignal<Opening> {
     .open(ref)
     .then(
       (facts) => (now.value = { facts }),
-      (error: unknown) => {
-        openings.delete(key);
-        now.value = { failure: failure(error) };
-      },
+      (error: unknown) => (now.value = { failure: failure(error) }),
     );
   return now;
 }

@@ -1,7 +1,16 @@
 /** @file What `phosphene render` asks of the core. */
 import { resolve } from 'node:path';
-import { open, openPhoto, renderToFolder } from '../../node.ts';
-import { presetOf, type RecipeOptions, settle } from '../../render/recipe.ts';
+import {
+  objectiveOf,
+  open,
+  openPhoto,
+  parseObjective,
+  planOf,
+  readLabels,
+  type RenderOptions,
+  renderToFolder,
+} from '../../node.ts';
+import { presetOf, settle } from '../../render/recipe.ts';
 import type { PresetName } from '../../render/presets.ts';
 import { targetOf } from '../../jobs/render.ts';
 import { chosenFilters } from '../parse.ts';
@@ -9,30 +18,62 @@ import type { RenderCore } from '../render.ts';
 import { recipeOptions } from '../settings.ts';
 
 export const render: RenderCore = async (request, tell) => {
-  const { model, architecture, preprocess, weights, cache, size, out, columns, margin, workers, signal } = request;
+  const { model, architecture, preprocess, weights, cache, size, out, columns, margin, captions, workers, signal } =
+    request;
+  const { layer, class: wanted, objective, neuron, pictures } = request;
   presetOf(request.preset);
+  const downloads = (what: () => string) => ({
+    cacheDir: cache,
+    signal,
+    onProgress: ({ received, total }: { received: number; total: number | undefined }) =>
+      void tell({ type: 'download', what: what(), received, total }),
+  });
   const start = request.start === undefined ? undefined : await openPhoto(request.start);
   const network = await open(model, {
     architecture,
     preprocess,
     weights,
-    cacheDir: cache,
-    signal,
-    onProgress: ({ received, total }) =>
-      void tell({ type: 'download', what: `the weights of ${network.name}`, received, total }),
+    ...downloads(() => `the weights of ${network.name}`),
   });
   try {
-    const recipe: RecipeOptions = { ...recipeOptions(request.settings), preset: request.preset as PresetName, size };
+    const labels =
+      request.labels &&
+      (await readLabels(
+        request.labels,
+        downloads(() => 'the names of the classes'),
+      ));
+    const settings = {
+      ...recipeOptions(request.settings),
+      preset: request.preset as PresetName,
+      size,
+      neuron,
+      pictures,
+    };
+    const recipe = { ...settings, start };
     // Names and numbers are checked against the list of layers, before any weights are read or downloaded.
-    const settled = settle(recipe, network.input.size);
-    const target = await targetOf(network, request.layer ?? network.defaultLayer, settled);
-    const { count } = target.channels;
-    const channels = chosenFilters(request.filters ?? [[0, Math.min(64, count) - 1]], target.name, count);
-    const { steps } = settled;
-    await tell({ type: 'begin', layer: target.name, filters: channels.length, steps, input: network.input });
-    const wanted = { ...recipe, layer: target.name, channels, start };
-    const running = { out: resolve(out), columns, margin, workers, signal };
-    for await (const event of renderToFolder(network, wanted, running)) {
+    const filters = async (): Promise<RenderOptions> => {
+      const target = await targetOf(network, layer ?? network.defaultLayer, settle(settings, network.input.size));
+      const { count } = target.channels;
+      const channels = chosenFilters(request.filters ?? [[0, Math.min(64, count) - 1]], target.name, count);
+      return { ...recipe, layer: target.name, channels };
+    };
+    const options: RenderOptions =
+      objective !== undefined
+        ? { ...recipe, objective, photos: await photosOf(objective) }
+        : wanted !== undefined
+          ? { ...recipe, layer, class: wanted, ...(labels ? { labels } : {}) }
+          : await filters();
+    const plan = await planOf(network, options);
+    await tell({
+      type: 'begin',
+      layer: plan.layer,
+      ...(plan.raised ? { isObjective: true } : {}),
+      filters: plan.channels.length,
+      steps: plan.settled.steps,
+      input: network.input,
+    });
+    const running = { out: resolve(out), columns, margin, captions, workers, signal };
+    for await (const event of renderToFolder(network, options, running)) {
       if (event.type === 'steps') await tell({ type: 'step', filter: event.channel, done: event.done });
       else if (event.type === 'resumed') await tell({ type: 'resumed', filters: event.channels });
       else if (event.type === 'picture') {
@@ -46,3 +87,10 @@ export const render: RenderCore = async (request, tell) => {
     await network.close();
   }
 };
+
+/** The photos that an objective names: their names are paths. */
+async function photosOf(text: string): Promise<NonNullable<RenderOptions['photos']>> {
+  const needs = Object.values(objectiveOf(parseObjective(text)).needs ?? {});
+  const paths = new Set(needs.flatMap((need) => ('photo' in need ? [need.photo] : [])));
+  return Object.fromEntries(await Promise.all([...paths].map(async (path) => [path, await openPhoto(path)] as const)));
+}

@@ -74,14 +74,15 @@ class Reader {
     const model = config;
     for (const layer of this.#layersOf(model)) this.#taken.add(nameOf(layer));
     this.#model(model, [PICTURE], { names: [], owners: [], stored: [] });
-    // [n, height, width, channels]
-    const [, height, width, channels] = (this.#picture ?? []) as (number | null | undefined)[];
+    const shape = (this.#picture ?? []) as (number | null | undefined)[];
+    const channelsFirst = this.#layers.some((layer) => layer.config['data_format'] === 'channels_first');
+    const [height, width, channels] = channelsFirst ? [shape[2], shape[3], shape[1]] : shape.slice(1);
     if (typeof channels === 'number' && channels > MOST_CHANNELS)
       throw this.#fault(`its input has ${channels} channels; a picture has at most ${MOST_CHANNELS}`);
     const whole = (v: unknown): v is number => Number.isInteger(v) && (v as number) > 0;
     const size = { ...(whole(height) ? { height } : {}), ...(whole(width) ? { width } : {}) };
     return {
-      topology: this.#layers,
+      topology: withoutMasks(this.#layers),
       input: { channels: whole(channels) ? channels : 3, ...(whole(height) || whole(width) ? { size } : {}) },
     };
   }
@@ -250,12 +251,20 @@ class Reader {
    */
   #shape(shape: unknown, inputs: readonly (string | number)[]): void {
     if (this.#picture !== undefined || !Array.isArray(shape) || shape.length !== 4) return;
-    if (inputs.includes(PICTURE) || [1, 3, 4].includes(shape[3] as number)) this.#picture = shape;
+    const channels = [shape[1], shape[3]] as readonly unknown[];
+    if (inputs.includes(PICTURE) || channels.some((c) => c === 1 || c === 3 || c === 4)) this.#picture = shape;
   }
 
   #fault(what: string): PhospheneError {
     return new PhospheneError('bad-file', `${this.#file}: ${what}`, { path: this.#file });
   }
+}
+
+/** Leaves out the operations that make a mask of a value, which nothing takes up. */
+function withoutMasks(layers: readonly LayerSpec[]): Topology {
+  const isMask = ({ type }: LayerSpec): boolean => type === 'NotEqual' || type === 'Any';
+  const used = new Set(layers.flatMap((l) => (isMask(l) ? [] : l.inputs)));
+  return layers.filter((l) => !isMask(l) || used.has(l.name));
 }
 
 function key(layer: string, call: number): string {
@@ -320,6 +329,8 @@ function references(node: unknown, level = 0): Operand[] {
 /** The operands among the keywords of a call: `{ "y": 3.0, "name": null }`. */
 function keywords(options: Json, level: number): Operand[] {
   return Object.entries(options).flatMap(([name, value]) => {
+    // Of what is not there no numbers are computed: what a mask leaves out, only losses and recurrent layers do.
+    if (name === 'mask') return [];
     if (typeof value === 'number') return ['x', 'y', 'x1', 'x2', 'a', 'b'].includes(name) ? [value] : [];
     return typeof value === 'object' ? references(value, level + 1) : [];
   });

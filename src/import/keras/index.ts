@@ -55,6 +55,7 @@ function build(
 ): Built {
   const values = new Map<string, Value>([[PICTURE, picture]]);
   const layers: BuiltLayer[] = [];
+  const channelsFirst = topology.some(({ config }) => config['data_format'] === 'channels_first');
   const barred = new Map<string, PhospheneError>();
   for (const spec of topology) {
     const bar = (why: PhospheneError): void => {
@@ -73,6 +74,7 @@ function build(
         name: spec.name,
         config: spec.config,
         keras2,
+        channelsFirst,
         inputs: spec.inputs.map((input) => {
           if (typeof input === 'number') return b.float(input);
           const found = values.get(input);
@@ -124,21 +126,19 @@ export function weighted(topology: Topology, { channels, height, width }: Size &
   return [...found.values()];
 }
 
-function layerOf({ type, name, config }: LayerSpec): (typeof kerasLayers)[string] {
-  if (config['data_format'] === 'channels_first')
-    throw new PhospheneError(
-      'unsupported-op',
-      `layer \`${name}\`: its data_format is channels_first, which is not supported`,
-      {
-        layer: name,
-        node: name,
-      },
-    );
+/** What is said of classes that are known and cannot be built. */
+const reasons: Readonly<Record<string, string>> = {
+  Lambda: 'it is a Lambda, whose function is Python code that is saved nowhere else',
+  MultiHeadAttention: 'it is attention, which is not read from Keras files; export the model as ONNX',
+  TimeDistributed: 'it applies another layer to each step of a sequence; export the model as ONNX',
+};
+
+function layerOf({ type, name }: LayerSpec): (typeof kerasLayers)[string] {
   const layer = Object.hasOwn(kerasLayers, type) ? kerasLayers[type] : undefined;
   if (!layer)
     throw new PhospheneError(
       'unsupported-op',
-      `layer \`${name}\`: its class ${type} is not known${didYouMean(type, Object.keys(kerasLayers))}`,
+      `layer \`${name}\`: ${Object.hasOwn(reasons, type) ? reasons[type] : `its class ${type} is not known${didYouMean(type, Object.keys(kerasLayers))}`}`,
       { layer: name, node: name, class: type },
     );
   return layer;

@@ -15,6 +15,8 @@ export interface LayerContext {
   readonly inputs: readonly Value[];
   /** Whether the model is from Keras 2, in which some functions are others. */
   readonly keras2: boolean;
+  /** Whether the channels of its pictures are their first axis, as they are here, and not their last. */
+  readonly channelsFirst: boolean;
   /**
    * A weight by Keras' name (`kernel`, `gamma` …) and of Keras' dims. `change` brings it to the dims that it gives: another
    * order of axes, or numbers computed from these.
@@ -82,9 +84,12 @@ export function only({ inputs, name }: LayerContext): Value {
   return x;
 }
 
-/** The one input of a layer that works on pictures. */
+/** The one input of a layer that works on pictures. Throws if its channels are on another axis than those of the model. */
 export function picture(context: LayerContext): Value {
   const x = only(context);
+  const format = context.config['data_format'] ?? null;
+  if (format !== null && (format === 'channels_first') !== context.channelsFirst)
+    throw unsupported(context, `its data_format is ${JSON.stringify(format)}, and that of other layers is another`);
   if (x.dims.length !== 4)
     throw unsupported(context, `its input has ${x.dims.length - 1} axes and not height, width and channels`);
   return x;
@@ -126,12 +131,22 @@ export function perChannel(setting: unknown): readonly number[] | undefined {
     : undefined;
 }
 
-/** A value in Keras' order of axes, the channels last, if it is a picture. */
-export function channelsLast(b: Builder, x: Value): Value {
-  return x.dims.length === 4 ? b.transpose(x, [0, 2, 3, 1]) : x;
+/** A value in Keras' order of axes, if it is a picture: the channels last, unless the model has them first. */
+export function inKerasOrder({ b, channelsFirst }: LayerContext, x: Value): Value {
+  return x.dims.length === 4 && !channelsFirst ? b.transpose(x, [0, 2, 3, 1]) : x;
 }
 
 /** A value in our order of axes from Keras', under the layer's name. */
-export function channelsFirst({ b, name }: LayerContext, x: Value): Value {
-  return x.dims.length === 4 ? b.one('Transpose', [x], { perm: [0, 3, 1, 2] }, name) : b.one('Identity', [x], {}, name);
+export function inOurOrder({ b, name, channelsFirst }: LayerContext, x: Value): Value {
+  return x.dims.length === 4 && !channelsFirst
+    ? b.one('Transpose', [x], { perm: [0, 3, 1, 2] }, name)
+    : b.one('Identity', [x], {}, name);
+}
+
+/** Which of our axes an axis of Keras is, for a value of this rank; negative ones count from the end. */
+export function ourAxis(context: LayerContext, axis: unknown, rank: number): number {
+  const at = typeof axis === 'number' && axis < 0 ? axis + rank : axis;
+  if (typeof at !== 'number' || !Number.isInteger(at) || at < 0 || at >= rank)
+    throw unsupported(context, `its axis is ${JSON.stringify(axis)}`);
+  return rank === 4 && !context.channelsFirst ? [0, 2, 3, 1][at]! : at;
 }

@@ -16,7 +16,7 @@ export function inOrder(
   const fault = (what: string): PhospheneError => new PhospheneError('bad-file', `${file}: ${what}`, { path: file });
   const giver = new Map<string, number>();
   nodes.forEach((node, at) => {
-    if (!node.outputs[0]) throw fault(`${node.op} ${node.name}: it has no output`);
+    if (node.outputs.every((output) => output === '')) throw fault(`${node.op} ${node.name}: it has no output`);
     for (const output of node.outputs) {
       if (output === '') continue;
       if (giver.has(output) || given.has(output)) throw fault(`two of its nodes or tensors give \`${output}\``);

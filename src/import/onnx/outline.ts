@@ -94,7 +94,15 @@ export async function outlineOf(source: Source): Promise<Uint8Array> {
   let messages = 0;
 
   const walk = async (fields: Fields, start: number, end: number, depth = 0): Promise<Uint8Array[]> => {
-    if (++messages > MOST_MESSAGES || depth > DEEPEST) throw tooLarge(source.name);
+    if (++messages > MOST_MESSAGES) throw tooLarge(source.name);
+    if (depth > DEEPEST)
+      throw new PhospheneError(
+        'too-large',
+        `${source.name}: its graphs lie within graphs, deeper than any network needs`,
+        {
+          path: source.name,
+        },
+      );
     const out: Uint8Array[] = [];
     const keep = (bytes: Uint8Array): void => {
       kept += bytes.length;

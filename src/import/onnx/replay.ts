@@ -43,8 +43,9 @@ export function replayed(
   };
   const bar = (node: Node, why: PhospheneError): void => {
     for (const output of node.outputs) missing.set(output, why);
-    barred.set(node.outputs[0]!, why);
-    const path = paths?.get(node.outputs[0]!);
+    const output = node.outputs.find((o) => o !== '')!;
+    barred.set(output, why);
+    const path = paths?.get(output);
     if (path !== undefined && !barred.has(path)) barred.set(path, why);
   };
   let spent: PhospheneError | undefined;
@@ -72,16 +73,24 @@ export function replayed(
         continue;
       }
       node.outputs.forEach((o, i) => o !== '' && out[i] && values.set(o, out[i]));
-      const [output] = node.outputs;
-      const path = paths?.get(output!);
-      layers.push({
-        // One name is taken: that of the picture.
-        name: output === IMAGE ? out[0]!.name : output!,
-        ...(path === undefined ? {} : { path }),
-        type: node.op,
-        value: out[0]!,
-        weights: inputs.slice(1).flatMap((v) => (v ? [v] : [])),
-      });
+      const path = paths?.get(node.outputs[0]!);
+      const weights = inputs.slice(1).flatMap((v) => (v ? [v] : []));
+      let first = true;
+      for (const [i, output] of node.outputs.entries()) {
+        const value = out[i];
+        // What a node gives beside pictures, for example where a maximum was found, is nothing to see.
+        if (output === '' || !value || !(first || value.dtype === 'float32')) continue;
+        layers.push({
+          // One name is taken: that of the picture.
+          name: output === IMAGE ? value.name : output,
+          ...(path === undefined || !first ? {} : { path }),
+          ...(node.name === '' || node.name === output || !first ? {} : { node: node.name }),
+          type: node.op,
+          value,
+          weights: first ? weights : [],
+        });
+        first = false;
+      }
     }
   };
   /** The side of an If that this size takes. Its names are its own: they are forgotten behind it. */

@@ -108,9 +108,9 @@ function build(b: Builder, input: Value, { file, nodes, constants, image }: Mode
     }
     const before = node.inputs.find((i) => seen.has(i));
     const inputs = node.inputs.map((i) => values.get(i)!);
-    let out: readonly Held[];
+    let out: readonly [Held, ...Held[]];
     try {
-      out = [run(b, node, inputs, image)].flat();
+      out = run(b, node, inputs, image);
     } catch (error) {
       const why = explained(node, error, before === undefined ? '' : seen.get(before)!);
       if (why.code === 'too-large') spent = why;
@@ -126,7 +126,7 @@ function build(b: Builder, input: Value, { file, nodes, constants, image }: Mode
           new PhospheneError('unsupported-op', `${op} ${name}: its output ${i} is not supported`, { op, node: name }),
         );
     });
-    const [{ value }] = out as [Held];
+    const [{ value }] = out;
     if (before === undefined) continue;
     for (const output of node.outputs) seen.set(output, value.dims.length === 4 ? name : seen.get(before)!);
     layers.push({
@@ -140,10 +140,19 @@ function build(b: Builder, input: Value, { file, nodes, constants, image }: Mode
   return { layers, barred };
 }
 
-function run(b: Builder, node: GraphNode, inputs: readonly Held[], { pictures }: ImageInput): Held | readonly Held[] {
+function run(
+  b: Builder,
+  node: GraphNode,
+  inputs: readonly Held[],
+  { pictures }: ImageInput,
+): readonly [Held, ...Held[]] {
   const { op, name } = node;
   const operator = Object.hasOwn(operators, op) ? operators[op] : undefined;
-  if (operator) return operator({ b, node, name, inputs, pictures });
+  if (operator) {
+    const [first, ...others] = [operator({ b, node, name, inputs, pictures })].flat();
+    if (first) return [first, ...others];
+    throw new PhospheneError('bad-file', 'it gives nothing');
+  }
   throw new PhospheneError('unsupported-op', reasonAgainst(op) ?? 'this operator of TensorFlow is not supported');
 }
 

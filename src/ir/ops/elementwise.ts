@@ -1,6 +1,6 @@
 /** @file Operators that act on each element. */
 import { PhospheneError } from '../../errors.ts';
-import { isInteger, fromNumbers, pointwise, readable } from '../fold.ts';
+import { filled, isInteger, fromNumbers, pointwise, readable } from '../fold.ts';
 import { broadcast } from '../shape.ts';
 import { sizeOf, toNumbers } from '../tensor.ts';
 import {
@@ -88,6 +88,7 @@ export const elementwise = {
     infer: same,
   }),
   PRelu: operator({
+    limits: 'no gradient for its slopes',
     inputs: ['T', 'T'],
     attributes: {},
     infer({ inputs: [x, slope] }) {
@@ -95,6 +96,11 @@ export const elementwise = {
       if (sizeOf(dims) !== sizeOf(x!.dims))
         throw new PhospheneError('shape', `slopes of [${slope!.dims.join(', ')}] do not fit [${x!.dims.join(', ')}]`);
       return [{ dtype: x!.dtype, dims: x!.dims }];
+    },
+    // Before opset 7 its slopes were one for each channel.
+    upgrade({ b, opset, inputs: [x, slope], as }) {
+      if (opset >= 7 || !x || slope?.dims.length !== 1 || slope.dims[0] === 1) return undefined;
+      return as([x, b.reshape(slope, [slope.dims[0]!, ...x.dims.slice(2).map(() => 1)])], {});
     },
   }),
   Clip: operator({
@@ -122,17 +128,19 @@ export const elementwise = {
     fold: ({ inputs: [x] }) => x,
   }),
   Dropout: operator({
+    limits: 'refused in training mode',
     inputs: ['T', 'float?', 'bool?'],
     attributes: { seed: int() },
     infer: same,
-    upgrade({ b, inputs, name }) {
+    upgrade({ b, inputs, name, outputs }) {
       const training = inputs[2]?.constant;
       if (inputs[2] && (!training || toNumbers(training)[0] !== 0))
         throw new PhospheneError(
           'unsupported-op',
           'it drops values at random, as in training; export the network for inference (in PyTorch: after `model.eval()`)',
         );
-      return [b.one('Identity', [inputs[0]], {}, name)];
+      const kept = b.one('Identity', [inputs[0]], {}, name);
+      return outputs === 1 ? [kept] : [kept, b.expand(b.constant(filled('bool', [], 1)), kept.dims)];
     },
   }),
 
@@ -203,8 +211,23 @@ export const elementwise = {
   }),
 };
 
-/** Activations as files spell them and we do not. */
+/** Activations and casts as files spell them and we do not. */
 export const foreignElementwise = {
+  CastLike: foreign({
+    inputs: ['any', 'any'],
+    attributes: { saturate: int(1) },
+    since: 15,
+    upgrade: ({ b, inputs: [x, like], name }) => [b.one('Cast', [x], { to: like!.dtype }, name)],
+  }),
+  Shrink: foreign({
+    inputs: ['T'],
+    attributes: { bias: float(0), lambd: float(0.5) },
+    upgrade({ b, inputs: [x], attributes: { bias, lambd }, name }) {
+      const zero = b.mul(x!, 0);
+      const above = b.where(b.greater(x!, lambd), b.sub(x!, bias), zero);
+      return [b.one('Where', [b.less(x!, -lambd), b.add(x!, bias), above], {}, name)];
+    },
+  }),
   Gelu: foreign({
     inputs: ['T'],
     attributes: { approximate: word('none', ['tanh']) },

@@ -29,7 +29,6 @@ export const foreigners: Readonly<Record<string, Foreign>> = {
 const control = 'only networks without control flow are supported; export the network by tracing it';
 /** What is not supported for a reason that its user should know. */
 export const refused: Readonly<Record<string, string>> = {
-  If: control,
   Loop: control,
   Scan: control,
 };

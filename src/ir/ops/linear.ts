@@ -10,6 +10,7 @@ import {
   float,
   flag,
   foreign,
+  type Inferred,
   int,
   type InputInfo,
   ints,
@@ -56,6 +57,12 @@ function checkChannels(x: InputInfo, parameters: readonly (InputInfo | undefined
 /** What all convolutions declare. */
 export const convAttributes = { kernel_shape: ints({ least: 1 }), group: int(1, { least: 1 }), ...windowAttributes };
 
+const transposeAttributes = {
+  ...convAttributes,
+  output_padding: ints({ least: 0 }),
+  output_shape: ints({ least: 1 }),
+};
+
 export const linear = {
   Conv: operator({
     inputs: ['T', 'T', 'T?'],
@@ -85,12 +92,9 @@ export const linear = {
     },
   }),
   ConvTranspose: operator({
+    limits: 'output padding must be less than a stride',
     inputs: ['T', 'T', 'T?'],
-    attributes: {
-      ...convAttributes,
-      output_padding: ints({ least: 0 }),
-      output_shape: ints({ least: 1 }),
-    },
+    attributes: transposeAttributes,
     infer({ inputs: [x, w, bias], attributes }) {
       const kernel = kernelOf(x!, w!, attributes.kernel_shape);
       const { group, output_padding, output_shape, auto_pad } = attributes;
@@ -120,6 +124,39 @@ export const linear = {
       );
       if (out.some((d) => d < 1)) throw new PhospheneError('shape', `it would give [${out.join(', ')}]`);
       return [{ dtype: x!.dtype, dims: [x!.dims[0]!, w!.dims[1]! * group, ...out] }];
+    },
+    upgrade({ inputs: [x, w, ...rest], attributes, without, as }) {
+      // Pads as numbers, whether the file states them, a size, or none.
+      if (!x || !w) return undefined;
+      const options = checked(transposeAttributes, attributes);
+      const { auto_pad, output_shape } = options;
+      if (output_shape === undefined && !auto_pad.startsWith('SAME')) return undefined;
+      const size = x.dims.slice(2);
+      const { kernel, strides, dilations } = windowOf(
+        { ...options, auto_pad: 'NOTSET' },
+        kernelOf(x, w, options.kernel_shape),
+        size,
+      );
+      const extra = options.output_padding ?? size.map(() => 0);
+      // Some files state all axes.
+      const wanted = output_shape ? output_shape.slice(-size.length) : size.map((d, i) => d * strides[i]!);
+      if (wanted.length !== size.length)
+        throw new PhospheneError(
+          'shape',
+          `attribute \`output_shape\` [${wanted.join(', ')}] should be ${size.length} numbers`,
+        );
+      const totals = size.map(
+        (d, i) => (d - 1) * strides[i]! + extra[i]! + (kernel[i]! - 1) * dilations[i]! + 1 - wanted[i]!,
+      );
+      if (totals.some((t) => t < 0))
+        throw new PhospheneError(
+          'unsupported-op',
+          `a result of [${wanted.join(', ')}] is larger than what its windows reach, which is not supported`,
+        );
+      const small = totals.map((t) => Math.floor(t / 2));
+      const large = totals.map((t, i) => t - small[i]!);
+      const pads = auto_pad === 'SAME_UPPER' ? [...small, ...large] : [...large, ...small];
+      return as([x, w, ...rest], { ...without('auto_pad', 'output_shape', 'pads'), pads });
     },
   }),
   MatMul: operator({
@@ -162,6 +199,7 @@ export const linear = {
     upgrade: ({ inputs, without, as }) => as(inputs, without('broadcast')),
   }),
   BatchNormalization: operator({
+    limits: 'in training mode only of weights',
     inputs: ['T', 'float', 'float', 'float', 'float'],
     attributes: { epsilon: float(1e-5) },
     infer({ inputs: [x, ...parameters] }) {
@@ -169,11 +207,22 @@ export const linear = {
       return [{ dtype: x!.dtype, dims: x!.dims }];
     },
     upgrade({ b, inputs, attributes, without, name }) {
-      if (attributes['training_mode'] === 1)
-        throw new PhospheneError(
-          'unsupported-op',
-          'it normalises by the statistics of a batch, as in training; export the network for inference (in PyTorch: after `model.eval()`)',
-        );
+      if (attributes['training_mode'] === 1) {
+        const [x, gamma, beta] = inputs;
+        // Weights may be standardised so in each run. A picture alone has statistics that no network was trained for.
+        if (!x || !gamma || !beta || b.graph([x]).inputs.length > 0)
+          throw new PhospheneError(
+            'unsupported-op',
+            'it normalises by the statistics of a batch, as in training; export the network for inference (in PyTorch: after `model.eval()`)',
+          );
+        const { epsilon } = checked({ epsilon: float(1e-5) }, without('training_mode', 'momentum'));
+        checkChannels(x, [gamma, beta]);
+        const axes = x.dims.flatMap((_, axis) => (axis === 1 ? [] : [axis]));
+        const each = (p: Value): Value => b.reshape(p, [p.dims[0]!, ...x.dims.slice(2).map(() => 1)]);
+        const centred = b.sub(x, b.mean(x, axes));
+        const deviation = b.sqrt(b.add(b.mean(b.mul(centred, centred), axes), epsilon));
+        return [b.one('Add', [b.mul(b.div(centred, deviation), each(gamma)), each(beta)], {}, name)];
+      }
       // Older sets list its other outputs also for inference; they are not used there.
       return [
         b.one(
@@ -199,17 +248,21 @@ export const linear = {
     inputs: ['T', 'T', 'T?'],
     attributes: { axis: int(-1), epsilon: float(1e-5), stash_type: int(1) },
     infer({ inputs: [x, ...parameters], attributes: { axis } }) {
-      const wanted = x!.dims.slice(normalAxis(axis, x!.dims.length));
+      const first = normalAxis(axis, x!.dims.length);
+      const wanted = x!.dims.slice(first);
       const odd = parameters.find((p) => p && !sameDims(broadcast(p.dims, wanted), wanted));
       if (odd)
         throw new PhospheneError(
           'shape',
           `a parameter is [${odd.dims.join(', ')}], the last axes are [${wanted.join(', ')}]`,
         );
-      return [{ dtype: x!.dtype, dims: x!.dims }];
+      // Mean and inverse deviation are there for whoever asks for them.
+      const statistic: Inferred = { dtype: x!.dtype, dims: x!.dims.map((d, i) => (i < first ? d : 1)) };
+      return [{ dtype: x!.dtype, dims: x!.dims }, statistic, statistic];
     },
   }),
   LRN: operator({
+    limits: 'odd sizes, two spatial axes',
     inputs: ['T'],
     attributes: {
       alpha: float(1e-4),
@@ -229,12 +282,31 @@ export const linear = {
 /** Products and normalisations as files spell them and we do not. */
 export const foreignLinear = {
   Einsum: foreign({
+    limits: 'no axis twice in one operand',
     inputs: ['T*'],
     attributes: { equation: text() },
     since: 12,
     upgrade: ({ b, inputs, attributes: { equation }, name }) => [
       b.one('Identity', [einsum(b, inputs as readonly Value[], equation)], {}, name),
     ],
+  }),
+  MeanVarianceNormalization: foreign({
+    inputs: ['T'],
+    attributes: { axes: ints() },
+    upgrade({ b, inputs: [x], attributes: { axes = [0, 2, 3] }, name }) {
+      const centred = b.sub(x!, b.mean(x!, axes));
+      const deviation = b.sqrt(b.mean(b.mul(centred, centred), axes));
+      return [b.one('Div', [centred, b.add(deviation, 1e-9)], {}, name)];
+    },
+  }),
+  LpNormalization: foreign({
+    inputs: ['T'],
+    attributes: { axis: int(-1), p: int(2, { least: 1, most: 2 }) },
+    upgrade({ b, inputs: [x], attributes: { axis, p }, name }) {
+      const norm = b.one(p === 1 ? 'ReduceL1' : 'ReduceL2', [x, b.ints([axis])]);
+      // Of nothing but zeros it is zero.
+      return [b.one('Div', [x, b.max(norm, 1e-30)], {}, name)];
+    },
   }),
   GroupNormalization: foreign({
     inputs: ['T', 'T', 'T'],

@@ -92,6 +92,7 @@ export const movement = {
     },
   }),
   Pad: operator({
+    limits: 'no mode `wrap`',
     inputs: ['T', 'int64', 'T?', 'index?'],
     of: 'any',
     attributes: { mode: word('constant', ['reflect', 'edge', 'wrap']) },
@@ -250,7 +251,24 @@ export const movement = {
     fold: ({ inputs: [x, indices], attributes: { axis }, out }) =>
       gathered(x!, indices!, normalAxis(axis, x!.dims.length), out),
   }),
+  GatherElements: operator({
+    inputs: ['T', 'index'],
+    of: 'any',
+    attributes: { axis: int(0) },
+    infer({ inputs: [x, indices], attributes: { axis } }) {
+      const at = normalAxis(axis, x!.dims.length);
+      const fits =
+        indices!.dims.length === x!.dims.length && indices!.dims.every((d, i) => i === at || d <= x!.dims[i]!);
+      if (!fits)
+        throw new PhospheneError(
+          'shape',
+          `indices of [${indices!.dims.join(', ')}] do not fit [${x!.dims.join(', ')}]`,
+        );
+      return [{ dtype: x!.dtype, dims: indices!.dims }];
+    },
+  }),
   ScatterElements: operator({
+    limits: 'a gradient for the reductions `none` and `add`',
     inputs: ['T', 'index', 'T'],
     of: 'any',
     attributes: { axis: int(0), reduction: word('none', ['add', 'mul', 'max', 'min']) },

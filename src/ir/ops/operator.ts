@@ -176,6 +176,8 @@ export interface Operator<D extends Declarations = Declarations> {
   readonly jumps?: boolean;
   /** What `fold` gives shares the first input's data. */
   readonly view?: boolean;
+  /** What of it is refused, or has no gradient, in words for the table of operators. */
+  readonly limits?: string;
   /** Dtype and dims of each output. Throws `shape` if the inputs do not fit; the operator and the node are added by the caller. */
   infer(call: Call<AttributesOf<D>>): readonly Inferred[];
   /** Its value, for shape arithmetic and weights; undefined if it must wait for the runtime. Throws as `infer` does. */
@@ -204,6 +206,8 @@ export interface Foreign<D extends Declarations = Declarations> extends Pick<
 > {
   /** The operator set that brought it. */
   readonly since?: number;
+  /** What of it is refused, in words for the table of operators. */
+  readonly limits?: string;
   /** Its values; the node that gives the first has the name. */
   upgrade(call: ForeignCall<AttributesOf<D>>): Value[];
 }

@@ -167,6 +167,7 @@ export const pool = {
     upgrade: (call) => explicit('MaxPool', call, call.attributes),
   }),
   AveragePool: operator({
+    limits: 'a gradient for two spatial axes; no dilations',
     inputs: ['T'],
     attributes: averageAttributes,
     infer: ({ inputs: [x], attributes }) => [{ dtype: x!.dtype, dims: pooled(x!, attributes) }],

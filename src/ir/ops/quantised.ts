@@ -112,6 +112,7 @@ function withoutBlocks(size: unknown): void {
 /** What quantised weights are read through. What was quantised on the way is float32, and other operators spell it. */
 export const quantised = {
   DequantizeLinear: operator({
+    limits: 'no blocks, no types of 4 bits, no 8-bit floats',
     inputs: ['number', 'float', 'number?'],
     attributes: { axis: int(1) },
     infer({ inputs: [x, scale, zero], attributes: { axis } }) {
@@ -147,6 +148,7 @@ export const quantised = {
 };
 
 const QuantizeLinear = foreign({
+  limits: 'no blocks, no types of 4 bits, no 8-bit floats',
   inputs: ['number', 'float', 'number?'],
   attributes: { axis: int(1), saturate: int(1), block_size: int(0), output_dtype: int(0), precision: int(0) },
   upgrade({ b, inputs: [x, scale, zero], attributes: { axis, block_size, output_dtype }, name }) {

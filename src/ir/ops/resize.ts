@@ -50,6 +50,7 @@ function targets(
 
 export const resize = {
   Resize: operator({
+    limits: 'no gradient for `cubic` and `antialias`; no `tf_crop_and_resize`, no aspect-ratio policy',
     inputs: ['T', 'float?', 'float?', 'int64?'],
     of: 'number',
     attributes: {

@@ -1,10 +1,10 @@
 /** @file Keras' activations: as layers of their own, and inside of others. */
 import type { Builder, Value } from '../../../ir/builder.ts';
 import { transpose } from '../../../ir/fold.ts';
-import { type KerasLayer, type LayerContext, number, only, text, unsupported } from '../layer.ts';
+import { type KerasLayer, type LayerContext, number, only, ourAxis, text, unsupported } from '../layer.ts';
 
-/** An activation; the name, if there is one, is that of its result. */
-type Activate = (b: Builder, x: Value, name?: string) => Value;
+/** An activation; the name, if there is one, is that of its result. Some go over an axis. */
+type Activate = (b: Builder, x: Value, name?: string, axis?: number) => Value;
 
 const unary =
   (op: string, attributes: Record<string, number> = {}): Activate =>
@@ -25,11 +25,11 @@ const between =
 /** relu6(x + 3) / 6, as Keras 3 has it. */
 const hardSigmoid = unary('HardSigmoid', { alpha: 1 / 6, beta: 0.5 });
 
-/** Over the channels: the second axis, or of a sequence the last. */
-const overChannels =
+/** Over one axis: that of the channels, unless the caller knows another. */
+const overAxis =
   (op: string): Activate =>
-  (b, x, name) =>
-    b.one(op, [x], { axis: x.dims.length === 3 ? 2 : 1 }, name);
+  (b, x, name, axis = x.dims.length === 3 ? 2 : 1) =>
+    b.one(op, [x], { axis }, name);
 
 /** By the names that Keras saves. */
 const activations: Readonly<Record<string, Activate>> = {
@@ -43,13 +43,21 @@ const activations: Readonly<Record<string, Activate>> = {
   softsign: unary('Softsign'),
   exponential: unary('Exp'),
   leaky_relu: unary('LeakyRelu', { alpha: 0.2 }),
-  softmax: overChannels('Softmax'),
-  log_softmax: overChannels('LogSoftmax'),
+  softmax: overAxis('Softmax'),
+  log_softmax: overAxis('LogSoftmax'),
   hard_sigmoid: hardSigmoid,
   silu: gated(unary('Sigmoid')),
   swish: gated(unary('Sigmoid')),
   hard_silu: gated(hardSigmoid),
   hard_swish: gated(hardSigmoid),
+  mish: unary('Mish'),
+  relu_squared: (b, x, name) => {
+    const y = b.relu(x);
+    return b.one('Mul', [y, y], {}, name);
+  },
+  celu: unary('Celu', { alpha: 1 }),
+  log_sigmoid: (b, x, name) => b.one('Neg', [b.one('Softplus', [b.neg(x)])], {}, name),
+  hard_tanh: between(-1, 1),
   gelu: (b, x, name) => b.one('Mul', [b.mul(x, 0.5), b.add(b.one('Erf', [b.mul(x, Math.SQRT1_2)]), 1)], {}, name),
 };
 
@@ -71,7 +79,7 @@ function apply(context: LayerContext, activation: string, x: Value): Value {
   const known = context.keras2 ? { ...activations, ...keras2Activations } : activations;
   const activate = Object.hasOwn(known, activation) ? known[activation] : undefined;
   if (!activate) throw unsupported(context, `its activation is \`${activation}\``);
-  return activate(context.b, x, context.name);
+  return activate(context.b, x, context.name, ourAxis(context, context.config['axis'] ?? -1, x.dims.length));
 }
 
 const Activation: KerasLayer = (context) => {
@@ -87,11 +95,18 @@ const ReLU: KerasLayer = (context) => {
   const [slope, threshold] = [number(context, 'negative_slope', 0), number(context, 'threshold', 0)];
   const most =
     config['max_value'] === undefined || config['max_value'] === null ? undefined : number(context, 'max_value', 0);
-  if (threshold !== 0) throw unsupported(context, `its threshold is ${threshold}`);
+  if (threshold !== 0) {
+    const kept = most === undefined ? x : b.min(x, most);
+    return b.one('Where', [b.greater(x, threshold), kept, b.mul(b.sub(x, threshold), slope)], {}, name);
+  }
   if (most === undefined) return slope === 0 ? b.relu(x, name) : b.one('LeakyRelu', [x], { alpha: slope }, name);
   if (slope !== 0) return b.one('Min', [b.one('LeakyRelu', [x], { alpha: slope }), b.float(most)], {}, name);
   return between(0, most)(b, x, name);
 };
+
+/** x > theta ? x : 0; of Keras 2. */
+const ThresholdedReLU: KerasLayer = (context) =>
+  context.b.one('ThresholdedRelu', [only(context)], { alpha: number(context, 'theta', 1) }, context.name);
 
 const LeakyReLU: KerasLayer = (context) => {
   const key = 'negative_slope' in context.config ? 'negative_slope' : 'alpha';
@@ -107,7 +122,7 @@ const PReLU: KerasLayer = (context) => {
   const x = only(context);
   const shared = context.config['shared_axes'];
   const axes = Array.isArray(shared) ? (shared as number[]) : [];
-  const picture = x.dims.length === 4;
+  const picture = x.dims.length === 4 && !context.channelsFirst;
   // Keras' axes, the channels last.
   const dims = (picture ? [x.dims[2]!, x.dims[3]!, x.dims[1]!] : x.dims.slice(1)).map((d, i) =>
     axes.includes(i + 1) ? 1 : d,
@@ -121,6 +136,34 @@ const PReLU: KerasLayer = (context) => {
 };
 
 const Softmax: KerasLayer = (context) => apply(context, 'softmax', only(context));
+
+/** The operations of Keras 3 that a model may be built of, by class, as activations. */
+const operations: Readonly<Record<string, string>> = {
+  Relu: 'relu',
+  Relu6: 'relu6',
+  Sigmoid: 'sigmoid',
+  Tanh: 'tanh',
+  Silu: 'silu',
+  HardSilu: 'hard_silu',
+  HardSigmoid: 'hard_sigmoid',
+  Softplus: 'softplus',
+  Softsign: 'softsign',
+  Exp: 'exponential',
+  LogSoftmax: 'log_softmax',
+  Mish: 'mish',
+};
+
+/** One of them; its settings are not saved, so that it must have none. */
+const operation =
+  (activation: string): KerasLayer =>
+  (context) =>
+    apply(context, activation, only(context));
+
+/** Others of one input, which ONNX has as they are. */
+const plain =
+  (op: string): KerasLayer =>
+  (context) =>
+    context.b.one(op, [only(context)], {}, context.name);
 
 /** What TensorFlow's functions are called in a Keras 2 model that was built of them. */
 const functions: Readonly<Record<string, string>> = {
@@ -164,5 +207,10 @@ export const activationLayers: Readonly<Record<string, KerasLayer>> = {
   ELU,
   PReLU,
   Softmax,
+  ThresholdedReLU,
   TFOpLambda,
+  Negative: plain('Neg'),
+  Sqrt: plain('Sqrt'),
+  Absolute: plain('Abs'),
+  ...Object.fromEntries(Object.entries(operations).map(([type, activation]) => [type, operation(activation)])),
 };

@@ -3,7 +3,18 @@ import type { Value } from '../../../ir/builder.ts';
 import { transpose } from '../../../ir/fold.ts';
 import type { Dims } from '../../../ir/tensor.ts';
 import { activated } from './activation.ts';
-import { type Change, flag, type KerasLayer, pair, picture, text, unsupported, whole, windowPads } from '../layer.ts';
+import {
+  type Change,
+  flag,
+  type KerasLayer,
+  type LayerContext,
+  pair,
+  picture,
+  text,
+  unsupported,
+  whole,
+  windowPads,
+} from '../layer.ts';
 
 const ofKernel = ([rows, columns, input, output]: readonly [number, number, number, number]): Change => ({
   dims: [output, input, rows, columns],
@@ -79,28 +90,53 @@ function dilated(dilations: readonly number[]): { dilations?: readonly number[] 
 
 /** Kernels come as height, width, output, input. */
 const Conv2DTranspose: KerasLayer = (context) => {
-  const { b, weight } = context;
+  const { b, config, weight } = context;
   const x = picture(context);
-  const [kernel, strides] = [pair(context, 'kernel_size', 1), pair(context, 'strides', 1)];
-  if (pair(context, 'dilation_rate', 1).some((d) => d !== 1)) throw unsupported(context, 'it is dilated');
-  if (context.config['output_padding'] !== undefined && context.config['output_padding'] !== null)
-    throw unsupported(context, 'it has an output_padding');
+  const [kernel, strides, dilations] = [
+    pair(context, 'kernel_size', 1),
+    pair(context, 'strides', 1),
+    pair(context, 'dilation_rate', 1),
+  ];
   const padding = text(context, 'padding', 'valid');
   if (padding !== 'valid' && padding !== 'same') throw unsupported(context, `its padding is \`${padding}\``);
   const filters = whole(context, 'filters', 0);
   const dims = [...kernel, filters, x.dims[1]!] as const;
   const w = weight('kernel', dims, ofKernel(dims));
-  // `same` is strides · input long, `valid` is so and what the kernel is longer than its stride.
-  const over = kernel.map((k, i) => Math.max(k - strides[i]!, 0));
-  const pads =
-    padding === 'same' ? [...over.map((o) => Math.floor(o / 2)), ...over.map((o) => Math.ceil(o / 2))] : [0, 0, 0, 0];
-  const output_padding = kernel.map((k, i) => Math.max(strides[i]! - k, 0));
-  const y = b.convTranspose(x, w, { strides, pads, ...(output_padding.some((p) => p > 0) ? { output_padding } : {}) });
+  const extents = kernel.map((k, i) => (k - 1) * dilations[i]! + 1);
+  const stated = config['output_padding'] ?? null;
+  const more = stated === null ? undefined : outputPadding(context, strides);
+  const sides = extents.map((extent, i) => {
+    const [stride, length] = [strides[i]!, x.dims[i + 2]!];
+    const all = (length - 1) * stride + extent;
+    // Without an output padding `same` is strides · input long, and `valid` so and what the kernel is longer than its stride.
+    const same = more ? all - 2 * Math.floor(extent / 2) + more[i]! : length * stride;
+    const out = padding === 'same' ? same : more ? all + more[i]! : length * stride + Math.max(extent - stride, 0);
+    const cut = Math.max(all - out, 0);
+    return { begin: Math.floor(cut / 2), end: Math.ceil(cut / 2), more: Math.max(out - all, 0) };
+  });
+  const output_padding = sides.map((s) => s.more);
+  const y = b.convTranspose(x, w, {
+    strides,
+    pads: [...sides.map((s) => s.begin), ...sides.map((s) => s.end)],
+    ...dilated(dilations),
+    ...(output_padding.some((p) => p > 0) ? { output_padding } : {}),
+  });
   return activated(context, (own) => {
     if (!flag(context, 'use_bias', true)) return b.one('Identity', [y], {}, own);
     return b.one('Add', [y, b.reshape(weight('bias', [filters]), [filters, 1, 1])], {}, own);
   });
 };
+
+/** What is added to the end of each axis: less than its stride. */
+function outputPadding(context: LayerContext, strides: readonly [number, number]): readonly [number, number] {
+  const value = context.config['output_padding'];
+  const [rows, columns] = Array.isArray(value) ? (value as unknown[]) : [value, value];
+  const fits = (v: unknown, stride: number): v is number =>
+    Number.isInteger(v) && (v as number) >= 0 && (v as number) < stride;
+  if (!fits(rows, strides[0]) || !fits(columns, strides[1]))
+    throw unsupported(context, `its output_padding is ${JSON.stringify(value)} at strides of ${strides.join('×')}`);
+  return [rows, columns];
+}
 
 export const convolutions: Readonly<Record<string, KerasLayer>> = {
   Conv2D,

@@ -1,6 +1,6 @@
 /** @file Keras layers of several inputs. */
 import type { Value } from '../../../ir/builder.ts';
-import { type KerasLayer, type LayerContext, number, unsupported } from '../layer.ts';
+import { flag, type KerasLayer, type LayerContext, number, ourAxis, unsupported } from '../layer.ts';
 
 /** The inputs, of which there must be two or more. */
 function several(context: LayerContext): readonly [Value, Value, ...Value[]] {
@@ -26,17 +26,37 @@ const folded =
       );
   };
 
-/** Keras counts axes with the channels last: 3 and -1 are ours at 1. */
 const Concatenate: KerasLayer = (context) => {
   const inputs = several(context);
-  const rank = inputs[0].dims.length;
-  const axis = context.config['axis'] ?? -1;
-  if (typeof axis !== 'number' || !Number.isInteger(axis))
-    throw unsupported(context, `its axis is ${JSON.stringify(axis)}`);
-  const at = axis < 0 ? axis + rank : axis;
-  if (at < 1 || at >= rank) throw unsupported(context, `its axis is ${axis}`);
-  return context.b.one('Concat', inputs, { axis: rank !== 4 ? at : at === 3 ? 1 : at + 1 }, context.name);
+  const axis = ourAxis(context, context.config['axis'] ?? -1, inputs[0].dims.length);
+  if (axis === 0) throw unsupported(context, `its axis is ${JSON.stringify(context.config['axis'])}`);
+  return context.b.one('Concat', inputs, { axis }, context.name);
 };
+
+/** The product over an axis of each: of two lists of numbers, or of sequences of such. */
+const Dot: KerasLayer = (context) => {
+  const { b, name, config } = context;
+  const [x, y] = several(context);
+  const given = config['axes'];
+  const [p, q] = Array.isArray(given) ? (given as unknown[]) : [given, given];
+  const rank = x.dims.length;
+  if (rank > 3 || y.dims.length > 3) throw unsupported(context, 'its inputs are pictures');
+  const last = (v: Value, axis: unknown): Value => {
+    const at = ourAxis(context, axis, v.dims.length);
+    const normal = flag(context, 'normalize', false)
+      ? b.div(v, b.sqrt(b.max(b.sum(b.mul(v, v), [at]), LEAST_NORM)))
+      : v;
+    return v.dims.length === 3 && at === 1 ? b.transpose(normal, [0, 2, 1]) : normal;
+  };
+  const [left, right] = [last(x, p), last(y, q)];
+  if (rank === 2 && y.dims.length === 2)
+    return b.one('ReduceSum', [b.mul(left, right), b.ints([1])], { keepdims: 1 }, name);
+  if (rank !== 3 || y.dims.length !== 3)
+    throw unsupported(context, `its inputs have ${rank} and ${y.dims.length} axes`);
+  return b.one('MatMul', [left, b.transpose(right, [0, 2, 1])], {}, name);
+};
+/** What a length is divided by at least when it is made 1. */
+const LEAST_NORM = 1e-12;
 
 const Average: KerasLayer = (context) => {
   const inputs = several(context);
@@ -58,7 +78,9 @@ export const merges: Readonly<Record<string, KerasLayer>> = {
   Maximum: folded('Max'),
   Minimum: folded('Min'),
   Divide: folded('Div'),
+  TrueDivide: folded('Div'),
   Average,
   CustomScaleLayer,
   Concatenate,
+  Dot,
 };

@@ -1,5 +1,7 @@
 /** @file Keras layers that move values and change none. */
+import type { Value } from '../../../ir/builder.ts';
 import {
+  flag,
   type KerasLayer,
   type LayerContext,
   MOST_PIXELS,
@@ -11,6 +13,7 @@ import {
   unsupported,
   whole,
 } from '../layer.ts';
+import { resized } from './resampling.ts';
 
 /** `2`, `[1, 2]` or `[[top, bottom], [left, right]]` as four numbers. */
 function sides(
@@ -60,41 +63,124 @@ const UpSampling2D: KerasLayer = (context) => {
   const x = picture(context);
   const [rows, columns] = pair(context, 'size', 2);
   const interpolation = text(context, 'interpolation', 'nearest');
-  if (interpolation !== 'nearest') throw unsupported(context, `its interpolation is ${interpolation}`);
   const [n, c, h, w] = x.dims as [number, number, number, number];
+  if (interpolation !== 'nearest') return resized(context, x, [h * rows, w * columns], interpolation);
   const spread = b.expand(b.reshape(x, [n, c, h, 1, w, 1]), [n, c, h, rows, w, columns]);
   return b.one('Reshape', [spread, b.ints([n, c, h * rows, w * columns])], {}, name);
 };
 
-/** Only if there is nothing to do. */
+/** A size, with what a picture must be cut to or padded to so that it has the same shape. */
 const Resizing: KerasLayer = (context) => {
+  const { b } = context;
   const x = picture(context);
-  const [height, width] = [number(context, 'height', 0), number(context, 'width', 0)];
-  if (x.dims[2] !== height || x.dims[3] !== width)
-    throw unsupported(
-      context,
-      `it makes ${height}×${width} of ${x.dims[2]}×${x.dims[3]}; with pictures of ${height}×${width} it has nothing to do`,
-    );
-  return same(context);
+  const [height, width] = [length(context, 'height'), length(context, 'width')];
+  const interpolation = text(context, 'interpolation', 'bilinear').toLowerCase();
+  let from = x;
+  if (flag(context, 'crop_to_aspect_ratio', false)) from = cropped(context, x, fitting(x, height, width));
+  else if (flag(context, 'pad_to_aspect_ratio', false)) {
+    const [, , h, w] = x.dims as [number, number, number, number];
+    // As much on either side: of an odd number one is left off.
+    const rows = Math.floor((Math.max(h, Math.floor((w * height) / width)) - h) / 2);
+    const columns = Math.floor((Math.max(w, Math.floor((h * width) / height)) - w) / 2);
+    if (text(context, 'fill_mode', 'constant') !== 'constant')
+      throw unsupported(context, `its fill_mode is ${JSON.stringify(context.config['fill_mode'])}`);
+    from = b.pad(x, [0, 0, rows, columns, 0, 0, rows, columns], number(context, 'fill_value', 0));
+  }
+  return resized(context, from, [height, width], interpolation, flag(context, 'antialias', false));
 };
 
+/** The middle of a picture, or if it is smaller the largest part of it that has that shape, made larger. */
+const CenterCrop: KerasLayer = (context) => {
+  const x = picture(context);
+  const [height, width] = [length(context, 'height'), length(context, 'width')];
+  const [, , h, w] = x.dims as [number, number, number, number];
+  if (h >= height && w >= width) return cropped(context, x, [height, width], context.name);
+  return resized(context, cropped(context, x, fitting(x, height, width)), [height, width], 'bilinear');
+};
+
+/** When nothing is trained: of Keras 2 the largest part that has that shape, in that size; of Keras 3 all of it. */
+const RandomCrop: KerasLayer = (context) => {
+  if (!context.keras2) return same(context);
+  const x = picture(context);
+  const [height, width] = [length(context, 'height'), length(context, 'width')];
+  return resized(context, cropped(context, x, fitting(x, height, width)), [height, width], 'bilinear');
+};
+
+/** A length in pixels. */
+function length(context: LayerContext, key: string): number {
+  return pair(context, key, 0)[0];
+}
+
+/** The largest height and width in a picture that are to each other as those. */
+function fitting({ dims }: Value, height: number, width: number): readonly [number, number] {
+  const [, , h, w] = dims as [number, number, number, number];
+  return [
+    Math.max(Math.min(h, Math.floor((w * height) / width)), 1),
+    Math.max(Math.min(w, Math.floor((h * width) / height)), 1),
+  ];
+}
+
+/** The middle of a picture. */
+function cropped({ b }: LayerContext, x: Value, [height, width]: readonly [number, number], name?: string): Value {
+  const [, , h, w] = x.dims as [number, number, number, number];
+  const [top, left] = [Math.floor((h - height) / 2), Math.floor((w - width) / 2)];
+  return b.pad(x, [0, 0, -top, -left, 0, 0, top + height - h, left + width - w], 0, name);
+}
+
+/** Zeros where a sequence is masked: all its numbers are that value. */
+const Masking: KerasLayer = (context) => {
+  const { b, name } = context;
+  const x = only(context);
+  const masked = b.cast(b.equal(x, number(context, 'mask_value', 0)), 'float32');
+  const kept = b.sub(1, b.one('ReduceMin', [masked, b.ints([x.dims.length - 1])], { keepdims: 1 }));
+  return b.one('Mul', [x, kept], {}, name);
+};
+
+/** Layers that do nothing when the network is not trained. */
+const idle = [
+  'ActivityRegularization',
+  'AlphaDropout',
+  'Dropout',
+  'GaussianDropout',
+  'GaussianNoise',
+  'Identity',
+  'SpatialDropout2D',
+  'StochasticDepth',
+  // Augmentation.
+  'AugMix',
+  'CutMix',
+  'MixUp',
+  'RandAugment',
+  'RandomBrightness',
+  'RandomColorDegeneration',
+  'RandomColorJitter',
+  'RandomContrast',
+  'RandomElasticTransform',
+  'RandomErasing',
+  'RandomFlip',
+  'RandomGaussianBlur',
+  'RandomGrayscale',
+  'RandomHeight',
+  'RandomHue',
+  'RandomInvert',
+  'RandomPerspective',
+  'RandomPosterization',
+  'RandomRotation',
+  'RandomSaturation',
+  'RandomSharpness',
+  'RandomShear',
+  'RandomTranslation',
+  'RandomWidth',
+  'RandomZoom',
+] as const;
+
 export const movements: Readonly<Record<string, KerasLayer>> = {
+  ...Object.fromEntries(idle.map((type) => [type, same])),
   ZeroPadding2D,
   Cropping2D,
-  Dropout: same,
-  SpatialDropout2D: same,
-  GaussianNoise: same,
-  GaussianDropout: same,
-  AlphaDropout: same,
-  ActivityRegularization: same,
-  StochasticDepth: same,
-  // Augmentation is for training.
-  RandomBrightness: same,
-  RandomContrast: same,
-  RandomFlip: same,
-  RandomRotation: same,
-  RandomTranslation: same,
-  RandomZoom: same,
   UpSampling2D,
   Resizing,
+  CenterCrop,
+  RandomCrop,
+  Masking,
 };
