@@ -26,7 +26,16 @@ export function NetworkView({ facts, route }: Props) {
         <h1 tabIndex={-1}>{plainName(facts.ref.name)}</h1>
         <p class="facts">
           {counted(facts.layers.length, 'layer')} · {counted(channels, 'channel')} to see · {about(parameters)}{' '}
-          parameters
+          parameters ·{' '}
+          <a
+            href={href(route)}
+            onClick={(event) => {
+              event.preventDefault();
+              go(at(route, anyOf(shown, channels)));
+            }}
+          >
+            Any unit
+          </a>
         </p>
         <Preprocessing facts={facts} route={route} />
         {facts.barrier && <p class="note">The network goes on, but cannot be read any further: {facts.barrier}</p>}
