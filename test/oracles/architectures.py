@@ -197,6 +197,9 @@ def prepared(case: Case) -> nn.Module:
     network = case.make()
     with torch.no_grad():
         for name, p in network.named_parameters():
+            # A head that begins as zeros would show nothing.
+            if p.ndim == 2 and not p.any():
+                p.normal_(0, 0.05)
             # Scales of residual branches begin so small that nothing of their branch would be seen.
             if p.ndim == 1 and name.endswith(("gamma", "scale", "skipinit_gain")) or "layer_scale" in name:
                 p.uniform_(0.2, 1)
