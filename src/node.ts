@@ -53,6 +53,7 @@ export * from './index.ts';
 export type { DownloadOptions } from './hub/download.ts';
 export { readLabels } from './hub/labels.ts';
 export { openPhoto } from './hub/photo.ts';
+export { openPhotos } from './hub/photos.ts';
 export type { EnsureOptions } from './hub/weights.ts';
 export { nodeHost, type NodeHostOptions } from './jobs/node-host.ts';
 export type {
@@ -200,7 +201,7 @@ export async function* renderToFolder(
       margin,
       captions,
       channels,
-      series: raised ? seriesOfObjective(settled, facts, raised) : seriesOf(settled, facts, layer),
+      series: raised ? seriesOfObjective(settled, facts, raised) : seriesOf(settled, facts, layer, plan.targets[0]),
       render: (wanted) => plan.render({ pool, lowering: 'cpu', signal }, wanted),
     });
   } finally {

@@ -32,6 +32,10 @@ export const commands: Readonly<Record<string, Entry>> = {
     summary: 'The models known by name, with the size of their downloads and which are here already',
     load: () => import('./models.ts').then((m) => m.default),
   },
+  measure: {
+    summary: "Colours and spectrum of one's own photos, as options of render",
+    load: () => import('./measure.ts').then((m) => m.default),
+  },
   explore: {
     summary: 'A page in your browser on which to look around in a model, picture by picture',
     load: () => import('./explore.ts').then((m) => m.default),

@@ -10,7 +10,7 @@ import { pixel } from './pixel.ts';
 import { pyramid } from './pyramid.ts';
 
 export type { Colours } from './colour.ts';
-export { measureColours } from './measure.ts';
+export { measureColours, type Photos } from './measure.ts';
 export type { Param, Parameters } from './param.ts';
 export { measureSpectrum, type Spectrum } from './spectrum.ts';
 export { startFrom } from './start.ts';

@@ -15,7 +15,7 @@ import { StepBuilder } from '../../src/step/builder.ts';
 import { Z } from '../../src/step/step.ts';
 import { checkGradient } from '../check.ts';
 import { FixedStep } from '../step/fixed.ts';
-import { thrown } from '../thrown.ts';
+import { rejected, thrown } from '../thrown.ts';
 
 type Given = PartialSpec<ParamSpec>;
 
@@ -519,13 +519,13 @@ describe('a spectrum', () => {
       Float32Array.from(await pictureOf({ kind: 'fourier', decayPower: 1.4, colour: 'none' }, dims, states)),
       dims,
     );
-    const slopes = (photos: readonly Tensor<'float32'>[]): number[] => {
-      const found = measureSpectrum(photos, 'none');
+    const slopes = async (photos: readonly Tensor<'float32'>[]): Promise<number[]> => {
+      const found = await measureSpectrum(photos, 'none');
       const ring = (c: number, r: number): number =>
         found.slice(c * 112 + r * 7, c * 112 + r * 7 + 7).reduce((a, b) => a + b) / 7;
       return [0, 1, 2].map((c) => (ring(c, 13) - ring(c, 4)) / ((9 * Math.log(256 * Math.SQRT1_2)) / 15));
     };
-    for (const slope of slopes([noise])) expect(slope).toBeCloseTo(-1.4, 1);
+    for (const slope of await slopes([noise])) expect(slope).toBeCloseTo(-1.4, 1);
     // Twice as large: each pixel four times.
     const large = float32(
       Float32Array.from({ length: 4 * noise.data.length }, (_, i) => {
@@ -536,7 +536,9 @@ describe('a spectrum', () => {
     );
     // More of the same changes nothing; of another size neither; contrast changes the scale alone.
     const doubled = { ...noise, data: noise.data.map((v) => 2 * v) };
-    const [one, two, more] = [[noise], [noise, large], [doubled]].map((photos) => measureSpectrum(photos));
+    const [one, two, more] = await Promise.all(
+      [[noise], [noise, large], [doubled]].map((photos) => measureSpectrum(photos)),
+    );
     expectClose(two!, one!, 4);
     expectClose(
       more!.map((v) => v - Math.log(2)),
@@ -544,16 +546,16 @@ describe('a spectrum', () => {
       4,
     );
     // In colours of one's own, two of which are weaker axes.
-    const axes = measureSpectrum([noise], [3, 0, 0, 0, 1, 0, 0, 0, 1]);
-    const plain = measureSpectrum([noise], 'none');
+    const axes = await measureSpectrum([noise], [3, 0, 0, 0, 1, 0, 0, 0, 1]);
+    const plain = await measureSpectrum([noise], 'none');
     expectClose(
       axes.map((v, i) => v - (i < 112 ? 0 : Math.log(3))),
       plain,
       6,
     );
   }, 240_000);
-  it('needs photos of some size, in colour', () => {
-    expect(thrown(() => measureSpectrum([])).message).toBe(
+  it('needs photos of some size, in colour', async () => {
+    expect((await rejected(measureSpectrum([]))).message).toBe(
       'photos: there are none; a spectrum is measured on one at least',
     );
     for (const dims of [
@@ -561,10 +563,10 @@ describe('a spectrum', () => {
       [1, 1, 256, 256],
       [2, 3, 256, 256],
     ])
-      expect(thrown(() => measureSpectrum([photo(dims)])).message).toBe(
+      expect((await rejected(measureSpectrum([photo(dims)]))).message).toBe(
         `photos: one is [${dims.join(', ')}]; a spectrum needs [1, 3, height, width] of at least 256 pixels a side`,
       );
-    expect(measureSpectrum([photo([1, 3, 256, 256])])).toHaveLength(336);
+    expect(await measureSpectrum([photo([1, 3, 256, 256])])).toHaveLength(336);
   });
 });
 
@@ -662,9 +664,9 @@ describe('a photo to start from', () => {
 });
 
 describe('measureColours', () => {
-  it('finds the root of the covariance', () => {
+  it('finds the root of the covariance', async () => {
     const photos = [photo([1, 3, 20, 30]), random('r', [1, 3, 8, 8], 0.1)];
-    const m = measureColours(photos);
+    const m = await measureColours(photos);
     const covariance = [0, 1, 2].map((r) =>
       [0, 1, 2].map((c) => {
         const mean = (f: (p: Tensor<'float32'>, i: number) => number): number =>
@@ -692,18 +694,18 @@ describe('measureColours', () => {
     for (const column of columns) expect(Math.max(...column)).toBe(Math.max(...column.map(Math.abs)));
     expect(() => params.make({ kind: 'fourier', colour: m })).not.toThrow();
   });
-  it('says what it cannot measure', () => {
-    expect(thrown(() => measureColours([])).message).toBe(
+  it('says what it cannot measure', async () => {
+    expect((await rejected(measureColours([]))).message).toBe(
       'photos: there are none; colours are measured on one at least',
     );
-    expect(thrown(() => measureColours([photo([1, 1, 4, 4])])).message).toBe(
+    expect((await rejected(measureColours([photo([1, 1, 4, 4])]))).message).toBe(
       'photos: one is [1, 1, 4, 4]; colours need [1, 3, height, width]',
     );
     const grey = float32(
       Float32Array.from({ length: 48 }, (_, i) => Math.sin(i % 16)),
       [1, 3, 4, 4],
     );
-    expect(thrown(() => measureColours([grey])).message).toMatch(/^photos: their colours all lie in a plane/);
-    expect(thrown(() => measureColours([float32(new Float32Array(48), [1, 3, 4, 4])])).code).toBe('bad-option');
+    expect((await rejected(measureColours([grey]))).message).toMatch(/^photos: their colours all lie in a plane/);
+    expect((await rejected(measureColours([float32(new Float32Array(48), [1, 3, 4, 4])]))).code).toBe('bad-option');
   });
 });
