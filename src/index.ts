@@ -103,7 +103,7 @@ export { type Optimiser, optimisers, type OptimiserSpec } from './optimiser/inde
 
 // The ascent.
 export { ascend, type Ascent, type CompiledStep, type Progress } from './render/ascend.ts';
-export { diagnose, diagnoses, type Diagnosis } from './render/diagnosis.ts';
+export { type Course, diagnose, type Diagnosis, remedyOf, type Status, statuses } from './render/diagnosis.ts';
 export { presets, type Preset, type PresetName } from './render/presets.ts';
 export { classifierOf, classIndex } from './render/classes.ts';
 export type { Given, ObjectiveLike, Raised } from './render/raised.ts';

@@ -201,7 +201,7 @@ export async function* renderToFolder(
       margin,
       captions,
       channels,
-      series: raised ? seriesOfObjective(settled, facts, raised) : seriesOf(settled, facts, layer),
+      series: raised ? seriesOfObjective(settled, facts, raised) : seriesOf(settled, facts, layer, plan.targets[0]),
       render: (wanted) => plan.render({ pool, lowering: 'cpu', signal }, wanted),
     });
   } finally {

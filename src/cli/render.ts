@@ -78,6 +78,8 @@ export type RenderNews =
       readonly type: 'picture';
       readonly filter: number;
       readonly activation: number | undefined;
+      /** Of the picture without transforms. */
+      readonly plain?: number;
       readonly diagnosis?: string;
       /** What the diagnosis means, and what may help. */
       readonly hint?: string;
@@ -88,6 +90,8 @@ export type RenderNews =
       readonly width: number;
       readonly height: number;
       readonly manifest: string;
+      /** The filters of each status that occurred; none of them is `ok` if a picture failed. */
+      readonly statuses?: Readonly<Partial<Record<string, readonly number[]>>>;
     };
 
 /** Renders, and tells of it; waits for what it tells. */
@@ -323,26 +327,47 @@ export function teller(
         under.set(news.filter, news.done);
         break;
       case 'picture': {
-        const { filter, activation, diagnosis, hint } = news;
+        const { filter, activation, plain, diagnosis, hint } = news;
         done++;
         under.delete(filter);
-        await say({ event: 'picture', filter, activation, seconds: seconds(), ...(diagnosis ? { diagnosis } : {}) });
+        await say({
+          event: 'picture',
+          filter,
+          activation,
+          plain,
+          seconds: seconds(),
+          ...(diagnosis ? { diagnosis } : {}),
+        });
         if (hint) note(`${what} ${filter}: ${hint}`);
         break;
       }
       case 'grid': {
-        const { file, width, height, manifest } = news;
+        const { file, width, height, manifest, statuses = {} } = news;
         finished = true;
         progress.clear();
-        await say({ event: 'grid', file, width, height, manifest, seconds: seconds() });
+        const counts = Object.fromEntries(Object.entries(statuses).map(([status, all]) => [status, all?.length ?? 0]));
+        await say({ event: 'grid', file, width, height, manifest, statuses: counts, seconds: seconds() });
         if (!json && !quiet)
           await print(
-            `${file} (${width}×${height}, ${counted(count, what)} of ${layer}, ${duration(performance.now() - begun)})\n`,
+            `${file} (${width}×${height}, ${counted(count, what)} of ${layer}, ${duration(performance.now() - begun)})\n${summary(statuses)}`,
           );
       }
     }
     paint();
   };
 }
+
+/** What came of the pictures, in a line: `62 ok, 2 dead (7, 12)`. */
+function summary(statuses: Readonly<Partial<Record<string, readonly number[]>>>): string {
+  const parts = Object.entries(statuses).flatMap(([status, filters = []]) => {
+    if (filters.length === 0) return [];
+    const named = filters.length > MOST ? [...filters.slice(0, MOST), '…'] : filters;
+    return [status === 'ok' ? `${filters.length} ok` : `${filters.length} ${status} (${named.join(', ')})`];
+  });
+  return parts.length === 0 ? '' : `${parts.join(', ')}\n`;
+}
+
+/** Filters that a summary names of each status. */
+const MOST = 8;
 
 export default renderCommand(() => import('./core/render.ts').then((m) => m.render));

@@ -11,7 +11,7 @@ import { type Constant, float32, isLazy, type Tensor, toNumbers } from '../ir/te
 
 /**
  * Adds `graph` to the builder, fused, and returns its outputs by name. Values inside a fused pair are gone. What is left of its
- * padding is spelled as the `lowering` says.
+ * padding is spelled as the `lowering` says. A pool with a gradient of its own sees what it would see unfused.
  *
  * @example
  * const activation = inlineFused(b, graph, { image: x }).get('conv3_block4_out')!;
@@ -20,7 +20,7 @@ export function inlineFused(
   b: Builder,
   graph: Graph,
   inputs: Readonly<Record<string, Value>>,
-  { lowering = cpuLowering }: Pick<GradientOptions, 'lowering'> = {},
+  { lowering = cpuLowering, overrides = {} }: Pick<GradientOptions, 'lowering' | 'overrides'> = {},
 ): Map<string, Value> {
   const uses = new Map<string, number>(graph.outputs.map((o) => [o.name, 1]));
   for (const node of graph.nodes) for (const i of node.inputs) uses.set(i, (uses.get(i) ?? 0) + 1);
@@ -63,7 +63,7 @@ export function inlineFused(
       replaced.set(node.outputs[0]!, [
         { ...conv, name: node.name, inputs: [conv.inputs[0]!, kernel, bias], outputs: node.outputs },
       ]);
-    } else if (node.op === 'MaxPool' && node.outputs.length === 1) {
+    } else if (node.op === 'MaxPool' && node.outputs.length === 1 && !Object.hasOwn(overrides, 'MaxPool')) {
       // The largest of what a ReLU lets through is what it lets through of the largest, zeros of a padding included. Behind the
       // pool it masks a quarter of the values, and leaves the pool's gradient to the convolution as it comes.
       const pad = sole(node.inputs[0]!, 'Pad');

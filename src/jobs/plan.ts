@@ -7,7 +7,16 @@ import { params, startFrom } from '../param/index.ts';
 import { type Photo, photoDigest, photoTensor } from '../photo/photo.ts';
 import { classifierOf, classIndex } from '../render/classes.ts';
 import { type Given, isCustom, type ObjectiveLike, type Raised, raisedUnit, tryOut } from '../render/raised.ts';
-import { fitted, isUnit, type RecipeOptions, settle, type Settled, sizeShown, type Unit } from '../render/recipe.ts';
+import {
+  atStride,
+  fitted,
+  isUnit,
+  type RecipeOptions,
+  settle,
+  type Settled,
+  sizeShown,
+  type Unit,
+} from '../render/recipe.ts';
 import type { Target } from '../render/targets.ts';
 import {
   checkChannel,
@@ -182,9 +191,10 @@ async function objectivePlan(network: Network, options: Begun, like: ObjectiveLi
       'neuron: an objective says itself where its units are, as in `mixed4a:12[3,4]` or `neuron(mixed4a:12)`',
       { option: ['neuron', 'objective'] },
     );
-  const { settled, start } = begun(network, options);
-  const raised = await raisedIn(network, spec ?? like, settled, given);
+  const { settled: plain, start } = begun(network, options);
+  const raised = await raisedIn(network, spec ?? like, plain, given);
   const { targets, pictures } = raised;
+  const settled = atStride(plain, options, Math.max(1, ...targets.map(({ stride = 1 }) => stride)));
   const { size } = settled;
   tryOut(raised, [network.input.channels, size.height, size.width]);
   return {

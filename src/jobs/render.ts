@@ -46,8 +46,8 @@ export interface Picture {
   readonly image: Tensor<'float32'>;
   /** The objective before each step. */
   readonly losses: readonly number[];
-  /** Why it shows little; absent if all went well. */
-  readonly diagnosis?: Diagnosis;
+  /** Whether it shows its filter, and if not, why. */
+  readonly diagnosis: Diagnosis;
 }
 
 /** What happens while pictures are made. */
@@ -167,9 +167,17 @@ export async function programOf(
   settled: Settled,
   lowering: LoweringName,
 ): Promise<StepData> {
-  const { param, size, optimiser } = settled;
+  const { param, size, optimiser, gradient } = settled;
   const { objective, pictures } = raised;
-  const made = { param, transforms: settled.transforms, optimiser, objective: objective.shape, size, lowering };
+  const made = {
+    param,
+    transforms: settled.transforms,
+    optimiser,
+    gradient,
+    objective: objective.shape,
+    size,
+    lowering,
+  };
   // Values of other dims are other programs.
   const dims = Object.entries(objective.values).map(([name, value]) => [name, value.dims]);
   const id = canonical({
@@ -212,6 +220,7 @@ async function built(
       },
       param: params.make(settled.param),
       transforms: settled.transforms.map((t) => transforms.make(t)),
+      ...(settled.gradient ? { following: settled.gradient } : {}),
       pictures,
       lowering: lowerings[lowering],
     }),
@@ -280,7 +289,7 @@ export async function* renderChannels(
           raster: finish(image.data, settled.size),
           image,
           losses,
-          ...(diagnosis ? { diagnosis } : {}),
+          diagnosis,
         };
         yield { type: 'picture', picture };
       }
@@ -343,7 +352,7 @@ export async function* renderObjective(
       raster: finish(alone.data, settled.size),
       image: alone,
       losses,
-      ...(diagnosis ? { diagnosis } : {}),
+      diagnosis,
     };
     yield { type: 'picture', picture };
   }

@@ -33,7 +33,8 @@ function stem(name: string, parts: number): string {
  * width and height are a block.
  *
  * @example
- * blocksOf(facts.layers).map((b) => b.name); // ['conv1', 'conv2_block1', 'conv2_block2', …]
+ * const { layers } = await studio.facts({ name: 'net.onnx' });
+ * blocksOf(layers).map((b) => b.name); // ['conv1', 'conv2_block1', 'conv2_block2', …]
  */
 export function blocksOf(layers: readonly LayerFacts[]): readonly Block[] {
   const byNames = [4, 3, 2, 1]

@@ -5,7 +5,7 @@
 import type { ErrorData } from '../errors.ts';
 import type { Input, Layer, Size } from '../import/network.ts';
 import type { Raster } from '../output/raster.ts';
-import type { Diagnosis } from '../render/diagnosis.ts';
+import type { Failure } from '../render/diagnosis.ts';
 import type { Recipe } from '../render/recipe.ts';
 import type { Obstacle } from '../render/targets.ts';
 
@@ -57,7 +57,7 @@ export interface Shown {
   readonly recipe: Recipe;
   /** The objective before each step; null if it was not a finite number. */
   readonly losses: readonly (number | null)[];
-  readonly diagnosis?: Diagnosis;
+  readonly diagnosis?: Failure;
   /** The diagnosis as a sentence for people. */
   readonly hint?: string;
   readonly png?: Uint8Array;

@@ -14,7 +14,7 @@ import {
   targetOf,
 } from '../jobs/render.ts';
 import type { Pool } from '../jobs/pool.ts';
-import { diagnoses } from '../render/diagnosis.ts';
+import { remedyOf } from '../render/diagnosis.ts';
 import type { PresetName } from '../render/presets.ts';
 import {
   channelRecipe,
@@ -160,7 +160,8 @@ export function createStudio({ models, open, pool, lowering, engine, memory, sto
     const shown = (picture: Finished, wasKept: boolean, file?: Uint8Array): News => {
       const { raster, losses, diagnosis } = picture;
       const bytes = png ? (file ?? encodePicture(expected, picture)) : undefined;
-      const why = diagnosis ? { diagnosis, hint: diagnoses[diagnosis] } : {};
+      const { status = 'ok' } = diagnosis ?? {};
+      const why = status === 'ok' ? {} : { diagnosis: status, hint: remedyOf(status, recipe.gradient?.redirect)! };
       const made: Shown = { raster, recipe, losses, kept: wasKept, ...why, ...(bytes ? { png: bytes } : {}) };
       return { type: 'picture', picture: made };
     };

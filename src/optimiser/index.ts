@@ -2,11 +2,12 @@
 import { type SpecOf, type Table, table } from '../noun.ts';
 import { adam } from './adam.ts';
 import { normalised } from './normalised.ts';
+import { sobolev } from './sobolev.ts';
 import type { Optimiser } from './optimiser.ts';
 
 export type { Optimiser } from './optimiser.ts';
 
-const kinds = [normalised, adam] as const;
+const kinds = [normalised, adam, sobolev] as const;
 
 /** All data of an optimiser. */
 export type OptimiserSpec = SpecOf<(typeof kinds)[number]>;

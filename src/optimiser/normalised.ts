@@ -2,6 +2,7 @@
 import { float32 } from '../ir/tensor.ts';
 import { number } from '../settings.ts';
 import { kind } from '../noun.ts';
+import { length } from './length.ts';
 import type { Optimiser } from './optimiser.ts';
 
 /**
@@ -18,11 +19,7 @@ export const normalised = kind({
     values: { rate: float32(rate) },
     build(s, z, gradients) {
       const { b } = s;
-      const fed = s.value('rate', 'float32', []);
-      const squares = gradients
-        .map((g) => b.one('ReduceSumSquare', [g], { keepdims: 0 }))
-        .reduce((sum, one) => b.add(sum, one));
-      const factor = b.div(fed, b.sqrt(b.max(squares, 1e-12)));
+      const factor = b.div(s.value('rate', 'float32', []), length(b, gradients));
       return z.map((parameter, i) => b.add(parameter, b.mul(gradients[i]!, factor)));
     },
   }),

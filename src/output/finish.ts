@@ -43,7 +43,28 @@ function layered(crop: number, finish: Finish): Finish {
   };
 }
 
-const kinds = [contrast] as const;
+/** What the network saw: from -1, black, to 1, white. For pictures that keep within that range. */
+const plain = kind({
+  kind: 'plain',
+  help: 'As the network sees it, from -1 (black) to 1 (white), and cropped',
+  settings: { crop: whole({ help: 'Pixels cut from each side of the finished picture', default: 0, to: 1 << 16 }) },
+  make: ({ crop }): Finish =>
+    layered(crop, (image, { height, width }) => {
+      const plane = height * width;
+      const last = image.length / plane - 1;
+      const picture = raster(width - 2 * crop, height - 2 * crop);
+      let at = 0;
+      for (let y = crop; y < height - crop; y++)
+        for (let x = crop; x < width - crop; x++)
+          for (let c = 0; c < 3; c++)
+            picture.data[at++] = Math.round(
+              127.5 * (1 + Math.min(1, Math.max(-1, image[Math.min(c, last) * plane + y * width + x]!))),
+            );
+      return picture;
+    }),
+});
+
+const kinds = [contrast, plain] as const;
 
 /** All data of a finish. */
 export type FinishSpec = SpecOf<(typeof kinds)[number]>;

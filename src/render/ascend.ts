@@ -2,7 +2,17 @@
 import { PhospheneError } from '../errors.ts';
 import type { Tensor } from '../ir/tensor.ts';
 import type { Program, Run } from '../runtime/index.ts';
-import { feedsAt, IMAGE, type Job, LOSS, startStates, type StepPlan } from '../step/step.ts';
+import {
+  feedsAt,
+  IMAGE,
+  isShaken,
+  type Job,
+  LOSS,
+  REDIRECT,
+  startStates,
+  type StepPlan,
+  unshaken,
+} from '../step/step.ts';
 import { type Diagnosis, diagnose } from './diagnosis.ts';
 
 /** A step, compiled. */
@@ -28,7 +38,7 @@ export interface Ascent {
   readonly image: Tensor<'float32'>;
   /** The objective before each step. */
   readonly losses: readonly number[];
-  readonly diagnosis?: Diagnosis;
+  readonly diagnosis: Diagnosis;
 }
 
 /**
@@ -54,11 +64,28 @@ export async function* ascend(step: CompiledStep, job: Job, signal?: AbortSignal
       yield { done, loss: losses.at(-1)!, image: () => pictureOf(step, (name) => run.read(name)) };
     }
     const image = await pictureOf(step, (name) => run.read(name));
-    const diagnosis = diagnose(losses, start.data, image.data);
-    return { image, losses, ...(diagnosis ? { diagnosis } : {}) };
+    let plain: number | undefined;
+    if (job.steps > 0 && isShaken(step)) {
+      // What it does to the states is of no account: they are closed next.
+      const seen = await run.step(feedsAt(unshaken(step), job, job.steps));
+      plain = (seen[LOSS]!.data as Float32Array)[0]!;
+    }
+    const diagnosis = diagnose({
+      losses,
+      start,
+      image,
+      ...(plain === undefined ? {} : { plain }),
+      redirected: redirectedIn(step),
+    });
+    return { image, losses, diagnosis };
   } finally {
     await run.close();
   }
+}
+
+function redirectedIn({ feeds }: StepPlan): number {
+  const draw = feeds.find(({ name }) => name === REDIRECT)?.draw;
+  return draw?.kind === 'first' ? draw.steps : 0;
 }
 
 async function pictureOf(

@@ -6,7 +6,7 @@ import type { Graph, Node } from '../ir/graph.ts';
 import { type Constant, int64, isLazy, toNumbers } from '../ir/tensor.ts';
 import { IMAGE } from '../step/step.ts';
 
-type Options = Pick<GradientOptions, 'lowering'>;
+type Options = Pick<GradientOptions, 'lowering' | 'overrides'>;
 
 /**
  * Adds a network that was cut for one picture to the builder, and gives it pictures [n, c, h, w]; returns its outputs by name, the first axis of each

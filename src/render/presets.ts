@@ -2,6 +2,7 @@
 import type { FinishSpec } from '../output/finish.ts';
 import type { OptimiserSpec } from '../optimiser/index.ts';
 import type { ParamSpec } from '../param/index.ts';
+import type { OverrideSpec } from './overrides.ts';
 import type { TransformSpec } from '../transform/index.ts';
 
 /** All that decides a picture besides model, target and seed. */
@@ -15,8 +16,20 @@ export interface Preset {
   readonly param: ParamSpec;
   readonly transforms: readonly TransformSpec[];
   readonly optimiser: OptimiserSpec;
+  readonly gradient?: OverrideSpec;
   readonly finish: FinishSpec;
 }
+
+/** What the study of `sobolev` found; the exponent is that of a layer at stride 8, and others are found from the layer. */
+const ascent = {
+  kind: 'sobolev',
+  rate: 5,
+  momentum: 0.75,
+  exponent: 1,
+  mixing: 'root',
+  limit: 0.45,
+  anneal: 'linear',
+} as const;
 
 const table = {
   keras: {
@@ -28,6 +41,70 @@ const table = {
     transforms: [],
     optimiser: { kind: 'normalised', rate: 10 },
     finish: { kind: 'contrast', crop: 25, contrast: 0.15, stretch: false },
+  },
+  sobolev: {
+    help: 'The Keras loop with a preconditioned gradient, moved about: features instead of noise, at the same cost',
+    size: 180,
+    steps: 30,
+    border: 0,
+    param: { kind: 'pixel', noise: 0.0125 },
+    transforms: [{ kind: 'roll', by: 8 }],
+    optimiser: ascent,
+    gradient: { redirect: 16, pooling: 'max' },
+    finish: { kind: 'contrast', crop: 25, contrast: 0.2, stretch: false },
+  },
+  fast: {
+    help: 'As `natural`, in half the steps of the Keras example',
+    size: 180,
+    steps: 14,
+    border: 0,
+    param: { kind: 'pixel', noise: 0.0125 },
+    transforms: [{ kind: 'roll', by: 8 }],
+    optimiser: { ...ascent, rate: 8, momentum: 0.6 },
+    gradient: { redirect: 8, pooling: 'max' },
+    finish: { kind: 'contrast', crop: 25, contrast: 0.2, stretch: false },
+  },
+  natural: {
+    help: 'The preconditioned ascent with time to settle, shown at the contrast of a photograph',
+    size: 180,
+    steps: 56,
+    border: 0,
+    param: { kind: 'pixel', noise: 0.0125 },
+    transforms: [{ kind: 'roll', by: 8 }],
+    optimiser: { ...ascent, limit: 0.5 },
+    gradient: { redirect: 16, pooling: 'max' },
+    finish: { kind: 'contrast', crop: 25, contrast: 0.24, stretch: false },
+  },
+  best: {
+    help: 'The preconditioned ascent without regard for time: for the one picture in a paper',
+    size: 180,
+    steps: 400,
+    border: 0,
+    param: { kind: 'pixel', noise: 0.0125 },
+    transforms: [
+      { kind: 'roll', by: 8 },
+      { kind: 'scale', from: 0.95, to: 1.05 },
+      { kind: 'rotate', by: 3, still: 0 },
+    ],
+    optimiser: { ...ascent, rate: 4, momentum: 0.85, limit: 0.55 },
+    gradient: { redirect: 16, pooling: 'max' },
+    finish: { kind: 'contrast', crop: 25, contrast: 0.26, stretch: false },
+  },
+  lucid: {
+    help: "Lucid's: Fourier coefficients in decorrelated colours, moved about, by Adam",
+    size: 180,
+    steps: 512,
+    border: 0,
+    param: { kind: 'fourier', deviation: 0.01, decayPower: 1, colour: 'lucid' },
+    transforms: [
+      { kind: 'jitter', by: 4 },
+      { kind: 'scale', from: 0.9, to: 1.1 },
+      { kind: 'rotate', by: 10, still: 0.19 },
+      { kind: 'jitter', by: 2 },
+    ],
+    optimiser: { kind: 'adam', rate: 0.05, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+    gradient: { redirect: 16, pooling: 'max' },
+    finish: { kind: 'plain', crop: 25 },
   },
 } as const satisfies Readonly<Record<string, Preset>>;
 

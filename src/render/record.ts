@@ -3,7 +3,7 @@ import { sha256 } from '@noble/hashes/sha2';
 import { bytesToHex } from '@noble/hashes/utils';
 import { asciiJson, decodePng, encodePng } from '../output/png.ts';
 import type { Raster } from '../output/raster.ts';
-import { diagnoses, type Diagnosis } from './diagnosis.ts';
+import { type Failure, type Status, statuses } from './diagnosis.ts';
 import { ALGORITHM, canonical, type Recipe } from './recipe.ts';
 import { VERSION } from '../version.ts';
 
@@ -24,7 +24,9 @@ export interface PictureRecord {
   readonly activation: number | null;
   /** The loss before each step; null if it was not a finite number. */
   readonly losses: readonly (number | null)[];
-  readonly diagnosis?: Diagnosis;
+  readonly status: Status;
+  /** The objective of the picture without transforms; null if it is not known or not finite. */
+  readonly plain: number | null;
 }
 
 /** What is known of a picture before it is made. */
@@ -42,7 +44,14 @@ export interface Finished {
   readonly raster: Raster;
   /** The loss before each step. */
   readonly losses: readonly (number | null)[];
-  readonly diagnosis?: Diagnosis;
+  /** Absent if nobody has looked at it: then it is taken for `ok`. */
+  readonly diagnosis?: Verdict;
+}
+
+/** What a record says of a diagnosis. Its other parts are the losses. */
+export interface Verdict {
+  readonly status: Status;
+  readonly plain: number | null;
 }
 
 /** The loss before the last step, null if there is none or if it is not finite. */
@@ -62,6 +71,7 @@ export function encodePicture(expected: Expected, picture: Finished): Uint8Array
   const text = asciiJson(
     recordOf(expected, {
       ...picture,
+      diagnosis: picture.diagnosis ?? { status: 'ok', plain: null },
       model: expected.recipe.model.name,
       version: VERSION,
       pixels: digestOfPixels(raster),
@@ -95,7 +105,7 @@ export function decodePicture(bytes: Uint8Array, expected: Expected): Finished |
     // Compared with what we would write: nothing can be missing or added.
     if (canonical(record) !== canonical(recordOf(expected, made))) return undefined;
     const { losses, diagnosis } = made;
-    return { raster, losses, ...(diagnosis ? { diagnosis } : {}) };
+    return { raster, losses, diagnosis };
   } catch {
     return undefined;
   }
@@ -107,7 +117,7 @@ interface Made {
   readonly pixels: string;
   readonly version: string;
   readonly losses: readonly (number | null)[];
-  readonly diagnosis?: Diagnosis;
+  readonly diagnosis: Verdict;
 }
 
 function recordOf({ recipe, digest, preset }: Expected, made: Made): PictureRecord {
@@ -122,19 +132,21 @@ function recordOf({ recipe, digest, preset }: Expected, made: Made): PictureReco
     version,
     activation: activationOf(losses),
     losses: losses.map((loss) => (Number.isFinite(loss) ? loss : null)),
-    ...(diagnosis ? { diagnosis } : {}),
+    status: diagnosis.status,
+    plain: Number.isFinite(diagnosis.plain) ? diagnosis.plain : null,
   };
 }
 
 /** The part of a record that the caller cannot know. Undefined if it makes no sense. */
 function parse(record: unknown, steps: number): Made | undefined {
   if (!isObject(record) || !isObject(record['recipe']) || !isObject(record['recipe']['model'])) return undefined;
-  const { pixels, version, losses, diagnosis } = record;
+  const { pixels, version, losses, status, plain } = record;
   const model = record['recipe']['model']['name'];
   if (typeof model !== 'string' || typeof pixels !== 'string' || typeof version !== 'string') return undefined;
   if (!Array.isArray(losses) || losses.length !== steps || !losses.every(isLoss)) return undefined;
-  if (diagnosis === undefined) return { model, pixels, version, losses };
-  return isDiagnosis(diagnosis) ? { model, pixels, version, losses, diagnosis } : undefined;
+  return isStatus(status) && isLoss(plain)
+    ? { model, pixels, version, losses, diagnosis: { status, plain } }
+    : undefined;
 }
 
 /** Whether a value from a file is an object or an array. */
@@ -145,9 +157,14 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 // `1e999` is JSON, and infinite.
 const isLoss = (loss: unknown): loss is number | null => loss === null || Number.isFinite(loss);
 
-/** Whether a stranger's value is one of the diagnoses. */
-export function isDiagnosis(value: unknown): value is Diagnosis {
-  return typeof value === 'string' && Object.hasOwn(diagnoses, value);
+/** Whether a stranger's value is one of the statuses. */
+export function isStatus(value: unknown): value is Status {
+  return statuses.some((status) => status === value);
+}
+
+/** Whether a stranger's value is a status that is not `ok`. */
+export function isFailure(value: unknown): value is Failure {
+  return value !== 'ok' && isStatus(value);
 }
 
 // What is written, and nothing else: two texts, of which one is the record, and pixels.

@@ -10,8 +10,10 @@ import type { Param } from '../param/index.ts';
 import { seen, type Transform } from '../transform/index.ts';
 import { PhospheneError } from '../errors.ts';
 import { StepBuilder } from '../step/builder.ts';
-import { IMAGE, LOSS, NEXT, type Step, type Tensors } from '../step/step.ts';
+import { smoothPooling } from '../grad/smooth.ts';
 import { inlineBatch } from './batch.ts';
+import { followed, overridesOf, type OverrideSpec } from './overrides.ts';
+import { IMAGE, LOSS, NEXT, REDIRECT, type Step, type Tensors } from '../step/step.ts';
 
 /** An output of a step's graph that is there if asked for: the gradient of the loss for the first parameter, not normalised. */
 export const GRADIENT = 'gradient';
@@ -33,6 +35,8 @@ export interface StepParts extends GradientOptions {
   readonly param: Param;
   readonly transforms?: readonly Transform[];
   readonly optimiser: Optimiser;
+  /** Which gradient is followed; the true one unless given. */
+  readonly following?: Partial<OverrideSpec>;
   /** How many pictures are ascended together; 1 unless given. */
   readonly pictures?: number;
   /** Also return the gradient: for tests and measurements. */
@@ -51,7 +55,9 @@ export interface StepParts extends GradientOptions {
  * });
  */
 export function stepOf(parts: StepParts): Step {
-  const { network, objective, param, transforms = [], optimiser, size: _, withGradient = false, ...options } = parts;
+  const { network, objective, param, transforms = [], optimiser, size: _, withGradient = false, ...rest } = parts;
+  const { following, ...options } = rest;
+  const overriding = followed(following);
   // The network's own values may have any name, also one of these.
   const b = new Builder(reserved(parts));
   const s = new StepBuilder(b);
@@ -63,7 +69,9 @@ export function stepOf(parts: StepParts): Step {
   const given = new Map<string, Value>();
   for (const [name, { dtype, dims: shape }] of Object.entries(objective.values))
     given.set(name, s.value(name, dtype, shape));
-  const activations = inlineBatch(b, network.graph, shown, options);
+  const { overrides } = options;
+  const pooling = overriding.pooling === 'smooth' ? smoothPooling : {};
+  const activations = inlineBatch(b, network.graph, shown, { ...options, overrides: { ...pooling, ...overrides } });
   const stopped = [...(options.stop ?? [])];
   const loss = objective.build(
     contextOf({
@@ -78,7 +86,11 @@ export function stepOf(parts: StepParts): Step {
       stopped,
     }),
   );
-  const gradients = gradient(b, weighed(loss), z, { ...options, stop: stopped });
+  const gradients = gradient(b, weighed(loss), z, {
+    ...options,
+    stop: stopped,
+    overrides: { ...overridesOf(s, loss, overriding), ...overrides },
+  });
   optimiser.build(s, z, gradients).forEach((next, i) => s.next(z[i]!, next));
   const graph = b.graph({ [LOSS]: loss, ...s.nexts(), ...(withGradient ? { [GRADIENT]: gradients[0]! } : {}) });
   const own = s.states.find(({ name }) => name === image.name);
@@ -127,6 +139,7 @@ function reserved(parts: StepParts): string[] {
     LOSS,
     GRADIENT,
     IMAGE,
+    REDIRECT,
     ...Object.keys(objective.values),
     ...names,
     ...s.states.map(({ name }) => NEXT + name),

@@ -4,12 +4,15 @@ import { differentiable } from '../grad/index.ts';
 import type { Layer, Listing, Network, Size } from '../import/network.ts';
 import { beforeProbability, isEnd } from '../objective/index.ts';
 import { IMAGE } from '../step/step.ts';
+import { strideOf } from './stride.ts';
 
 /** A layer that can be ascended: it has channels. */
 export type Target = Layer & {
   readonly channels: NonNullable<Layer['channels']>;
   /** Whether it gives probabilities at an end of the network; the logits before them are what is raised. */
   readonly probability?: boolean;
+  /** Pixels of the picture from one unit to the next, if someone has counted. */
+  readonly stride?: number;
 };
 
 /** Why a layer cannot be a target. */
@@ -58,7 +61,7 @@ export function targetAt({ layers, graph }: Listing, index: number): Target {
     );
   const value = graph.outputs[index]!.name;
   const isProbability = beforeProbability(graph.nodes, value) !== undefined && isEnd(graph.nodes, value);
-  return { ...layer, channels, ...(isProbability ? { probability: true } : {}) };
+  return { ...layer, channels, ...(isProbability ? { probability: true } : {}), stride: strideOf(graph, value) };
 }
 
 /**

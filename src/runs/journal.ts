@@ -3,10 +3,10 @@ import { constants } from 'node:fs';
 import * as node from 'node:fs/promises';
 import { PhospheneError } from '../errors.ts';
 import { explained } from '../filesystem.ts';
-import type { Diagnosis } from '../render/diagnosis.ts';
 import { fileAt, type FileSystem } from './files.ts';
 import { isActivation, isCount } from './manifest.ts';
-import { isDiagnosis, isObject } from '../render/record.ts';
+import type { Failure } from '../render/diagnosis.ts';
+import { isFailure, isObject } from '../render/record.ts';
 
 /** A line of `index.jsonl`. Documented in docs/results.md. */
 export type Entry = SetEntry | PictureEntry;
@@ -30,7 +30,7 @@ export interface PictureEntry {
   /** Of its recipe. */
   readonly digest: string;
   readonly activation: number | null;
-  readonly diagnosis?: Diagnosis;
+  readonly diagnosis?: Failure;
 }
 
 /** An index that is open for more. */
@@ -153,6 +153,6 @@ export function parseEntry(line: string): Entry | undefined {
   const { channel, digest, activation, diagnosis } = found;
   if (type !== 'picture' || !isCount(channel) || typeof digest !== 'string' || !isActivation(activation))
     return undefined;
-  if (diagnosis !== undefined && !isDiagnosis(diagnosis)) return undefined;
+  if (diagnosis !== undefined && !isFailure(diagnosis)) return undefined;
   return { type, set, channel, digest, activation, ...(diagnosis ? { diagnosis } : {}) };
 }

@@ -1,8 +1,8 @@
 /** @file The manifest of a set: what the last run into its folder was asked for, and what came of it. */
-import { diagnoses, type Diagnosis } from '../render/diagnosis.ts';
+import { type Failure, remedyOf } from '../render/diagnosis.ts';
 import { ALGORITHM, type Recipe } from '../render/recipe.ts';
 import { VERSION } from '../version.ts';
-import { activationOf, type Finished, isDiagnosis, isObject } from '../render/record.ts';
+import { activationOf, type Finished, isFailure, isObject } from '../render/record.ts';
 import { GRID, type Series } from './series.ts';
 
 /** `manifest.json`. Documented in docs/results.md. */
@@ -34,19 +34,20 @@ export interface ManifestFilter {
   /** In the folder of the manifest. */
   readonly file: string;
   readonly activation: number | null;
-  readonly diagnosis?: Diagnosis;
+  readonly diagnosis?: Failure;
   readonly hint?: string;
 }
 
 /** What a run knows of a picture that is done. */
 export interface Outcome {
   readonly activation: number | null;
-  readonly diagnosis?: Diagnosis;
+  readonly diagnosis?: Failure;
 }
 
 /** What is recorded of a finished picture. */
 export function outcomeOf({ losses, diagnosis }: Pick<Finished, 'losses' | 'diagnosis'>): Outcome {
-  return { activation: activationOf(losses), ...(diagnosis ? { diagnosis } : {}) };
+  const { status = 'ok' } = diagnosis ?? {};
+  return { activation: activationOf(losses), ...(status === 'ok' ? {} : { diagnosis: status }) };
 }
 
 /** Bytes of a manifest that is read: room for 100,000 filters. */
@@ -86,7 +87,7 @@ export function manifestText(
         file: pictureFile(channel),
         activation: null,
         ...outcome,
-        ...(outcome?.diagnosis ? { hint: diagnoses[outcome.diagnosis] } : {}),
+        ...(outcome?.diagnosis ? { hint: remedyOf(outcome.diagnosis, recipe.gradient?.redirect)! } : {}),
       };
     }),
   };
@@ -129,7 +130,7 @@ function isFilter(found: unknown): boolean {
     // Nowhere else: a file is looked for under the name that it must have.
     file === pictureFile(channel) &&
     isActivation(activation) &&
-    (diagnosis === undefined || isDiagnosis(diagnosis)) &&
+    (diagnosis === undefined || isFailure(diagnosis)) &&
     (hint === undefined || typeof hint === 'string')
   );
 }

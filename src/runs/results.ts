@@ -1,9 +1,9 @@
 /** @file Reading a folder of results back: which sets and pictures it holds, and what is known of them. */
+import type { Failure } from '../render/diagnosis.ts';
 import type { Dirent } from 'node:fs';
 import * as node from 'node:fs/promises';
 import { join } from 'node:path';
 import { explained } from '../filesystem.ts';
-import type { Diagnosis } from '../render/diagnosis.ts';
 import { type FileSystem, readSmall } from './files.ts';
 import { type PictureEntry, readJournal, type SetEntry } from './journal.ts';
 import { type FoundManifest, mostOfManifest, parseManifest } from './manifest.ts';
@@ -40,7 +40,7 @@ export interface ResultPicture {
   readonly file: string;
   /** The loss before the last step; undefined if it is not known, null if it was not finite. */
   readonly activation?: number | null;
-  readonly diagnosis?: Diagnosis;
+  readonly diagnosis?: Failure;
 }
 
 /**

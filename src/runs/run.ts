@@ -6,6 +6,7 @@ import { defaultColumns, gridSize, sheetOf } from '../output/grid.ts';
 import { asciiJson, encodePng } from '../output/png.ts';
 import { labelHeight, tileOf } from '../output/tile.ts';
 import { Random } from '../random.ts';
+import type { Status } from '../render/diagnosis.ts';
 import { VERSION } from '../version.ts';
 import type { FileSystem } from './files.ts';
 import { manifestText, type Outcome, outcomeOf, pictureFile } from './manifest.ts';
@@ -55,6 +56,8 @@ export type RunEvent =
       readonly manifest: string;
       readonly width: number;
       readonly height: number;
+      /** The channels of each status that occurred, in the order of the grid. */
+      readonly statuses: Readonly<Partial<Record<Status, readonly number[]>>>;
     };
 
 /**
@@ -140,7 +143,8 @@ export async function* run<Event extends { readonly type: string }>(
     recorded = true;
     await taken!.record(pictures.manifest());
     const { width, height } = pictures.size;
-    yield { type: 'grid', folder: set.path('.'), file: set.path(GRID), manifest: set.path(MANIFEST), width, height };
+    const files = { folder: set.path('.'), file: set.path(GRID), manifest: set.path(MANIFEST) };
+    yield { type: 'grid', ...files, width, height, statuses: pictures.statuses() };
   } finally {
     // However it ended: what is done is done, and the manifest says so if it can be written at all.
     if (!recorded) await taken?.record(pictures.manifest()).catch(() => undefined);
@@ -171,15 +175,21 @@ function collect(
       const place = places.get(channel);
       if (place === undefined) throw new Error(`internal: a picture of channel ${channel}, which nobody asked for`);
       const label = captions ? String(channel) : undefined;
+      const { status = 'ok' } = diagnosis ?? {};
       sheet.put(
         place,
-        tileOf(raster, { label, trouble: diagnosis?.replaceAll('-', ' ') }),
+        tileOf(raster, { label, trouble: status === 'ok' ? undefined : status.replaceAll('-', ' ') }),
         set.path(pictureFile(channel)),
       );
     },
     /** The picture's file is there. */
     done: (channel: number, picture: Finished) => outcomes.set(channel, outcomeOf(picture)),
     clear: (): void => outcomes.clear(),
+    statuses(): Partial<Record<Status, number[]>> {
+      const found: Partial<Record<Status, number[]>> = {};
+      for (const channel of channels) (found[outcomes.get(channel)?.diagnosis ?? 'ok'] ??= []).push(channel);
+      return found;
+    },
     manifest: (): string => manifestText(series, channels, outcomes, grid),
     png: (): Uint8Array => {
       const { digest, layer, preset, recipe } = series;

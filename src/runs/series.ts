@@ -5,6 +5,8 @@ import {
   canonical,
   channelRecipe,
   digestOf,
+  fitted,
+  type FittedTo,
   type Recipe,
   recipeOf,
   setDigestOf,
@@ -39,18 +41,18 @@ export const GRID = 'stitched_filters.png';
 export const MANIFEST = 'manifest.json';
 
 /**
- * The series of a layer's pictures. Its folder is named after the preset; if anything differs from the preset's own settings, six
- * digits of the digest follow.
+ * The series of a layer's pictures. Its folder is named after the preset; if anything differs from the preset's own settings, as they are
+ * fitted to the target, six digits of the digest follow.
  *
  * @example
  * const series = seriesOf(settle({ seed: 7 }), { model: { name, digest }, preprocess }, 'conv3_block4_out');
  * `${series.layerFolder}/${series.folders[0]}`; // conv3_block4_out/keras-5e884d
  */
-export function seriesOf(settled: Settled, facts: TargetFacts, layer: string): Series {
+export function seriesOf(settled: Settled, facts: TargetFacts, layer: string, target?: FittedTo): Series {
   // Logits are what is raised of probabilities, not a setting.
   const { unit, ...plain } = settled;
   const own = unit?.kind === 'logit' ? plain : settled;
-  return series(settled, facts, layer, own, (channel) => channelRecipe(settled, facts, layer, channel));
+  return series(settled, facts, layer, own, (channel) => channelRecipe(settled, facts, layer, channel), target);
 }
 
 /**
@@ -85,6 +87,7 @@ function series(
   layer: string,
   own: object,
   recipeAt: (channel: number) => Recipe,
+  target?: FittedTo,
 ): Series {
   const recipe = recipeAt(0);
   const digest = setDigestOf(recipe);
@@ -93,7 +96,9 @@ function series(
     width: size.width - 2 * finish.crop,
     height: size.height - 2 * finish.crop,
   };
-  const isOwn = canonical(own) === canonical(settle({ preset }, facts.fixed));
+  const plain = settle({ preset }, facts.fixed);
+  const { unit: _, ...its } = target ? fitted(plain, {}, target) : plain;
+  const isOwn = canonical(own) === canonical(its);
   const base = folderName(preset);
   return {
     ...common,

@@ -16,16 +16,18 @@ export type Draw =
   /** No chance: every element goes from `from` in the first step to `to` in the last, along a line or half a cosine. */
   | { readonly kind: 'schedule'; readonly from: number; readonly to: number; readonly shape: 'linear' | 'cosine' }
   /** int64 indices [length] that move an axis by a whole number drawn from [-by, by], and wrap around its end. */
-  | { readonly kind: 'roll'; readonly length: number; readonly by: number };
+  | { readonly kind: 'roll'; readonly length: number; readonly by: number }
+  /** No chance: 1 in the first `steps` steps, then 0. */
+  | { readonly kind: 'first'; readonly steps: number };
 
 /**
  * A tensor drawn from `random`. The stream decides it alone, so the same stream gives the same tensor on every machine. `progress`
- * is 0 in the first step of an ascent and 1 in the last: what schedules follow.
+ * is 0 in the first step of an ascent and 1 in the last: what schedules follow. `step` counts from 1.
  *
  * @example
  * drawn({ kind: 'uniform', low: -1, high: 1 }, 'float32', [1, 3, 8, 8], new Random('0/layer/7'));
  */
-export function drawn(draw: Draw, dtype: DType, dims: Dims, random: Random, progress = 0): Tensor {
+export function drawn(draw: Draw, dtype: DType, dims: Dims, random: Random, progress = 0, step = 1): Tensor {
   const count = sizeOf(dims);
   const filled = (value: number): Tensor =>
     of(
@@ -40,6 +42,8 @@ export function drawn(draw: Draw, dtype: DType, dims: Dims, random: Random, prog
       const done = draw.shape === 'cosine' ? (1 - Math.cos(Math.PI * progress)) / 2 : progress;
       return filled(draw.from + (draw.to - draw.from) * done);
     }
+    case 'first':
+      return filled(step <= draw.steps ? 1 : 0);
     case 'uniform':
       return of(dtype, dims, random.uniform(count, draw.low, draw.high));
     case 'normal':
@@ -59,6 +63,28 @@ export function drawn(draw: Draw, dtype: DType, dims: Dims, random: Random, prog
         Array.from({ length }, (_, i) => (((i - by) % length) + length) % length),
       );
     }
+  }
+}
+
+/**
+ * A draw without chance: the middle of what it draws, so that what is moved, turned or made noisy is left as it is. Schedules are followed.
+ *
+ * @example
+ * middleOf({ kind: 'uniform', low: 0.9, high: 1.1 }); // { kind: 'fill', value: 1 }
+ */
+export function middleOf(draw: Draw): Draw {
+  switch (draw.kind) {
+    case 'uniform':
+    case 'whole':
+      return { kind: 'fill', value: (draw.low + draw.high) / 2 };
+    case 'normal':
+      return { kind: 'fill', value: draw.mean };
+    case 'roll':
+      return { ...draw, by: 0 };
+    case 'fill':
+    case 'schedule':
+    case 'first':
+      return draw;
   }
 }
 

@@ -5,7 +5,7 @@
 import type { Graph, ValueInfo } from '../ir/graph.ts';
 import type { Dims, DType, Tensor, Tensors } from '../ir/tensor.ts';
 import { Random } from '../random.ts';
-import { type Draw, drawn } from './draw.ts';
+import { type Draw, drawn, middleOf } from './draw.ts';
 
 export type { Tensors } from '../ir/tensor.ts';
 export { NEXT } from '../runtime/index.ts';
@@ -14,6 +14,8 @@ export { NEXT } from '../runtime/index.ts';
 export const LOSS = 'loss';
 /** The output of a step's `image` graph: [n, c, h, w], values about [-1, 1]. */
 export const IMAGE = 'image';
+/** The feed that says whether gradients are redirected in a step, if they ever are: 1 or 0. */
+export const REDIRECT = 'redirect';
 /** The state that is drawn from the job's own stream: the first of a parameterisation. */
 export const Z = 'z';
 
@@ -96,6 +98,16 @@ export function feedsAt(
   }
   const progress = (step - 1) / Math.max(1, job.steps - 1);
   for (const { name, dtype, dims, draw } of plan.feeds)
-    feeds[name] = drawn(draw, dtype, dims, new Random(`${job.key}/${name}/${step}`), progress);
+    feeds[name] = drawn(draw, dtype, dims, new Random(`${job.key}/${name}/${step}`), progress, step);
   return feeds;
+}
+
+/** Whether a job is fed anything that chance decides. */
+export function isShaken({ feeds }: Pick<StepPlan, 'feeds'>): boolean {
+  return feeds.some(({ draw }) => middleOf(draw) !== draw);
+}
+
+/** The same plan without chance: each feed in the middle of what could be drawn, so that transforms leave the picture as it is. */
+export function unshaken(plan: StepPlan): StepPlan {
+  return { ...plan, feeds: plan.feeds.map((feed) => ({ ...feed, draw: middleOf(feed.draw) })) };
 }

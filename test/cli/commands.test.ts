@@ -133,7 +133,7 @@ describe('what is rendered', () => {
   it('is pictures of an objective, not filters of a layer, in words', async () => {
     const { entries } = rendering([
       { type: 'begin', layer: 'a:1 + tv()', isObjective: true, filters: 1, steps: 3, input: tf },
-      { type: 'picture', filter: 0, activation: 1, diagnosis: 'no-ascent', hint: 'it did not rise' },
+      { type: 'picture', filter: 0, activation: 1, diagnosis: 'not-rising', hint: 'it did not rise' },
       { type: 'grid', file: 'grid.png', width: 3, height: 4, manifest: 'manifest.json' },
     ]);
     const { stdout, stderr } = await said(['render', '--objective', 'a:1 + tv()'], entries);
@@ -185,19 +185,37 @@ const run: readonly RenderNews[] = [
   { type: 'resumed', filters: [4] },
   { type: 'ready', workers: 2 },
   { type: 'step', filter: 0, done: 5 },
-  { type: 'picture', filter: 0, activation: 1.5 },
-  { type: 'picture', filter: 9, activation: undefined, diagnosis: 'no-ascent', hint: 'it did not rise' },
-  { type: 'grid', file: '/o/g.png', width: 7, height: 5, manifest: '/o/m.json' },
+  { type: 'picture', filter: 0, activation: 1.5, plain: 1.25 },
+  { type: 'picture', filter: 9, activation: undefined, diagnosis: 'not-rising', hint: 'it did not rise' },
+  {
+    type: 'grid',
+    file: '/o/g.png',
+    width: 7,
+    height: 5,
+    manifest: '/o/m.json',
+    statuses: { ok: [0, 4], 'not-rising': [9] },
+  },
 ];
 
 describe('render tells', () => {
   it('people where the grid is, and what went wrong with a filter', async () => {
     const { code, stdout, stderr } = await said(['render'], rendering(run).entries);
     expect([code, stderr]).toEqual([0, 'filter 9: it did not rise\n']);
-    expect(stdout).toBe('/o/g.png (7×5, 3 filters of conv\\u202e1, 0 s)\n');
+    expect(stdout).toBe('/o/g.png (7×5, 3 filters of conv\\u202e1, 0 s)\n2 ok, 1 not-rising (9)\n');
     expect(await said(['render', '--quiet'], rendering(run).entries)).toEqual({ code: 0, stdout: '', stderr: '' });
     const one = run.map((n) => (n.type === 'begin' ? { ...n, filters: 1 } : n));
     expect((await said(['render'], rendering(one).entries)).stdout).toContain('1 filter of');
+  });
+
+  it('people how many pictures failed, and the first of them', async () => {
+    const ended = (statuses: Readonly<Record<string, readonly number[]>>): RenderNews[] =>
+      run.map((n) => (n.type === 'grid' ? { ...n, statuses } : n));
+    const last = async (statuses: Readonly<Record<string, readonly number[]>>): Promise<string | undefined> =>
+      (await said(['render'], rendering(ended(statuses)).entries)).stdout.split('\n')[1];
+    expect(await last({ ok: [1, 2, 3] })).toBe('3 ok');
+    expect(await last({ ok: [], dead: [1, 2, 3, 4, 5, 6, 7, 8] })).toBe('8 dead (1, 2, 3, 4, 5, 6, 7, 8)');
+    expect(await last({ dead: [1, 2, 3, 4, 5, 6, 7, 8, 9] })).toBe('9 dead (1, 2, 3, 4, 5, 6, 7, 8, …)');
+    expect(await last({})).toBe('');
   });
 
   it('programs everything, a line of JSON each', async () => {
@@ -212,9 +230,17 @@ describe('render tells', () => {
     ).toEqual([
       { event: 'resumed', filters: [4] },
       { event: 'ready', workers: 2, seconds },
-      { event: 'picture', filter: 0, activation: 1.5, seconds },
-      { event: 'picture', filter: 9, seconds, diagnosis: 'no-ascent' },
-      { event: 'grid', file: '/o/g.png', width: 7, height: 5, manifest: '/o/m.json', seconds },
+      { event: 'picture', filter: 0, activation: 1.5, plain: 1.25, seconds },
+      { event: 'picture', filter: 9, seconds, diagnosis: 'not-rising' },
+      {
+        event: 'grid',
+        file: '/o/g.png',
+        width: 7,
+        height: 5,
+        manifest: '/o/m.json',
+        statuses: { ok: 2, 'not-rising': 1 },
+        seconds,
+      },
     ]);
   });
 

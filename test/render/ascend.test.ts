@@ -2,10 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { float32, type Tensor } from '../../src/ir/tensor.ts';
 import { ascend, type Ascent, type CompiledStep, type Progress } from '../../src/render/ascend.ts';
-import { diagnose, diagnoses } from '../../src/render/diagnosis.ts';
 import { Random } from '../../src/random.ts';
 import type { Program } from '../../src/runtime/index.ts';
-import { feedsAt, type Job, startStates, type StepPlan, type Tensors } from '../../src/step/step.ts';
+import { feedsAt, type Job, startStates, type StepPlan, type Tensors, unshaken } from '../../src/step/step.ts';
 import { rejected } from '../thrown.ts';
 
 const plan: StepPlan = {
@@ -90,13 +89,17 @@ describe('ascend', () => {
     const start = startStates(plan, job)['z']!.data as Float32Array;
     const sum = start.reduce((a, b) => a + b, 0);
     expect(seen.map((p) => p.done)).toEqual([1, 2, 3]);
-    expect(log).toHaveLength(3);
+    // The last time, it looks at the picture itself.
+    expect(log).toHaveLength(4);
+    expect(log[3]).toEqual(feedsAt(unshaken(plan), job, 3));
+    expect(log[3]!['jitter']!.data).toEqual(BigInt64Array.of(0n, 1n, 2n, 3n));
     expect(log[1]).toEqual(feedsAt(plan, job, 2));
     [0, 2, 4].forEach((more, i) => expect(ascent.losses[i]).toBeCloseTo(sum + more, 5));
     expect(seen.map((p) => p.loss)).toEqual(ascent.losses);
     expect(ascent.image.dims).toEqual([1, 1, 1, 4]);
     ascent.image.data.forEach((v, i) => expect(v).toBeCloseTo(start[i]! + 1.5, 5));
-    expect(ascent.diagnosis).toBeUndefined();
+    expect(ascent.diagnosis).toMatchObject({ before: ascent.losses[0], after: ascent.losses[2] });
+    expect(ascent.diagnosis.plain).toBeCloseTo(sum + 6, 5);
     expect(program.closed).toBe(1);
   });
   it('shows the picture after each step, if someone looks', async () => {
@@ -128,7 +131,7 @@ describe('ascend', () => {
   it('returns the start after no steps', async () => {
     const { ascent, seen } = await run({ ...plan, program: adding(), image: { state: 'z' } }, { ...job, steps: 0 });
     expect(seen).toEqual([]);
-    expect(ascent).toEqual({ image: startStates(plan, job)['z'], losses: [] });
+    expect(ascent).toMatchObject({ image: startStates(plan, job)['z'], losses: [], diagnosis: { status: 'ok' } });
   });
   it('ends between two steps when the signal fires, and closes its run', async () => {
     const program = adding();
@@ -149,30 +152,16 @@ describe('ascend', () => {
   it('carries the diagnosis', async () => {
     const still = { ...job, values: { rate: float32(0) } };
     const { ascent } = await run({ ...plan, program: adding(), image: { state: 'z' } }, still);
-    expect(ascent.diagnosis).toBe('no-gradient');
+    expect(ascent.diagnosis).toMatchObject({ status: 'dead' });
+    expect(ascent.diagnosis.remedy).toContain('redirecting the gradient');
+    const feeds = [{ name: 'redirect', dtype: 'float32', dims: [], draw: { kind: 'first', steps: 2 } }] as const;
+    const tried = await run({ ...plan, feeds, program: adding(), image: { state: 'z' } }, still);
+    expect(tried.ascent.diagnosis.remedy).toContain('redirect was tried');
   });
-});
-
-describe('diagnose', () => {
-  const start = Float32Array.of(0, 1);
-  const moved = Float32Array.of(0, 1.1);
-  it.each([
-    ['nothing to say after no steps', [], start, undefined],
-    ['nothing to say of a rise', [1, 2, 3], moved, undefined],
-    ['no gradient if nothing moved', [0, 0, 0], start, 'no-gradient'],
-    ['not finite: a loss', [1, Number.NaN, 2], moved, 'not-finite'],
-    ['not finite: the picture', [1, 2], Float32Array.of(0, Infinity), 'not-finite'],
-    ['not finite comes before no gradient', [Infinity], start, 'not-finite'],
-    ['no ascent: it fell', [2, 1], moved, 'no-ascent'],
-    ['no ascent: it stayed', [2, 2], moved, 'no-ascent'],
-    ['one step says nothing of a rise', [2], moved, undefined],
-    ['noise at the end does not count', [...Array.from({ length: 28 }, (_, i) => i), 30, -1], moved, undefined],
-    ['a lucky last step does not count', [9, 9, 9, ...Array.from({ length: 26 }, () => 1), 10], moved, 'no-ascent'],
-  ] as const)('%s', (_, losses, image, expected) => {
-    expect(diagnose(losses, start, image)).toBe(expected);
-  });
-  it('has a sentence for each', () => {
-    for (const sentence of Object.values(diagnoses)) expect(sentence).toMatch(/^[a-z].* may (wake it|help)$/);
-    expect(Object.keys(diagnoses).sort()).toEqual(['no-ascent', 'no-gradient', 'not-finite']);
+  it('looks no further if nothing is left to chance', async () => {
+    const log: Tensors[] = [];
+    const { ascent } = await run({ ...plan, feeds: [], program: adding(log), image: { state: 'z' } }, job);
+    expect(log).toHaveLength(3);
+    expect(ascent.diagnosis.plain).toBe(ascent.losses[2]);
   });
 });

@@ -221,6 +221,8 @@ describe('flatSettings', () => {
       'steps',
       'seed',
       'border',
+      'redirect',
+      'pooling',
       'param',
       ...new Set(Object.values(params.kinds).flatMap(({ settings }) => Object.keys(settings))),
       'optimiser',
@@ -228,6 +230,12 @@ describe('flatSettings', () => {
       'beta1',
       'beta2',
       'epsilon',
+      'momentum',
+      'exponent',
+      'mixing',
+      'limit',
+      'anneal',
+      'finish',
       'crop',
       'contrast',
       'stretch',
@@ -252,8 +260,6 @@ describe('flatSettings', () => {
     expect(helps['beta1']).toMatch(/ \(of adam\)$/);
     expect(helps['rate']).not.toContain('(of');
     expect(helps['optimiser']).toMatch(/^normalised \([a-z].*\), adam \([a-z].*\)$/);
-    // Of no noun with one kind only.
-    expect(flat.map((s) => s.name)).not.toContain('finish');
     expect(flat.map(({ name }) => name)).not.toContain('layer');
     const optimiser = flat.find(({ name }) => name === 'optimiser')!.setting;
     expect(['adam', 'normalised', 'nadam'].map(optimiser.accept)).toEqual(['adam', 'normalised', undefined]);

@@ -20,7 +20,7 @@ describe('decodePicture', () => {
   it('gives back what was encoded, the same bytes each time', () => {
     expect(decodePicture(bytes, expected)).toEqual(picture);
     expect(encodePicture(expected, picture)).toEqual(bytes);
-    const odd = { ...picture, losses: [1.5, NaN, Infinity], diagnosis: 'not-finite' as const };
+    const odd = { ...picture, losses: [1.5, NaN, Infinity], diagnosis: { status: 'not-finite', plain: null } as const };
     expect(decodePicture(encodePicture(expected, odd), expected)).toEqual({ ...odd, losses: [1.5, null, null] });
   });
 
@@ -55,10 +55,12 @@ describe('decodePicture', () => {
     ['too few losses', { losses: record.losses.slice(1), activation: record.losses[2] }],
     ['too many losses', { losses: [0, ...record.losses] }],
     ['another activation', { activation: 0 }],
-    ['a diagnosis that nobody knows', { diagnosis: 'bad luck' }],
-    ['a diagnosis of every object', { diagnosis: '__proto__' }],
-    ['a diagnosis that is no word', { diagnosis: { a: 1 } }],
-    ['a diagnosis null', { diagnosis: null }],
+    ['a status that nobody knows', { status: 'bad luck' }],
+    ['a status of every object', { status: '__proto__' }],
+    ['a status that is no word', { status: { a: 1 } }],
+    ['no status', { status: undefined }],
+    ['a plain activation that is no number', { plain: '1' }],
+    ['no plain activation', { plain: undefined }],
     ['more than we write', { more: true }],
   ])('does not keep %s', (name, changes) => expect(decodePicture(withRecord(changes), expected), name).toBeUndefined());
 
@@ -150,7 +152,11 @@ describe('mostBytes', () => {
     const long = series({ steps, size: 64, finish: { crop: 0 } }).expected(0);
     const data = Uint8Array.from({ length: 3 * 64 * 64 }, (_v, i) => (i * i * 7919) >> 5);
     const losses = Array.from({ length: steps }, () => -Number.MIN_VALUE - 1.2345678901234e-300);
-    const found = encodePicture(long, { raster: raster(64, 64, data), losses, diagnosis: 'no-gradient' });
+    const found = encodePicture(long, {
+      raster: raster(64, 64, data),
+      losses,
+      diagnosis: { status: 'not-rising', plain: losses[0]! },
+    });
     expect(found.length).toBeLessThanOrEqual(mostBytes(long));
     expect(mostBytes(long)).toBeLessThan(3 * 64 * 64 + 25 * steps + 10_000);
   });

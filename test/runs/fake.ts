@@ -31,7 +31,8 @@ export function pictureOf(of: Series, channel: number): PictureEvent['picture'] 
   const { digest, width, height, recipe } = of.expected(channel);
   const random = new Random(digest);
   const data = Uint8Array.from({ length: 3 * width * height }, () => random.integer(256));
-  return { channel, raster: raster(width, height, data), losses: [...random.uniform(recipe.steps)] };
+  const diagnosis = { status: 'ok', plain: 0.5 } as const;
+  return { channel, raster: raster(width, height, data), losses: [...random.uniform(recipe.steps)], diagnosis };
 }
 
 export type FakeEvent = PictureEvent | { readonly type: 'steps'; readonly channel: number };

@@ -81,7 +81,7 @@ describe('readResults', () => {
 
   it('takes the newest line of a picture, with its diagnosis', async () => {
     const out = await filled();
-    const line = { type: 'picture', set, channel: 0, digest: 'f'.repeat(64), activation: -1, diagnosis: 'no-ascent' };
+    const line = { type: 'picture', set, channel: 0, digest: 'f'.repeat(64), activation: -1, diagnosis: 'not-rising' };
     appendFileSync(join(out, 'index.jsonl'), `${JSON.stringify(line)}\n{"type"\n`);
     const { sets, malformed } = await readResults(out);
     expect(malformed).toBe(1);
@@ -89,7 +89,7 @@ describe('readResults', () => {
       channel: 0,
       file: `${set}/0.png`,
       activation: -1,
-      diagnosis: 'no-ascent',
+      diagnosis: 'not-rising',
     });
   });
 
@@ -131,7 +131,7 @@ describe('parseManifest', () => {
     const [filter] = good.filters;
     expect(parse(good)).toEqual(good);
     expect(parse({ ...good, grid: { ...good.grid, columns: 3 } })).toBeDefined();
-    expect(parse({ ...good, filters: [{ ...filter, diagnosis: 'no-ascent', hint: 'x' }] })).toBeDefined();
+    expect(parse({ ...good, filters: [{ ...filter, diagnosis: 'not-rising', hint: 'x' }] })).toBeDefined();
     const wrong: object[] = [
       ...Object.keys(good).map((key) => ({ [key]: undefined })),
       ...Object.keys(good).map((key) => ({ [key]: null })),

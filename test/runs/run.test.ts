@@ -16,7 +16,7 @@ import { grid } from '../../src/output/grid.ts';
 import { asciiJson, decodePng, encodePng } from '../../src/output/png.ts';
 import { raster } from '../../src/output/raster.ts';
 import { labelHeight, tileOf } from '../../src/output/tile.ts';
-import { diagnoses } from '../../src/render/diagnosis.ts';
+import { remedyOf } from '../../src/render/diagnosis.ts';
 import { ALGORITHM, type RecipeOptions } from '../../src/render/recipe.ts';
 import type { Entry } from '../../src/runs/journal.ts';
 import type { Manifest } from '../../src/runs/manifest.ts';
@@ -74,6 +74,7 @@ describe('a run', () => {
       manifest: join(out, set, 'manifest.json'),
       width: 2 * 12 + 5,
       height: 2 * 8 + 5,
+      statuses: { ok: [2, 0, 1, 7] },
     });
     // In the order of the channels asked for.
     const sheet = decodePng(readFileSync(join(out, 'stitched_filters.png'))).raster;
@@ -107,6 +108,8 @@ describe('a run', () => {
       version: VERSION,
       activation: picture.losses[2],
       losses: picture.losses,
+      status: 'ok',
+      plain: 0.5,
     });
     expect(recipe.objective).toMatchObject({ layer: 'conv1', channel: 7 });
     expect(text['Software']).toBe(`phosphene ${VERSION}`);
@@ -124,7 +127,11 @@ describe('a run', () => {
 
   it('says in the manifest what was asked for and what came of it', async () => {
     const out = temporary();
-    const picture = { ...pictureOf(one, 1), losses: [1, NaN, -Infinity], diagnosis: 'not-finite' as const };
+    const picture = {
+      ...pictureOf(one, 1),
+      losses: [1, NaN, -Infinity],
+      diagnosis: { status: 'not-finite', plain: null } as const,
+    };
     const render = async function* (wanted: AsyncIterable<number>): AsyncGenerator<FakeEvent, void> {
       for await (const channel of wanted)
         yield { type: 'picture', picture: channel === 1 ? picture : pictureOf(one, channel) };
@@ -148,7 +155,7 @@ describe('a run', () => {
           file: '1.png',
           activation: null,
           diagnosis: 'not-finite',
-          hint: diagnoses['not-finite'],
+          hint: remedyOf('not-finite'),
         },
       ],
     });
@@ -174,7 +181,7 @@ describe('a run', () => {
 
   it('marks in the grid what went wrong, and has the channels below their pictures if that is wanted', async () => {
     const out = temporary();
-    const wrong = { ...pictureOf(one, 1), diagnosis: 'no-ascent' as const };
+    const wrong = { ...pictureOf(one, 1), diagnosis: { status: 'not-rising', plain: null } as const };
     const render = async function* (wanted: AsyncIterable<number>): AsyncGenerator<FakeEvent, void> {
       for await (const channel of wanted)
         yield { type: 'picture', picture: channel === 1 ? wrong : pictureOf(one, channel) };
@@ -184,7 +191,7 @@ describe('a run', () => {
       grid(
         [
           tileOf(pictureOf(one, 0).raster, { label: label(0) }),
-          tileOf(wrong.raster, { label: label(1), trouble: 'no ascent' }),
+          tileOf(wrong.raster, { label: label(1), trouble: 'not rising' }),
           tileOf(pictureOf(one, 2).raster, { label: label(2) }),
         ],
         { columns: 2 },

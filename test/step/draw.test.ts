@@ -1,7 +1,7 @@
 /** @file Draws: the streams of random numbers, and what is drawn from them. */
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/random.ts';
-import { type Draw, drawn } from '../../src/step/draw.ts';
+import { type Draw, drawn, middleOf } from '../../src/step/draw.ts';
 import { feedsAt } from '../../src/step/step.ts';
 import { thrown } from '../thrown.ts';
 
@@ -97,6 +97,24 @@ describe('drawn', () => {
   it('rolls by more than the length', () => {
     const t = drawn({ kind: 'roll', length: 3, by: 50 }, 'int64', [3], new Random('x'));
     expect(Array.from(t.data as BigInt64Array, Number).sort((a, b) => a - b)).toEqual([0, 1, 2]);
+  });
+  it('is one for the first steps', () => {
+    const at = (step: number, steps: number): unknown =>
+      drawn({ kind: 'first', steps }, 'float32', [1], new Random(''), 0, step).data[0];
+    expect([1, 2, 3, 4].map((step) => at(step, 2))).toEqual([1, 1, 0, 0]);
+    expect(at(1, 0)).toBe(0);
+  });
+  it('has a middle, in which nothing is left to chance', () => {
+    expect(middleOf({ kind: 'uniform', low: 0.9, high: 1.3 })).toEqual({ kind: 'fill', value: 1.1 });
+    expect(middleOf({ kind: 'whole', low: -8, high: 8 })).toEqual({ kind: 'fill', value: 0 });
+    expect(middleOf({ kind: 'normal', mean: 3, deviation: 2 })).toEqual({ kind: 'fill', value: 3 });
+    expect(middleOf({ kind: 'roll', length: 5, by: 3 })).toEqual({ kind: 'roll', length: 5, by: 0 });
+    const fixed: Draw[] = [
+      { kind: 'fill', value: 1 },
+      { kind: 'first', steps: 2 },
+      { kind: 'schedule', from: 0, to: 1, shape: 'linear' },
+    ];
+    for (const draw of fixed) expect(middleOf(draw)).toBe(draw);
   });
   it('draws int32, and says what it cannot draw', () => {
     expect(drawn({ kind: 'fill', value: 2 }, 'int32', [2], new Random('')).data).toEqual(Int32Array.of(2, 2));

