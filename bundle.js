@@ -36,6 +36,7 @@ const bundle = await rolldown({
   },
   external: (id) => /^[^./]/.test(id) && !included.some((name) => id === name || id.startsWith(`${name}/`)),
   platform: 'neutral',
+  resolve: { mainFields: ['module', 'main'] },
   onLog(level, log) {
     if (level === 'warn') throw new Error(log.message);
   },

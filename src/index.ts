@@ -81,6 +81,7 @@ export {
   measureSpectrum,
   type Param,
   type Parameters,
+  type Photos,
   params,
   type ParamSpec,
   type Spectrum,
@@ -133,6 +134,14 @@ export { type Obstacle, surveyed, type Target, targetAt, targets } from './rende
 export { createPool, type JobEvent, type Pool, type PoolOptions, type SubmitOptions } from './jobs/pool.ts';
 export type { FromWorker, Host, Port, ToWorker, WorkerHandle } from './jobs/protocol.ts';
 export { serve } from './jobs/serve.ts';
+export {
+  animateAscent,
+  animateMorph,
+  type Frames,
+  framesAt,
+  type MorphOptions,
+  type Stitching,
+} from './jobs/animate.ts';
 export { type Dream, type DreamEvent, dreamPhoto, type DreamWanted } from './jobs/dream.ts';
 export { type Plan, planOf, type RenderOptions } from './jobs/plan.ts';
 export {
@@ -147,6 +156,7 @@ export {
 } from './jobs/render.ts';
 
 // Live: networks that stay open, and pictures that are watched while they are made.
+export { type Block, blocksOf, endOf } from './live/blocks.ts';
 export type {
   Catalogue,
   FromStudio,
@@ -158,6 +168,8 @@ export type {
   PresetFacts,
   SettingFacts,
   Shown,
+  Tiles,
+  TilesOfModel,
   ToStudio,
   Wish,
 } from './live/protocol.ts';
@@ -172,6 +184,11 @@ export { asciiJson, type DecodedPng, decodePng, encodePng, type ExpectedPicture 
 export { raster, type Raster } from './output/raster.ts';
 export { flattened, labelHeight, tileOf, type TileOptions } from './output/tile.ts';
 
+export { contactSheet, type SheetOptions, type SheetRow } from './output/contact.ts';
+export { encodeApng } from './output/apng.ts';
+export type { Timing } from './output/frames.ts';
+export { encodeGif, type GifOptions } from './output/gif.ts';
+
 // Photos.
 export type { CodecName, LoadCodec } from './photo/codecs.ts';
 export {
@@ -182,4 +199,4 @@ export {
   readPhoto,
   type ReadPhotoOptions,
 } from './photo/photo.ts';
-export { resize } from './photo/resize.ts';
+export { type PhotoSize, resize } from './photo/resize.ts';

@@ -9,20 +9,24 @@
  * }
  */
 import { freemem } from 'node:os';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { PhospheneError } from './errors.ts';
 import { BUILT_IN, modelNames } from './hub/models.ts';
 import { openModel } from './hub/open.ts';
 import { ensureWeights, type EnsureOptions } from './hub/weights.ts';
 import type { Network } from './import/network.ts';
 import type { PreprocessSpec } from './import/preprocess.ts';
+import { animateAscent, animateMorph, framesAt } from './jobs/animate.ts';
 import { type DreamEvent, dreamPhoto } from './jobs/dream.ts';
 import { nodeHost } from './jobs/node-host.ts';
 import { createPool, type Pool } from './jobs/pool.ts';
 import { planOf, type RenderOptions } from './jobs/plan.ts';
 import { factsOf, memoryOf, type RenderEvent, targetOf } from './jobs/render.ts';
 import { dreamDigest, dreamSettings, type DreamSettings, tileSize } from './render/dream.ts';
-import type { Shown } from './render/recipe.ts';
+import { channelRecipe, recipeOf, type RecipeOptions, settle, type Shown, sizeShown } from './render/recipe.ts';
+import type { PresetName } from './render/presets.ts';
+import { targets } from './render/targets.ts';
 import { checkMemory } from './render/step.ts';
 import { type Photo, photoRaster, photoTensor } from './photo/photo.ts';
 import {
@@ -34,16 +38,22 @@ import {
   seriesOfObjective,
   writeWhole,
 } from './runs/index.ts';
-import { checked, normalised, whole } from './settings.ts';
+import { checked, flag, normalised, whole } from './settings.ts';
 import { VERSION } from './version.ts';
 import type { Optional } from './noun.ts';
-import { asciiJson, encodePng } from './output/png.ts';
+import { contactSheet, type SheetRow } from './output/contact.ts';
+import { tileOf } from './output/tile.ts';
+import { encodeApng } from './output/apng.ts';
+import { encodeGif } from './output/gif.ts';
+import { defaultColumns } from './output/grid.ts';
+import { asciiJson, decodePng, encodePng } from './output/png.ts';
 import { ensureFolder } from './folder.ts';
 
 export * from './index.ts';
 export type { DownloadOptions } from './hub/download.ts';
 export { readLabels } from './hub/labels.ts';
 export { openPhoto } from './hub/photo.ts';
+export { openPhotos } from './hub/photos.ts';
 export type { EnsureOptions } from './hub/weights.ts';
 export { nodeHost, type NodeHostOptions } from './jobs/node-host.ts';
 export type {
@@ -197,6 +207,211 @@ export async function* renderToFolder(
   } finally {
     await leave();
   }
+}
+
+/** What stands on a contact sheet: a row for each layer, preset and seed. */
+export interface SheetWanted extends Omit<
+  RenderOptions,
+  'layer' | 'preset' | 'seed' | 'class' | 'objective' | 'labels'
+> {
+  /** Some layers, spread over the network, unless given. */
+  readonly layers?: readonly string[] | undefined;
+  /** The default preset unless given. */
+  readonly presets?: readonly PresetName[] | undefined;
+  /** 0 unless given. */
+  readonly seeds?: readonly number[] | undefined;
+  /** Those that a layer has not are left out. */
+  readonly channels: readonly number[];
+}
+
+/** A row of a sheet begins or has ended, or the sheet is there. */
+export type SheetEvent =
+  | {
+      readonly type: 'row';
+      readonly row: number;
+      readonly of: number;
+      readonly title: string;
+      readonly pictures: number;
+    }
+  | { readonly type: 'sheet'; readonly file: string; readonly width: number; readonly height: number };
+
+/** The file of a sheet in its folder of results. */
+const SHEET = 'contact_sheet.png';
+
+/** Rows of a sheet if nobody says which layers. */
+const ROWS = 8;
+
+/**
+ * A contact sheet in a folder of results: the same channels of several layers, presets or seeds, a row each. Each row is rendered as
+ * {@link renderToFolder} does, so pictures that are there are kept. Yields what that does, a `row` before each, and last the `sheet`.
+ *
+ * @example
+ * for await (const event of contact(network, { layers: ['conv2_block1_out', 'conv3_block4_out'], channels: [0, 1, 2, 3] }, { out: 'out' }))
+ *   if (event.type === 'sheet') console.log(event.file);
+ */
+export async function* contact(
+  network: Network,
+  { layers, presets: chosen, seeds = [0], channels, start, ...options }: SheetWanted,
+  { out, margin, captions = false, ...running }: Omit<RunningToFolder, 'columns'>,
+): AsyncGenerator<RenderEvent | RunEvent | SheetEvent, void> {
+  const rows = (chosen ?? [undefined]).flatMap((preset) => {
+    const { preset: name, ...settled } = settle({ ...options, preset }, network.input.size);
+    const possible = targets(network, sizeShown(settled));
+    const outputs = possible.filter(({ type }) => /^(Add|Concat)/.test(type));
+    const of = outputs.length >= ROWS / 2 ? outputs : possible;
+    const some = layers ?? evenly(of, ROWS).map((target) => target.name);
+    return some.flatMap((layer) => seeds.map((seed) => ({ layer, preset: name, seed })));
+  });
+  // By layer, so that what is to be compared stands together.
+  const order = [...new Set(rows.map(({ layer }) => layer))];
+  rows.sort((a, b) => order.indexOf(a.layer) - order.indexOf(b.layer));
+  const titled = (key: 'layer' | 'preset' | 'seed'): boolean => new Set(rows.map((row) => row[key])).size > 1;
+  const sheet: SheetRow[] = [];
+  for (const [i, { layer, preset, seed }] of rows.entries()) {
+    const recipe = { ...options, preset, seed } as RecipeOptions;
+    const { name, channels: has } = await targetOf(network, layer, settle(recipe, network.input.size));
+    const own = channels.filter((channel) => channel < has.count);
+    const differs = [
+      ...(titled('layer') || !(titled('preset') || titled('seed')) ? [name] : []),
+      ...(titled('preset') ? [preset] : []),
+      ...(titled('seed') ? [`seed ${seed}`] : []),
+    ];
+    const title = differs.join('  ');
+    yield { type: 'row', row: i, of: rows.length, title, pictures: own.length };
+    let folder: string | undefined;
+    for await (const event of renderToFolder(
+      network,
+      { ...recipe, start, layer: name, channels: own },
+      { out, ...running },
+    )) {
+      yield event;
+      if (event.type === 'grid') ({ folder } = event);
+    }
+    const tiles = await Promise.all(
+      own.map(async (channel) => {
+        const { raster, text } = decodePng(await readFile(join(folder!, `${channel}.png`)));
+        const { diagnosis } = JSON.parse(text['phosphene']!) as { readonly diagnosis?: string };
+        return tileOf(raster, {
+          label: captions ? String(channel) : undefined,
+          trouble: diagnosis?.replaceAll('-', ' '),
+        });
+      }),
+    );
+    sheet.push({ title, tiles });
+  }
+  const picture = contactSheet(sheet, margin === undefined ? {} : { margin });
+  const record = { format: 'phosphene-sheet/1', version: VERSION, model: network.name, rows, channels };
+  const file = join(out, SHEET);
+  await writeWhole(file, encodePng(picture, { Software: `phosphene ${VERSION}`, phosphene: asciiJson(record) }));
+  yield { type: 'sheet', file, width: picture.width, height: picture.height };
+}
+
+/** At most so many, evenly spread, the last among them. */
+function evenly<T>(items: readonly T[], most: number): T[] {
+  if (items.length <= most) return [...items];
+  return Array.from({ length: most }, (_, i) => items[Math.ceil(((i + 1) * items.length) / most) - 1]!);
+}
+
+/** How an animation is made and shown. */
+export interface AnimateOptions {
+  /** Pictures of an ascent, or from one channel to the next; 24 unless given. */
+  readonly frames?: number | undefined;
+  /** Whether channels turn into one another, and the last into the first, in place of being ascended side by side. */
+  readonly morph?: boolean | undefined;
+  /** Milliseconds that each picture is seen; 80 unless given. */
+  readonly delay?: number | undefined;
+}
+
+/** The settings of animations. */
+export const animateSettings = {
+  frames: whole({
+    help: 'Pictures of the ascent; with --morph, from one filter to the next',
+    default: 24,
+    from: 1,
+    to: 1000,
+  }),
+  delay: whole({ help: 'Milliseconds that each picture is seen', default: 80, from: 10, to: 60_000 }),
+  morph: flag({ help: 'Filters turn into one another, in place of being ascended side by side', default: false }),
+};
+
+/**
+ * An animation as a file: ascents side by side, as they go on; or channels that turn into one another. The file's ending says its format: `.gif`,
+ * or `.png` and `.apng` for an animated PNG, which has all colours. How it was made stands in it. Yields what {@link render} does, and a `file`.
+ * Throws what that throws, and `filesystem`.
+ *
+ * @example
+ * for await (const event of animate(network, { channels: [0, 1, 2, 3] }, { frames: 20 }, { out: 'ascent.gif' }))
+ *   if (event.type === 'file') console.log(event.file, event.frames);
+ */
+export async function* animate(
+  network: Network,
+  options: RenderOptions,
+  animation: AnimateOptions,
+  { out, columns, margin, captions = false, ...running }: RunningToFolder,
+): AsyncGenerator<RenderEvent | AnimationFile, void> {
+  const { frames: count, morph, delay } = normalised(animateSettings, animation, 'animation');
+  const format = /\.(gif|png|apng)$/i.exec(out)?.[1]?.toLowerCase();
+  if (!format)
+    throw new PhospheneError('bad-option', `out: ${out} is to end in .gif, .png or .apng, which says its format`, {
+      option: 'out',
+    });
+  const plan = await planOf(network, options);
+  const steps = morph ? undefined : framesAt(plan.settled.steps, count);
+  const { pool, leave } = poolFor(network, plan, plan.settled, morph ? Infinity : plan.jobs, running);
+  await ensureFolder(dirname(out));
+  try {
+    const engine = { pool, lowering: 'cpu', signal: running.signal } as const;
+    const layout = {
+      columns: columns ?? defaultColumns(plan.channels.length),
+      ...(margin === undefined ? {} : { margin }),
+    };
+    const events = steps
+      ? animateAscent(plan, engine, { steps, captions, ...layout })
+      : animateMorph(network, plan, engine, { between: count });
+    for await (const event of events) {
+      if (event.type !== 'frames') {
+        yield event;
+        continue;
+      }
+      const { frames } = event;
+      const { settled, layer, channels, raised } = plan;
+      const facts = await factsOf(network);
+      const recipe = raised
+        ? recipeOf({ ...settled, pictures: plan.pictures }, facts, { ...raised.recorded, picture: 0 })
+        : channelRecipe(settled, facts, layer, channels[0]!);
+      const record = {
+        format: 'phosphene-animation/1',
+        version: VERSION,
+        kind: morph ? 'morph' : 'ascent',
+        preset: settled.preset,
+        layer,
+        channels,
+        recipe,
+        ...(steps ? { steps } : { between: count }),
+      };
+      // Round and round: what turns into itself does not rest.
+      const timing = { delay, ...(morph ? { hold: delay } : {}) };
+      const phosphene = asciiJson(record);
+      const bytes =
+        format === 'gif'
+          ? await encodeGif(frames, { ...timing, comment: phosphene })
+          : encodeApng(frames, timing, { Software: `phosphene ${VERSION}`, phosphene });
+      await writeWhole(out, bytes);
+      const { width, height } = frames[0]!;
+      yield { type: 'file', file: out, width, height, frames: frames.length };
+    }
+  } finally {
+    await leave();
+  }
+}
+
+/** An animation is in its file. */
+export interface AnimationFile {
+  readonly type: 'file';
+  readonly file: string;
+  readonly width: number;
+  readonly height: number;
+  readonly frames: number;
 }
 
 /** What decides a dream besides network and photo; see {@link dreamSettings}. */

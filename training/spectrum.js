@@ -26,7 +26,7 @@ function* photos() {
   }
 }
 
-const table = measureSpectrum(photos()).map((value) => Number(value.toFixed(2)));
+const table = (await measureSpectrum(photos())).map((value) => Number(value.toFixed(2)));
 const rows = Array.from({ length: table.length / 14 }, (_, i) => `  ${table.slice(14 * i, 14 * (i + 1)).join(', ')},`);
 writeFileSync(
   fileURLToPath(new URL('../src/param/photographs.ts', import.meta.url)),

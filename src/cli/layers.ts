@@ -11,9 +11,11 @@ import {
   type PreprocessSpec,
   REMEDY,
 } from './model.ts';
+import { section } from './options.ts';
 import { jsonLine, spelled } from './report.ts';
 import { printable, shortened, table } from './text.ts';
 import type { PhospheneError } from '../errors.ts';
+import { flag } from '../settings.ts';
 
 /** What the core is asked for. */
 export interface LayersRequest {
@@ -57,7 +59,34 @@ export type LayersCore = (request: LayersRequest) => Promise<LayerList>;
 const LONGEST = 100;
 const LONGEST_TYPE = 32;
 
-const options = { ...modelOptions, ...outputOptions };
+const options = {
+  ...modelOptions,
+  ...section('Which layers', {
+    all: {
+      setting: flag({
+        help: 'Also those that only normalise, activate, pad or reshape what another layer gives; JSON has all either way',
+        default: false,
+      }),
+    },
+  }),
+  ...outputOptions,
+};
+
+/** What exporters and Keras call layers that add no features of their own: what they give looks like what they are given. */
+const DETAILS = new RegExp(
+  `^(${[
+    '(Batch|Layer|Instance|Group|Unit|MeanVariance|Lp)?Normalization(V[12])?|LRN|Rescaling',
+    'Activation|(Leaky|Thresholded|P)?Re(lu|LU)|ReLU6|Relu6|C?Elu|ELU|S[Ee](lu|LU)|(Hard)?S(igmoid|wish)|Softplus|Softsign|Tanh|Mish|G(elu|ELU)|Erf|Clip',
+    '(Zero)?Pad(ding[123]D|V2|ding)?|MirrorPad|Cropping[123]D',
+    'Identity|(Spatial)?Dropout([123]D)?|Gaussian(Noise|Dropout)|Cast(Like)?|InputLayer|(Quantize|Dequantize)Linear',
+    'Reshape|Flatten|Squeeze|Unsqueeze|ExpandDims|Transpose|Permute',
+  ].join('|')})$`,
+);
+
+/** Whether a layer stands in the table: the last one always does, being what the network says. */
+function stands({ type }: ListedLayer, at: number, layers: readonly ListedLayer[]): boolean {
+  return at === layers.length - 1 || !DETAILS.test(type);
+}
 
 /** The command on a core, which is loaded when work begins. */
 export function layersCommand(load: () => Promise<LayersCore>): Command<typeof options> {
@@ -66,6 +95,7 @@ export function layersCommand(load: () => Promise<LayersCore>): Command<typeof o
     positional: modelPositional,
     examples: [
       ['phosphene layers resnet50v2', 'those of a published network; no weights are needed'],
+      ['phosphene layers model.onnx --all', 'with activations, normalisations and the like'],
       ['phosphene layers model.onnx --json', 'for programs, with all names whole'],
     ],
     async run(given, { positionals, print, note, progress, signal }) {
@@ -81,7 +111,7 @@ export function layersCommand(load: () => Promise<LayersCore>): Command<typeof o
       progress.show({ key: 'read', label: `Reading ${printable(request.model)}` });
       const list = await core(request);
       progress.clear();
-      await print(given.json ? asJson(list) : asTable(list));
+      await print(given.json ? asJson(list) : asTable(list, given.all));
       const { barrier, size } = list;
       if (barrier) {
         // The file may have said itself which size fits.
@@ -104,9 +134,10 @@ function asJson({ model, input, size, layers, barrier }: LayerList): string {
   return jsonLine({ model, input, size, layers: rows, ...end });
 }
 
-function asTable({ model, input, size, layers }: LayerList): string {
+function asTable({ model, input, size, layers }: LayerList, isWhole: boolean): string {
   const cell = (text: string, most: number): string => shortened(printable(text), most);
-  const rows = layers.map(({ name, path, type, dims, parameters, obstacle }) => [
+  const shown = isWhole ? layers : layers.filter(stands);
+  const rows = shown.map(({ name, path, type, dims, parameters, obstacle }) => [
     cell(path ?? name, LONGEST),
     cell(type, LONGEST_TYPE),
     dims.join('×'),
@@ -114,7 +145,9 @@ function asTable({ model, input, size, layers }: LayerList): string {
     obstacle === undefined ? 'yes' : `no: ${cell(obstacle, LONGEST)}`,
   ]);
   const about = `${printable(model)}: input of ${inputInWords(input)}${input.from === 'assumed' ? `; ${REMEDY}` : ''}\n`;
-  const head = `Layers at ${size.height}×${size.width}:\n\n`;
+  const rest = layers.length - shown.length;
+  const more = rest === 0 ? '' : `, without ${rest} that only normalise, activate, pad or reshape (--all lists them)`;
+  const head = `Layers at ${size.height}×${size.width}${more}:\n\n`;
   return about + head + table([['layer', 'type', 'output', 'parameters', 'target'], ...rows], [3]);
 }
 

@@ -29,13 +29,15 @@ export interface InputFacts {
   };
   /** Where the preprocessing is known from. */
   readonly from: 'known' | 'file' | 'given' | 'inferred' | 'assumed';
+  /** How likely that is, from 0 to 1, if it is no more than likely. */
+  readonly sure?: number | undefined;
   /** What the file fixes. */
   readonly size?: { readonly height?: number; readonly width?: number } | undefined;
 }
 
 export const modelPositional = {
   name: 'MODEL',
-  help: `${BUILT_IN} (built in, the default), a name that \`phosphene models\` lists, or the path of a model file`,
+  help: `${BUILT_IN} (built in, the default), a name that \`phosphene models\` lists, or the path or address of a model file`,
   most: 1,
 } as const;
 
@@ -153,13 +155,19 @@ export const REMEDY =
  * inputInWords(network.input); // '3 channels, 224×224 px; RGB in [-1, 1] (assumed)'
  */
 export function inputInWords(input: InputFacts): string {
-  const { channels, size: fixed, from } = input;
+  const { channels, size: fixed } = input;
   const side = (length: number | undefined): string => (length === undefined ? 'any' : String(length));
   const pixels =
     fixed?.height === undefined && fixed?.width === undefined
       ? 'any size'
       : `${side(fixed.height)}×${side(fixed.width)} px`;
-  return `${channels} channel${channels === 1 ? '' : 's'}, ${pixels}; ${valuesInWords(input)} (${origins[from]})`;
+  return `${channels} channel${channels === 1 ? '' : 's'}, ${pixels}; ${valuesInWords(input)} (${originInWords(input)})`;
+}
+
+/** Where a preprocessing is known from, and how surely: `inferred from the weights, 97 % sure`. */
+export function originInWords({ from, sure }: InputFacts): string {
+  // Never quite: nobody has looked at a picture.
+  return sure === undefined ? origins[from] : `${origins[from]}, ${Math.min(Math.floor(100 * sure), 99)} % sure`;
 }
 
 /** The values that the network expects: `RGB in [0, 1]`, with one range a channel if they differ. */

@@ -12,6 +12,14 @@ export const commands: Readonly<Record<string, Entry>> = {
     summary: 'Pictures of what the filters of a layer respond to, and a grid of them all',
     load: () => import('./render.ts').then((m) => m.default),
   },
+  sheet: {
+    summary: 'The same filters of several layers, presets or seeds, a row each',
+    load: () => import('./sheet.ts').then((m) => m.default),
+  },
+  animate: {
+    summary: 'Ascents as they go on, or filters that turn into one another, as GIF or animated PNG',
+    load: () => import('./animate.ts').then((m) => m.default),
+  },
   dream: {
     summary: 'DeepDream: a photo in which all that a layer finds is raised',
     load: () => import('./dream.ts').then((m) => m.default),
@@ -24,9 +32,17 @@ export const commands: Readonly<Record<string, Entry>> = {
     summary: 'The models known by name, with the size of their downloads and which are here already',
     load: () => import('./models.ts').then((m) => m.default),
   },
+  measure: {
+    summary: "Colours and spectrum of one's own photos, as options of render",
+    load: () => import('./measure.ts').then((m) => m.default),
+  },
   explore: {
     summary: 'A page in your browser on which to look around in a model, picture by picture',
     load: () => import('./explore.ts').then((m) => m.default),
+  },
+  site: {
+    summary: 'The same page as files for any web server, with pictures made beforehand',
+    load: () => import('./site.ts').then((m) => m.default),
   },
 };
 

@@ -10,12 +10,13 @@ import {
   outputOptions,
   preprocessOf,
   type PreprocessSpec,
+  originInWords,
   REMEDY,
   valuesInWords,
   weightsOptions,
   workersOption,
 } from './model.ts';
-import { optional, type Options, optionsOf, section } from './options.ts';
+import { type Given, optional, type Options, optionsOf, section } from './options.ts';
 import { type FilterRange, filters, position, type Position } from './parse.ts';
 import { jsonLine } from './report.ts';
 import { pictureSettings, presetNames } from './settings.ts';
@@ -187,12 +188,53 @@ const rest = {
 
 const options = { ...own, ...rest };
 /** In the order of the help. */
-const all = { ...own, ...settings, ...rest } as Options as typeof options & Options;
+export const renderOptions = { ...own, ...settings, ...rest } as Options as typeof options & Options;
+
+/** What the core is asked for by a command with these options. Throws `bad-option` for options that contradict each other. */
+export function requestOf(
+  given: Given<typeof options>,
+  { positionals, signal }: Pick<Context, 'positionals' | 'signal'>,
+): RenderRequest {
+  const { layer, size, preset, start, out, columns, margin, captions, workers, weights, architecture, cache } = given;
+  const { filters: chosen, neuron, class: wanted, labels, objective, pictures } = given;
+  refuseTogether({ filters: chosen, class: wanted, objective });
+  refuseTogether({ layer, objective });
+  refuseTogether({ neuron, objective });
+  return {
+    model: modelOf(positionals),
+    preprocess: preprocessOf(given),
+    filters: chosen,
+    neuron,
+    class: wanted,
+    labels,
+    objective,
+    pictures,
+    settings: Object.fromEntries(
+      Object.keys(settings).flatMap((name) => {
+        const value = (given as Readonly<Record<string, unknown>>)[name];
+        return value === undefined ? [] : [[name, value] as const];
+      }),
+    ),
+    layer,
+    size,
+    preset,
+    start,
+    out,
+    columns,
+    margin,
+    captions,
+    workers,
+    weights,
+    architecture,
+    cache,
+    signal,
+  };
+}
 
 /** The command on a core, which is loaded when work begins. */
-export function renderCommand(load: () => Promise<RenderCore>): Command<typeof all> {
+export function renderCommand(load: () => Promise<RenderCore>): Command<typeof renderOptions> {
   return command({
-    options: all,
+    options: renderOptions,
     positional: modelPositional,
     examples: [
       ['phosphene render --filters 0-15', '16 filters of the built-in model'],
@@ -202,41 +244,7 @@ export function renderCommand(load: () => Promise<RenderCore>): Command<typeof a
       ['phosphene render --objective "conv3_block4_out:7 + diversity(conv3_block4_out)"', 'a filter, in four ways'],
     ],
     async run(given, context) {
-      const { layer, size, preset, start, out, columns, margin, captions, workers, weights, architecture, cache } =
-        given;
-      const { filters: chosen, neuron, class: wanted, labels, objective, pictures } = given;
-      refuseTogether({ filters: chosen, class: wanted, objective });
-      refuseTogether({ layer, objective });
-      refuseTogether({ neuron, objective });
-      const request: RenderRequest = {
-        model: modelOf(context.positionals),
-        preprocess: preprocessOf(given),
-        filters: chosen,
-        neuron,
-        class: wanted,
-        labels,
-        objective,
-        pictures,
-        settings: Object.fromEntries(
-          Object.keys(settings).flatMap((name) => {
-            const value = (given as Readonly<Record<string, unknown>>)[name];
-            return value === undefined ? [] : [[name, value] as const];
-          }),
-        ),
-        layer,
-        size,
-        preset,
-        start,
-        out,
-        columns,
-        margin,
-        captions,
-        workers,
-        weights,
-        architecture,
-        cache,
-        signal: context.signal,
-      };
+      const request = requestOf(given, context);
       const core = await load();
       context.progress.show({ key: 'read', label: `Reading ${printable(request.model)}` });
       await core(request, teller(given, context));
@@ -258,7 +266,7 @@ function refuseTogether(options: Readonly<Record<string, unknown>>): void {
 }
 
 /** News in words, on a progress line, and as lines of JSON. */
-function teller(
+export function teller(
   { json, quiet }: { readonly json: boolean; readonly quiet: boolean },
   { print, note, progress }: Context,
 ): (news: RenderNews) => Promise<void> {
@@ -299,7 +307,11 @@ function teller(
         if (news.isObjective) what = 'picture';
         if (news.input.from === 'assumed')
           note(
-            `phosphene: nothing says how the model wants its pictures; ${valuesInWords(news.input)} is assumed; ${REMEDY}`,
+            `phosphene: nothing says how the model wants its pictures; ${valuesInWords(news.input)} is ${originInWords(news.input)}, which is doubtful; ${REMEDY}`,
+          );
+        else if (news.input.from === 'inferred')
+          note(
+            `phosphene: nothing says how the model wants its pictures; ${valuesInWords(news.input)} is ${originInWords(news.input)}; ${REMEDY}`,
           );
         break;
       case 'resumed':

@@ -40,10 +40,10 @@ export async function fileSource(path: string, remedy?: string): Promise<Source>
       throw explained(error, path, 'cannot be read', remedy);
     }
   };
-  const readLater = async (offset: number, length: number): Promise<Uint8Array> => {
+  const readInto = async (bytes: Uint8Array, offset: number): Promise<Uint8Array> => {
+    const { length } = bytes;
     checkRange(path, size, offset, length);
     try {
-      const bytes = new Uint8Array(length);
       for (let done = 0; done < length;) {
         const got = await readFile(opened(), bytes, done, Math.min(length - done, MOST_AT_ONCE), offset + done);
         if (got.bytesRead === 0) throw shorter();
@@ -58,7 +58,10 @@ export async function fileSource(path: string, remedy?: string): Promise<Source>
     name: path,
     size,
     readSync,
-    read: readLater,
+    async read(offset, length) {
+      checkRange(path, size, offset, length);
+      return readInto(new Uint8Array(length), offset);
+    },
     async sibling(name) {
       const folder = dirname(path);
       const beside = join(folder, ...siblingPath(path, name));
@@ -75,7 +78,9 @@ export async function fileSource(path: string, remedy?: string): Promise<Source>
     async digest() {
       const hash = createHash('sha256');
       // Large pieces: a stream's small ones take eight times as long, and the first picture waits for this.
-      for (let at = 0; at < size; at += PIECE) hash.update(await readLater(at, Math.min(PIECE, size - at)));
+      const piece = new Uint8Array(Math.min(PIECE, size));
+      for (let at = 0; at < size; at += PIECE)
+        hash.update(await readInto(piece.subarray(0, Math.min(PIECE, size - at)), at));
       return hash.digest('hex');
     },
     async close() {

@@ -18,7 +18,8 @@ import { BUILT_IN, findModel, isBuiltIn, isPublished, modelNames, models, type P
 import { publishedModels } from './published.ts';
 import { isUrl, urlSource } from './url-source.ts';
 
-const builtInFile: string = fileURLToPath(new URL('../../models/resnet50v2-mini.onnx', import.meta.url));
+/** The file of the built-in model. */
+export const builtInFile: string = fileURLToPath(new URL('../../models/resnet50v2-mini.onnx', import.meta.url));
 
 /** What {@link openModel} takes. */
 export interface OpenModelOptions {

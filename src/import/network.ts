@@ -36,6 +36,8 @@ export interface Input {
   readonly preprocess: Preprocess;
   /** How the preprocessing is known. */
   readonly from: Origin;
+  /** How likely it is that this is right, from 0 to 1, if it was inferred or assumed from the weights. */
+  readonly sure?: number;
 }
 
 /** What there is to see in a network at one size. */

@@ -57,7 +57,6 @@ export function bytesSource(
  * it, by name.
  *
  * @example
- * const [file] = input.files;
  * const network = await openNetwork(blobSource(file.name, file));
  */
 export function blobSource(name: string, blob: Blob, siblings: Readonly<Record<string, Blob>> = {}): Source {

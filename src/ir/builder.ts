@@ -58,6 +58,8 @@ export class Builder {
   /** Value numbering: the same operator on the same inputs is the same value. */
   readonly #known = new Map<string, Value[]>();
   readonly #reserved: ReadonlySet<string>;
+  /** Names in a graph that is being inlined: none is made up that will be wanted. */
+  #coming: ReadonlySet<string> = new Set();
   #counter = 0;
 
   /** What this builder, and the rules that write in it, may compute. */
@@ -170,6 +172,8 @@ export class Builder {
     rewrite?: (node: Node, inputs: readonly (Value | undefined)[]) => Value | undefined,
   ): Map<string, Value> {
     const values = new Map<string, Value>();
+    const before = this.#coming;
+    this.#coming = new Set(graph.nodes.flatMap((node) => node.outputs));
     for (const { name } of graph.inputs) {
       const value = inputs[name];
       if (!value) throw new Error(`internal: inline needs the input \`${name}\``);
@@ -185,6 +189,7 @@ export class Builder {
         : this.op(node.op, operands, node.attributes, { name: node.name, outputs: node.outputs.length });
       node.outputs.forEach((o, i) => values.set(o, out[i]!));
     }
+    this.#coming = before;
     return values;
   }
 
@@ -370,8 +375,12 @@ export class Builder {
 
   #unique(name: string): string {
     let unique = name;
-    while (unique === '' || this.#values.has(unique) || this.#reserved.has(unique))
-      unique = `${name}_${this.#counter++}`;
+    const isTaken = (wanted: string): boolean =>
+      wanted === '' ||
+      this.#values.has(wanted) ||
+      this.#reserved.has(wanted) ||
+      (wanted !== name && this.#coming.has(wanted));
+    while (isTaken(unique)) unique = `${name}_${this.#counter++}`;
     return unique;
   }
 }

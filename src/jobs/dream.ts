@@ -3,7 +3,7 @@ import { PhospheneError } from '../errors.ts';
 import { lowerings } from '../grad/index.ts';
 import type { Network, Size } from '../import/network.ts';
 import { encodeOnnx } from '../ir/onnx.ts';
-import { float32, sizeOf, type Tensor } from '../ir/tensor.ts';
+import { float32, type Tensor } from '../ir/tensor.ts';
 import { type Objective, objectives, weighted } from '../objective/index.ts';
 import { optimisers } from '../optimiser/index.ts';
 import { params } from '../param/index.ts';
@@ -69,7 +69,7 @@ export interface Dream {
  * Throws `unknown-layer`, `bad-option`, `unsupported-op`, `shape`, `bad-weights`, `missing-weights`, `runtime`, `aborted`.
  *
  * @example
- * for await (const event of dreamPhoto(network, { photo, layer: 'conv3_block4_out', settings }, engine))
+ * for await (const event of dreamPhoto(network, { photo: pixels, layer: 'conv3_block4_out', settings }, engine))
  *   if (event.type === 'dream') show(event.dream.image);
  */
 export async function* dreamPhoto(
@@ -199,17 +199,7 @@ function objectiveOf({ name }: Target, channels: readonly number[] | undefined):
         objective: objectives.make({ kind: 'channel', layer: name, channel, border: 0 }),
       })),
     );
-  return {
-    text: `layer(${name})`,
-    shape: `layer(${JSON.stringify(name)})`,
-    layers: [name],
-    values: {},
-    build({ b, activation }) {
-      const { value } = activation(name);
-      const x = b.cast(value, 'float32');
-      return b.mul(b.sum(b.mul(x, x), undefined, false), 1 / sizeOf(x.dims));
-    },
-  };
+  return objectives.make({ kind: 'layer', layer: name });
 }
 
 /** What a tile has become. A picture of numbers that are none would spread over all others. */

@@ -63,8 +63,12 @@ export interface Plan {
   readonly jobs: number;
   /** The objective; absent for channels of a layer. */
   readonly raised?: Raised;
-  /** Makes the pictures, or some of them. */
-  render(engine: Engine, channels?: Iterable<number> | AsyncIterable<number>): AsyncGenerator<RenderEvent, void>;
+  /** Makes the pictures, or some of them, and snapshots of them after some steps. */
+  render(
+    engine: Engine,
+    channels?: Iterable<number> | AsyncIterable<number>,
+    snapshots?: readonly number[],
+  ): AsyncGenerator<RenderEvent, void>;
 }
 
 /**
@@ -165,8 +169,8 @@ async function channelPlan(
     targets: [target],
     pictures: 1,
     jobs: wanted.length,
-    render: (engine, some = wanted) =>
-      renderChannels(network, { layer: target.name, channels: some, settled, start }, engine),
+    render: (engine, some = wanted, snapshots) =>
+      renderChannels(network, { layer: target.name, channels: some, settled, start, snapshots }, engine),
   };
 }
 
@@ -201,6 +205,7 @@ async function objectivePlan(network: Network, options: Begun, like: ObjectiveLi
     pictures,
     jobs: 1,
     raised,
-    render: (engine, some) => renderObjective(network, { raised, settled, pictures: some, start }, engine),
+    render: (engine, some, snapshots) =>
+      renderObjective(network, { raised, settled, pictures: some, start, snapshots }, engine),
   };
 }

@@ -22,6 +22,10 @@ export interface Wish {
   readonly model: ModelRef;
   readonly layer: string;
   readonly channel: number;
+  /** What is raised in place of that channel, as a text (docs/objectives.md): `-conv1:3`. The first of its pictures is shown. */
+  readonly objective?: string | undefined;
+  /** Which of its pictures, from 0, if it ascends several together. */
+  readonly picture?: number | undefined;
   /** `keras` unless given. */
   readonly preset?: string | undefined;
   /** Height and width in pixels; what the model fixes, else the preset's, unless given. */
@@ -30,7 +34,7 @@ export interface Wish {
   readonly settings?: Readonly<Record<string, string>> | undefined;
   /** How many pictures of the way are wanted before the last one; none unless given. */
   readonly frames?: number | undefined;
-  /** Whether a picture that is kept will do, though it comes without its way. True unless given. */
+  /** Whether a picture that is kept will do, though it comes without its way. True unless given; otherwise it is made anew after it. */
   readonly kept?: boolean | undefined;
   /** Whether the PNG file is wanted too, with its making inside. */
   readonly png?: boolean | undefined;
@@ -136,6 +140,21 @@ export type FromStudio =
   | { readonly type: 'facts'; readonly id: number; readonly facts: ModelFacts }
   | { readonly type: 'news'; readonly id: number; readonly news: News }
   | { readonly type: 'failed'; readonly id: number; readonly error: ErrorData };
+
+/** What a page of files has: pictures that were made beforehand. */
+export interface Tiles {
+  readonly catalogue: Catalogue;
+  readonly models: readonly TilesOfModel[];
+}
+
+/** The pictures of a model, all of its layers at the same settings: those of the first preset. */
+export interface TilesOfModel {
+  readonly facts: ModelFacts;
+  /** Where the page finds the file of the model, if it has it; then it can make other pictures too. */
+  readonly file?: string;
+  /** By layer: the folder of its pictures, named `CHANNEL.png`, as a relative address, and the channels that there are. */
+  readonly layers: Readonly<Record<string, { readonly folder: string; readonly channels: readonly number[] }>>;
+}
 
 /** A studio's side of the line to a page. */
 export interface Line {

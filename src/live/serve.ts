@@ -18,8 +18,7 @@ export interface Answering {
  * Answers a page on its line. Nothing is thrown: an error is the answer to its question.
  *
  * @example
- * const { ask } = serveStudio({ post: (answer) => postMessage(answer) }, studio);
- * addEventListener('message', ({ data }) => ask(data));
+ * const { ask } = serveStudio({ post: (answer) => console.log(answer) }, studio);
  */
 export function serveStudio(line: Line, studio: Studio): Answering {
   const open = new Map<number, AbortController>();

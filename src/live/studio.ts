@@ -2,14 +2,33 @@
 import { PhospheneError } from '../errors.ts';
 import { defaultSize, type Network } from '../import/network.ts';
 import type { PreprocessSpec } from '../import/preprocess.ts';
-import { checkChannel, factsOf, memoryOf, renderChannels, targetOf } from '../jobs/render.ts';
+import {
+  checkChannel,
+  type Engine,
+  factsOf,
+  memoryOf,
+  raisedIn,
+  renderChannels,
+  type RenderEvent,
+  renderObjective,
+  targetOf,
+} from '../jobs/render.ts';
 import type { Pool } from '../jobs/pool.ts';
 import { remedyOf } from '../render/diagnosis.ts';
 import type { PresetName } from '../render/presets.ts';
-import { channelRecipe, digestOf, fitted, type RecipeOptions, settle } from '../render/recipe.ts';
+import {
+  channelRecipe,
+  digestOf,
+  fitted,
+  type Recipe,
+  recipeOf,
+  type RecipeOptions,
+  settle,
+  type Settled,
+} from '../render/recipe.ts';
 import { encodePicture, type Expected, type Finished } from '../render/record.ts';
 import { checkMemory } from '../render/step.ts';
-import { surveyed } from '../render/targets.ts';
+import { surveyed, type Target } from '../render/targets.ts';
 import type { LoweringName } from '../runtime/index.ts';
 import { checked, whole } from '../settings.ts';
 import { catalogueOf, optionsOf } from './catalogue.ts';
@@ -50,7 +69,7 @@ export interface Studio {
    *
    * @example
    * for await (const news of studio.watch({ model: { name: 'net.onnx' }, layer: 'conv1', channel: 3, frames: 8 }))
-   *   if (news.type !== 'step') show(news);
+   *   if (news.type !== 'step') console.log(news.type);
    */
   watch(wish: Wish, signal?: AbortSignal): AsyncIterable<News>;
   /** Closes the networks. The pool is its maker's. */
@@ -119,7 +138,7 @@ export function createStudio({ models, open, pool, lowering, engine, memory, sto
   };
 
   const watch = async function* (wish: Wish, signal?: AbortSignal): AsyncGenerator<News, void> {
-    const { channel, preset, size, settings = {}, frames = 0, kept = true, png = false, priority = 0 } = wish;
+    const { preset, size, settings = {}, frames = 0, kept = true, png = false, priority = 0 } = wish;
     checked(limits.frames, 'frames', frames);
     const network = await opened(wish.model);
     const options: RecipeOptions = { ...optionsOf(settings), preset: preset as PresetName | undefined, size };
@@ -127,11 +146,10 @@ export function createStudio({ models, open, pool, lowering, engine, memory, sto
     const { height, width } = first.size;
     checked(limits.size, 'size', Math.max(height, width));
     checked(limits.steps, 'steps', first.steps);
-    const target = await targetOf(network, textOf('layer', wish.layer), first);
-    checkChannel(target, channel);
-    const settled = fitted(first, options, target);
+    const { settled, raised, recipe, which, begin } = await (wish.objective === undefined
+      ? channelOf(network, wish, options, first)
+      : objectiveOf(network, wish, wish.objective, first));
     const { steps, finish } = settled;
-    const recipe = channelRecipe(settled, await factsOf(network), target.name, channel);
     const expected: Expected = {
       recipe,
       digest: digestOf(recipe),
@@ -147,12 +165,13 @@ export function createStudio({ models, open, pool, lowering, engine, memory, sto
       const made: Shown = { raster, recipe, losses, kept: wasKept, ...why, ...(bytes ? { png: bytes } : {}) };
       return { type: 'picture', picture: made };
     };
-    const found = kept ? await store?.get(expected) : undefined;
+    const found = await store?.get(expected);
     if (signal?.aborted) throw new PhospheneError('aborted', 'aborted', {}, signal.reason);
-    if (found) return yield shown(found, true);
-    checkMemory(memoryOf(network, { targets: [target] }, settled), memory());
-    const wanted = { layer: target.name, channels: [channel], settled, snapshots: spread(frames, steps) };
-    for await (const event of renderChannels(network, wanted, { pool, lowering, signal, priority })) {
+    if (found) yield shown(found, true);
+    if (found && kept) return;
+    checkMemory(memoryOf(network, raised, settled), memory());
+    for await (const event of begin({ pool, lowering, signal, priority }, spread(frames, steps))) {
+      if (event.type === 'snapshot' && event.channel !== which) continue;
       if (event.type === 'steps') yield { type: 'step', done: event.done, steps, loss: event.loss };
       else if (event.type === 'snapshot') yield { type: 'frame', step: event.step, raster: event.raster };
       else if (event.type === 'picture') {
@@ -171,6 +190,45 @@ export function createStudio({ models, open, pool, lowering, engine, memory, sto
       for (const network of await Promise.allSettled(networks.values()))
         if (network.status === 'fulfilled') await network.value.close();
     },
+  };
+}
+
+/** What a wish comes to: what is raised, what its picture will be known by, and how it is begun. */
+interface Aim {
+  readonly settled: Settled;
+  readonly raised: { readonly targets: readonly Pick<Target, 'name'>[]; readonly pictures: number };
+  readonly recipe: Recipe;
+  /** Which of the pictures that are made together. */
+  readonly which: number;
+  readonly begin: (engine: Engine, snapshots: readonly number[]) => AsyncIterable<RenderEvent>;
+}
+
+async function channelOf(network: Network, wish: Wish, options: RecipeOptions, first: Settled): Promise<Aim> {
+  const { channel } = wish;
+  const target = await targetOf(network, textOf('layer', wish.layer), first);
+  checkChannel(target, channel);
+  const settled = fitted(first, options, target);
+  const { name } = target;
+  return {
+    settled,
+    raised: { targets: [target], pictures: 1 },
+    recipe: channelRecipe(settled, await factsOf(network), name, channel),
+    which: channel,
+    begin: (engine, snapshots) =>
+      renderChannels(network, { layer: name, channels: [channel], settled, snapshots }, engine),
+  };
+}
+
+async function objectiveOf(network: Network, { picture = 0 }: Wish, text: string, settled: Settled): Promise<Aim> {
+  const raised = await raisedIn(network, textOf('objective', text), settled);
+  const { pictures, recorded } = raised;
+  checked(whole({ help: 'Which of the pictures', default: 0, to: pictures - 1 }), 'picture', picture);
+  return {
+    settled,
+    raised,
+    recipe: recipeOf({ ...settled, pictures }, await factsOf(network), { ...recorded, picture }),
+    which: picture,
+    begin: (engine, snapshots) => renderObjective(network, { raised, pictures: [picture], settled, snapshots }, engine),
   };
 }
 

@@ -16,7 +16,7 @@ export interface DeprocessOptions {
 }
 
 /**
- * The picture of an optimised image `[3, height, width]` (planar, any range): values are centred, brought to `deviation`
+ * The picture of an optimised image `[channels, height, width]` (planar, any range): values are centred, brought to `deviation`
  * around mid-grey, cropped and cut off at black and white. Mean and deviation are those of the *whole* image, before the
  * crop, and the last step truncates as `astype("uint8")` does. The image is left as it was.
  *
@@ -24,9 +24,10 @@ export interface DeprocessOptions {
  * float64 and are rounded once, which no order of memory changes; every operation on an element rounds to float32 as
  * numpy's does. What can differ is the last bit of the mean or of the deviation, and so, rarely, a byte by one.
  *
- * A flat image becomes mid-grey (127); an element that is not a number becomes black.
+ * A flat image becomes mid-grey (127); an element that is not a number becomes black. One channel is shown as grey; of more than three,
+ * the first three are shown as red, green and blue.
  *
- * Throws `shape` when the image does not fill `[3, height, width]` and `bad-option` when the crop leaves nothing.
+ * Throws `shape` when the image does not fill `[channels, height, width]` and `bad-option` when the crop leaves nothing.
  *
  * @example
  * const tile = deprocess(image, { height: 180, width: 180 }); // 130x130
@@ -34,8 +35,9 @@ export interface DeprocessOptions {
 export function deprocess(image: Float32Array, options: DeprocessOptions): Raster {
   const { height, width, crop = 25, deviation = 0.15 } = options;
   const plane = height * width;
-  if (image.length !== 3 * plane) {
-    throw new PhospheneError('shape', `deprocess: ${image.length} values do not fill [3, ${height}, ${width}]`, {
+  const channels = image.length / plane;
+  if (!Number.isInteger(channels) || channels < 1) {
+    throw new PhospheneError('shape', `deprocess: ${image.length} values do not fill planes of [${height}, ${width}]`, {
       height,
       width,
       length: image.length,
@@ -66,7 +68,7 @@ export function deprocess(image: Float32Array, options: DeprocessOptions): Raste
   for (let y = crop; y < height - crop; y++) {
     for (let x = crop; x < width - crop; x++) {
       for (let c = 0; c < 3; c++) {
-        const centred = Math.fround(image[c * plane + y * width + x]! - mean);
+        const centred = Math.fround(image[Math.min(c, channels - 1) * plane + y * width + x]! - mean);
         const scaled = Math.fround(Math.fround(centred / divisor) * scale);
         tile.data[at++] = byteOf(Math.fround(scaled + 0.5));
       }

@@ -385,6 +385,41 @@ function rgba({ width, height, data, alpha }: Raster): Uint8Array {
   return bytes;
 }
 
+/** A chunk of a file that we wrote ourselves. */
+export interface Chunk {
+  readonly type: string;
+  readonly body: Uint8Array;
+  /** With its length, type and checksum. */
+  readonly whole: Uint8Array;
+}
+
+/** The chunks of a PNG file that we wrote ourselves: nothing is checked. */
+export function splitChunks(bytes: Uint8Array): Chunk[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const chunks: Chunk[] = [];
+  for (let at = 8; at < bytes.length;) {
+    const length = view.getUint32(at);
+    const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
+    chunks.push({ type, body: bytes.subarray(at + 8, at + 8 + length), whole: bytes.subarray(at, at + 12 + length) });
+    at += 12 + length;
+  }
+  return chunks;
+}
+
+/** A chunk as it stands in a file. */
+export function chunk(type: string, body: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(12 + body.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, body.length);
+  bytes.set(
+    Array.from(type, (letter) => letter.charCodeAt(0)),
+    4,
+  );
+  bytes.set(body, 8);
+  view.setUint32(8 + body.length, crc32(bytes.subarray(4, 8 + body.length)));
+  return bytes;
+}
+
 const crcTable = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;
   for (let bit = 0; bit < 8; bit++) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;

@@ -39,7 +39,7 @@ export function labelHeight(width: number): number {
  * The tile of a picture. What is transparent shows a chequerboard.
  *
  * @example
- * tileOf(picture, { label: '38', trouble: 'not rising' });
+ * tileOf(tile, { label: '38', trouble: 'not rising' });
  */
 export function tileOf(picture: Raster, { label, trouble }: TileOptions): Raster {
   const { width, height } = picture;

@@ -38,13 +38,17 @@ export function pictureOf(b: Builder, values: Value, given: Colours): Value {
   return b.tanh(b.mul(mixed(b, values, given), 0.5));
 }
 
+/** How far from zero a photo's values are held: half a step of 8 bits away from the ends of the range. */
+const MOST = 1 - 1 / 255;
+/** The value whose sigmoid is as opaque as a photo can be. */
+export const opaque = 2 * Math.atanh(MOST);
+
 /**
- * What {@link pictureOf} makes a photo of, in float64. A sigmoid reaches neither end of its range: the photo is held half a step of 8
- * bits away from them.
+ * What {@link pictureOf} makes a photo of, in float64. A sigmoid reaches neither end of its range, so
+ * the photo is held a little away from them.
  */
 export function valuesOf({ data, dims }: Tensor<'float32'>, given: Colours): Float64Array {
-  const most = 1 - 1 / 255;
-  const before = Float64Array.from(data, (v) => 2 * Math.atanh(Math.min(Math.max(v, -most), most)));
+  const before = Float64Array.from(data, (v) => 2 * Math.atanh(Math.min(Math.max(v, -MOST), MOST)));
   const matrix = matrixOf(given, dims[1]!);
   if (!matrix) return before;
   const back = inverted(matrix);

@@ -2,6 +2,9 @@
 import { PhospheneError } from '../errors.ts';
 import type { Tensor } from '../ir/tensor.ts';
 
+/** Photos [1, 3, h, w], values in [-1, 1]; taken one by one, so that they need not all be in memory. */
+export type Photos = Iterable<Tensor<'float32'>> | AsyncIterable<Tensor<'float32'>>;
+
 /**
  * The matrix of photos' colours, for the setting `colour`: U √S of the covariance U S Uᵀ of their values, so that its columns are
  * the axes of the colours, the longest first. Photos are [1, 3, h, w], and count the same whatever their size.
@@ -9,13 +12,13 @@ import type { Tensor } from '../ir/tensor.ts';
  * Throws `bad-option` if there is no photo, if one has not three channels, or if all their colours lie in a plane.
  *
  * @example
- * const colour = measureColours(photos);
+ * const colour = await measureColours(photos);
  * params.make({ kind: 'fourier', colour });
  */
-export function measureColours(photos: Iterable<Tensor<'float32'>>): readonly number[] {
+export async function measureColours(photos: Photos): Promise<readonly number[]> {
   const [mean, products] = [new Float64Array(3), new Float64Array(9)];
   let count = 0;
-  for (const photo of photos) {
+  for await (const photo of photos) {
     const plane = planeOf(photo);
     count++;
     for (let r = 0; r < 3; r++)

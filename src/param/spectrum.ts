@@ -4,6 +4,7 @@ import type { Tensor } from '../ir/tensor.ts';
 import type { Setting } from '../settings.ts';
 import { type Colours, inverted, matrixOf } from './colour.ts';
 import { frequencies, rfft2 } from './fft.ts';
+import type { Photos } from './measure.ts';
 import { PHOTOGRAPHS } from './photographs.ts';
 
 /**
@@ -59,19 +60,19 @@ export function magnitudes(spectrum: Spectrum, channels: number, height: number,
  * Throws `bad-option` if there is no photo, and if one is too small or has not three channels.
  *
  * @example
- * const spectrum = measureSpectrum(photos);
+ * const spectrum = await measureSpectrum(photos);
  * params.make({ kind: 'maco', spectrum });
  */
-export function measureSpectrum(photos: Iterable<Tensor<'float32'>>, colour: Colours = 'lucid'): readonly number[] {
+export async function measureSpectrum(photos: Photos, colour: Colours = 'lucid'): Promise<readonly number[]> {
   const plane = frequencies(SIDE, SIDE).length;
   const sums = new Float64Array(3 * plane);
   const matrix = matrixOf(colour, 3);
   const back = matrix ? inverted(matrix) : [1, 0, 0, 0, 1, 0, 0, 0, 1];
   const window = Float64Array.from({ length: SIDE }, (_, i) => (1 - Math.cos((2 * Math.PI * (i + 0.5)) / SIDE)) / 2);
-  let any = false;
-  for (const photo of photos) {
-    any = true;
-    for (const square of squaresOf(photo))
+  let count = 0;
+  for await (const photo of photos) {
+    for (const square of squaresOf(photo)) {
+      count++;
       for (let c = 0; c < 3; c++) {
         const [r, g, b] = back.slice(3 * c, 3 * c + 3) as [number, number, number];
         const seen = square[0]!.map((red, i) => r * red + g * square[1]![i]! + b * square[2]![i]!);
@@ -81,10 +82,17 @@ export function measureSpectrum(photos: Iterable<Tensor<'float32'>>, colour: Col
         const { re, im } = rfft2(seen, SIDE, SIDE);
         for (let i = 0; i < plane; i++) sums[c * plane + i]! += Math.hypot(re[i]!, im[i]!);
       }
+    }
   }
-  if (!any) throw new PhospheneError('bad-option', 'photos: there are none; a spectrum is measured on one at least');
+  if (count === 0)
+    throw new PhospheneError('bad-option', 'photos: there are none; a spectrum is measured on one at least');
   const places = placesOf(SIDE, SIDE);
-  return [0, 1, 2].flatMap((c) => tabled(sums.subarray(c * plane, (c + 1) * plane), places));
+  return [0, 1, 2].flatMap((c) =>
+    tabled(
+      sums.subarray(c * plane, (c + 1) * plane).map((sum) => sum / count),
+      places,
+    ),
+  );
 }
 
 /** Which entries of a table a coefficient lies between, with their weights. */

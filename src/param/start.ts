@@ -10,7 +10,7 @@ import type { Param } from './param.ts';
  * `bad-option` if the parameterisation has no such states.
  *
  * @example
- * const start = startFrom(params.make({ kind: 'fourier' }), photo);
+ * const start = startFrom(params.make({ kind: 'fourier' }), pixels);
  * const run = ascend(compiled, { values, key: '0', steps: 30, start });
  */
 export function startFrom(param: Param, photo: Tensor<'float32'>): Tensors {

@@ -8,7 +8,7 @@ import { type Raster, raster } from '../output/raster.ts';
 import { decodeWith, type LoadCodec } from './codecs.ts';
 import { orientationOf, upright } from './exif.ts';
 import { type Header, inspect, wrong } from './header.ts';
-import { resize, type Size } from './resize.ts';
+import { type PhotoSize, resize } from './resize.ts';
 
 /** A photo, upright. */
 export type Photo = Raster;
@@ -75,7 +75,7 @@ export interface PhotoShape {
   /** 3 for RGB, 1 for grey; 3 unless given. */
   readonly channels?: number;
   /** The photo's own unless given. Another shape is filled: the photo is cut evenly on two sides. */
-  readonly size?: Size | undefined;
+  readonly size?: PhotoSize | undefined;
 }
 
 /** Rec. 601, as JPEG has it. */
@@ -109,7 +109,7 @@ export function photoTensor(picture: Raster, { channels = 3, size }: PhotoShape 
 }
 
 /** The middle of the picture in another shape, as large as it can be. */
-function filled(picture: Tensor<'float32'>, size: Size): Tensor<'float32'> {
+function filled(picture: Tensor<'float32'>, size: PhotoSize): Tensor<'float32'> {
   const [n, c, h, w] = picture.dims as readonly [number, number, number, number];
   const scale = Math.max(size.height / h, size.width / w);
   const [height, width] = [Math.max(size.height, Math.round(h * scale)), Math.max(size.width, Math.round(w * scale))];

@@ -3,7 +3,7 @@ import { PhospheneError } from '../errors.ts';
 import { float32, type Tensor } from '../ir/tensor.ts';
 
 /** Height and width in pixels. */
-export interface Size {
+export interface PhotoSize {
   readonly height: number;
   readonly width: number;
 }
@@ -22,9 +22,9 @@ interface Kernel {
  * sharp. The same as Pillow's LANCZOS. Throws `shape` for another number of axes.
  *
  * @example
- * resize(photo, { height: 180, width: 180 }).dims; // [1, 3, 180, 180]
+ * resize(pixels, { height: 180, width: 180 }).dims; // [1, 3, 180, 180]
  */
-export function resize(picture: Tensor<'float32'>, { height, width }: Size): Tensor<'float32'> {
+export function resize(picture: Tensor<'float32'>, { height, width }: PhotoSize): Tensor<'float32'> {
   const [n, c, h, w] = picture.dims;
   if (picture.dims.length !== 4)
     throw new PhospheneError('shape', `resize: [${picture.dims.join(', ')}] is no picture [n, c, h, w]`);

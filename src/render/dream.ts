@@ -53,7 +53,12 @@ export interface DreamRecipe extends DreamSettings {
 /** The revision of the algorithm: raise it if the same recipe gives other pictures than before. */
 const DREAM = 1;
 
-/** The digest of a dream's recipe, in hex. The name of the model does not count. */
+/**
+ * The digest of a dream's recipe, in hex. The name of the model does not count.
+ *
+ * @example
+ * dreamDigest(dreamed) === dreamDigest({ ...dreamed, seed: dreamed.seed + 1 }); // false
+ */
 export function dreamDigest({ model, ...rest }: DreamRecipe): string {
   return bytesToHex(sha256(utf8ToBytes(`phosphene-dream/${DREAM}/${canonical({ ...rest, model: model.digest })}`)));
 }

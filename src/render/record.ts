@@ -64,7 +64,7 @@ export function activationOf(losses: readonly (number | null)[]): number | null 
  * The PNG of a finished picture, its record inside. The same picture gives the same bytes.
  *
  * @example
- * await writeWhole('out/conv1/keras/7.png', encodePicture(expected, { raster, losses }));
+ * await writeFile('7.png', encodePicture(expected, { raster: tile, losses }));
  */
 export function encodePicture(expected: Expected, picture: Finished): Uint8Array {
   const { raster } = picture;
@@ -90,6 +90,9 @@ export function mostBytes({ recipe, width, height }: Expected): number {
  * The picture in a PNG, if it is exactly the one expected, whole and with a record that we would write today (but for the
  * version and the name of the model, which do not change pictures). Undefined for anything else, whatever the bytes. Takes memory for `mostBytes(expected)` and the expected pixels, not
  * for what the file claims.
+ *
+ * @example
+ * const there = decodePicture(await readFile('7.png'), expected);
  */
 export function decodePicture(bytes: Uint8Array, expected: Expected): Finished | undefined {
   if (bytes.length > mostBytes(expected) || !isPlain(bytes, expected)) return undefined;

@@ -61,8 +61,8 @@ export function stepOf(parts: StepParts): Step {
   // The network's own values may have any name, also one of these.
   const b = new Builder(reserved(parts));
   const s = new StepBuilder(b);
-  const { z, image } = param(s, dimsOf(parts));
-  const shown = seen(s, image, transforms);
+  const { z, image, alpha, shown: over = image, weighed = (raised) => raised } = param(s, dimsOf(parts));
+  const shown = seen(s, over, transforms);
   const { dims } = inputOf(network);
   if (!sameDims(shown.dims.slice(1), dims.slice(1)))
     throw new Error(`internal: the network takes [${dims.join(', ')}], and is shown [${shown.dims.join(', ')}]`);
@@ -86,7 +86,7 @@ export function stepOf(parts: StepParts): Step {
       stopped,
     }),
   );
-  const gradients = gradient(b, loss, z, {
+  const gradients = gradient(b, weighed(loss), z, {
     ...options,
     stop: stopped,
     overrides: { ...overridesOf(s, loss, overriding), ...overrides },
@@ -98,7 +98,7 @@ export function stepOf(parts: StepParts): Step {
   const isRead = ({ name }: { readonly name: string }): boolean => graph.inputs.some((i) => i.name === name);
   return {
     graph,
-    image: own ? { state: own.name } : b.graph({ [IMAGE]: image }),
+    image: own ? { state: own.name } : b.graph({ [IMAGE]: alpha ? b.concat([image, alpha], 1) : image }),
     states: s.states,
     feeds: s.feeds.filter(isRead),
     values: s.values.filter(isRead),
@@ -131,8 +131,8 @@ function dimsOf({ network, size, pictures = 1 }: Pick<StepParts, 'network' | 'si
 function reserved(parts: StepParts): string[] {
   const { objective, param, transforms = [], optimiser } = parts;
   const s = new StepBuilder(new Builder());
-  const { z, image } = param(s, dimsOf(parts));
-  seen(s, image, transforms);
+  const { z, image, shown = image } = param(s, dimsOf(parts));
+  seen(s, shown, transforms);
   optimiser.build(s, z, z);
   const names = [...s.states, ...s.feeds, ...s.values].map(({ name }) => name);
   return [

@@ -10,7 +10,7 @@ import { still, type View } from './view.ts';
  * once and loses no sharpness to the others. Throws `bad-option` and `shape` if they do not suit the picture.
  *
  * @example
- * seen(s, image, [transforms.make({ kind: 'jitter', by: 8 }), transforms.make({ kind: 'rotate', by: 10 })]);
+ * seen(s, x, [transforms.make({ kind: 'jitter', by: 8 }), transforms.make({ kind: 'rotate', by: 10 })]);
  */
 export function seen(s: StepBuilder, image: Value, transforms: readonly Transform[]): Value {
   let [changed, view] = [image, whole(image)];

@@ -16,6 +16,7 @@ export interface Affine {
 
 /** What continues a picture beyond its sides: grey (0), its mirror image about the outermost pixels, or the outermost pixels. */
 export const outsides = ['grey', 'reflect', 'edge'] as const;
+/** What lies outside the picture. */
 export type Outside = (typeof outsides)[number];
 
 /** What is seen of a picture. */

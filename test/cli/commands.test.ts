@@ -247,7 +247,7 @@ describe('render tells', () => {
   it('that a preprocessing is assumed, in one line that says what to do', async () => {
     const begin: RenderNews = { type: 'begin', layer: 'l', filters: 1, steps: 1, input: { ...tf, from: 'assumed' } };
     expect((await said(['render'], rendering([begin]).entries)).stderr).toBe(
-      'phosphene: nothing says how the model wants its pictures; RGB in [-1, 1] is assumed; if the model was trained otherwise, give --preprocess torch, caffe or raw, or --range, --mean, --std and --bgr\n',
+      'phosphene: nothing says how the model wants its pictures; RGB in [-1, 1] is assumed, which is doubtful; if the model was trained otherwise, give --preprocess torch, caffe or raw, or --range, --mean, --std and --bgr\n',
     );
     for (const quiet of ['--quiet', '--json'])
       expect((await said(['render', quiet], rendering([begin]).entries)).stderr).toBe('');
@@ -314,8 +314,29 @@ describe('layers', () => {
     ]);
   });
 
+  it('leaves out what only normalises, activates, pads or reshapes, but for the last, and says so', async () => {
+    const row = (name: string, type: string) => ({ name, type, dims: [4, 2, 2], parameters: 0, channels: 4 });
+    const types = ['InputLayer', 'ZeroPadding2D', 'Conv2D', 'BatchNormalization', 'ReLU', 'LeakyRelu', 'Add', 'Gemm'];
+    const more = ['HardSwish', 'DequantizeLinear', 'Concat', 'MaxPool', 'PReLU', 'SpatialDropout2D', 'Activation'];
+    const layers = [...types, ...more].map((type, i) => row(`layer${i}`, type));
+    const { stdout } = await said(['layers'], listing({ ...list, layers }).entries);
+    expect(stdout.split('\n')[1]).toBe(
+      'Layers at 32×48, without 9 that only normalise, activate, pad or reshape (--all lists them):',
+    );
+    const rows = stdout.split('\n').slice(4, -1);
+    expect(rows.map((line) => line.split(/ {2,}/)[1])).toEqual([
+      'Conv2D',
+      'Add',
+      'Gemm',
+      'Concat',
+      'MaxPool',
+      'Activation',
+    ]);
+    expect((await said(['layers', '--all'], listing({ ...list, layers }).entries)).stdout.split('\n')).toHaveLength(20);
+  });
+
   it('is a table with the input above it', async () => {
-    const { code, stdout, stderr } = await said(['layers'], listing(list).entries);
+    const { code, stdout, stderr } = await said(['layers', '--all'], listing(list).entries);
     expect([code, stderr]).toEqual([0, '']);
     const lines = stdout.split('\n');
     expect(lines.slice(0, 3)).toEqual([

@@ -288,7 +288,7 @@ describe('phosphene layers', () => {
   it('tells which layers can be a target', async () => {
     const file = join(temporary(), 'barred.onnx');
     writeFileSync(file, barredFile());
-    const { code, stdout } = await phosphene(['layers', file, '--size', '16']);
+    const { code, stdout } = await phosphene(['layers', file, '--size', '16', '--all']);
     expect(code).toBe(0);
     expect(
       stdout

@@ -63,6 +63,16 @@ const described: Readonly<Record<string, string>> = {
   tile: 'Raster',
   image: 'Float32Array',
   start: 'Float32Array',
+  photo: 'Photo',
+  photos: "readonly Tensor<'float32'>[]",
+  pixels: "Tensor<'float32'>",
+  file: 'File',
+  studio: 'Studio',
+  makeWorker: '() => WebWorker',
+  settings: 'DreamSettings',
+  expected: 'Expected',
+  losses: 'readonly number[]',
+  dreamed: 'DreamRecipe',
   layer: 'string',
   channel: 'number',
   channels: 'readonly number[]',
@@ -75,7 +85,7 @@ const described: Readonly<Record<string, string>> = {
   Worker: 'new (script: URL, options: { readonly type: string }) => WebWorker',
 };
 /** Needs a file, a page, or the network. */
-const FOREIGN = /\.h5'|'out'|net\.onnx|wasmPaths|webHost|signal|'imagenet'|photo\.jpg'/;
+const FOREIGN = /\.h5'|'out'|net\.onnx|wasmPaths|webHost|signal|'imagenet'|\.jpg'/;
 
 /** Checks and runs snippets. `name` is that of a folder of their own. */
 export function tried(name: string, snippets: readonly Snippet[]): readonly Outcome[] {

@@ -80,7 +80,8 @@ export async function visit(
   page.setDefaultTimeout(60_000);
   const faults: string[] = [];
   const requests: string[] = [];
-  const { origin } = new URL(base);
+  // A page of a folder may read its folder.
+  const home = base.startsWith('file:') ? new URL('./', base).href : new URL(base).origin;
   page.on('pageerror', (error) => faults.push(`error: ${error.message}`));
   page.on('console', (message) => {
     if (message.type() === 'error') faults.push(`console: ${message.text()}`);
@@ -92,8 +93,7 @@ export async function visit(
   context.on('request', (request) => {
     const url = request.url();
     requests.push(url);
-    if (!url.startsWith(origin) && !url.startsWith('blob:') && !url.startsWith('data:'))
-      faults.push(`request to ${url}`);
+    if (!url.startsWith(home) && !url.startsWith('blob:') && !url.startsWith('data:')) faults.push(`request to ${url}`);
   });
   await page.goto(base + hash);
   return { page, faults, requests };

@@ -106,7 +106,7 @@ describe.skipIf(executable === undefined)('the explorer in a browser (needs Chro
     await expect.poll(focused).toBe('0');
     await page.keyboard.press('Enter');
     await page.waitForSelector('h1:text("Channel 0")');
-    expect(await page.evaluate('document.activeElement?.tagName')).toBe('H1');
+    await expect.poll(() => page.evaluate('document.activeElement?.tagName')).toBe('H1');
     await page.keyboard.press('ArrowRight');
     await page.waitForSelector('h1:text("Channel 1")');
     await page.keyboard.press('ArrowLeft');
@@ -215,7 +215,7 @@ describe.skipIf(executable === undefined)('the explorer in a browser (needs Chro
         'phosphene render resnet50v2-mini --layer conv2_block1_out --filters 5 --size 48 --steps 4 --crop 2 --border 1',
       );
       expect(await page.locator('pre[aria-label=TypeScript]').textContent()).toContain(
-        "{ layer: 'conv2_block1_out', channels: [5], size: 48, steps: 4, finish: { crop: 2 }, objective: { border: 1 } }",
+        "{ layer: 'conv2_block1_out', channels: [5], size: 48, steps: 4, finish: { crop: 2 }, border: 1 }",
       );
       await page.click('summary:text("Settings")');
       await page.fill('#set-steps', '6');
@@ -251,7 +251,7 @@ describe.skipIf(executable === undefined)('the explorer in a browser (needs Chro
     await to(page, '#/resnet50v2-mini/conv2_block1_out/256');
     await page.waitForSelector('text=has no channel 256');
     await to(page, '#/%E0%A4%A/%/x?%&&=&seed=%zz');
-    await page.waitForSelector('[role=alert]');
+    await page.waitForSelector('.failed h1:text("%E0%A4%A")');
   });
 
   it.each([

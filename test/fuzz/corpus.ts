@@ -1,11 +1,25 @@
-/** @file Sound ONNX files to be damaged: every operator in a small network, small networks, and the beginning of the built-in model. */
-import { clone, fromBinary, toBinary } from '@bufbuild/protobuf';
+/** @file Sound ONNX files to be damaged: every operator in a small network, small networks, files of each kind, and the beginning of the built-in model. */
+import { clone, create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { PhospheneError } from '../../src/errors.ts';
 import { Builder, type Value } from '../../src/ir/builder.ts';
 import { encodeOnnx } from '../../src/ir/onnx.ts';
-import { ModelProtoSchema } from '../../src/ir/onnx_pb.ts';
+import {
+  type AttributeProto,
+  AttributeProto_AttributeType as Kind,
+  AttributeProtoSchema,
+  GraphProtoSchema,
+  type ModelProto,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  StringStringEntryProtoSchema,
+  type TensorProto,
+  TensorProto_DataLocation,
+  TensorProto_DataType as Type,
+  TensorProtoSchema,
+} from '../../src/ir/onnx_pb.ts';
 import { float32, sizeOf, type Dims } from '../../src/ir/tensor.ts';
 import { Random } from '../../src/random.ts';
 import { build, cases, type OperatorCase } from '../ir/cases.ts';
@@ -105,6 +119,98 @@ function* networks(): Generator<Sound> {
   });
 }
 
+/** A file that is edited before it is damaged, for what no builder of ours writes. */
+function edited(name: string, edit: (proto: ModelProto) => void): Sound {
+  const made = file(name, (b, x) => {
+    const c = b.conv(x, noise(b, [4, 3, 3, 3]), noise(b, [4]), {}, 'conv1');
+    return b.conv(b.relu(c, 'relu1'), noise(b, [5, 4, 3, 3]), undefined, {}, 'conv2');
+  });
+  const proto = fromBinary(ModelProtoSchema, made.bytes);
+  edit(proto);
+  return { ...made, bytes: toBinary(ModelProtoSchema, proto) };
+}
+
+const node = (opType: string, input: string[], output: string, attribute: AttributeProto[] = []): NodeProto =>
+  create(NodeProtoSchema, { opType, name: output, input, output: [output], attribute });
+const tensorOf = (name: string, dataType: Type, dims: number[], rawData: Uint8Array): TensorProto =>
+  create(TensorProtoSchema, { name, dataType, dims: dims.map(BigInt), rawData });
+
+/** Files of other kinds: quantised, in halves, with weights elsewhere, with several inputs, with control flow. */
+function* kinds(): Generator<Sound> {
+  yield edited('quantised', ({ graph, opsetImport }) => {
+    opsetImport[0]!.version = 13n;
+    const scale = new Uint8Array(Float32Array.of(0.02).buffer);
+    graph!.initializer.push(
+      tensorOf('scale', Type.FLOAT, [], scale),
+      tensorOf('zero', Type.UINT8, [], Uint8Array.of(7)),
+      tensorOf('codes', Type.INT8, [5, 4, 3, 3], new Uint8Array(180).fill(200, 60)),
+      tensorOf('none', Type.INT8, [], Uint8Array.of(0)),
+    );
+    const at = graph!.node.findIndex(({ output }) => output[0] === 'relu1');
+    graph!.node[at] = node('QuantizeLinear', ['conv1', 'scale', 'zero'], 'q');
+    graph!.node.splice(
+      at + 1,
+      0,
+      node('DequantizeLinear', ['q', 'scale', 'zero'], 'relu1'),
+      node('DequantizeLinear', ['codes', 'scale', 'none'], 'weights'),
+    );
+    graph!.node.find(({ output }) => output[0] === 'conv2')!.input[1] = 'weights';
+  });
+  yield edited('quantised operators', ({ graph, opsetImport }) => {
+    opsetImport[0]!.version = 13n;
+    graph!.initializer.push(
+      tensorOf('scale', Type.FLOAT, [], new Uint8Array(Float32Array.of(0.02).buffer)),
+      tensorOf('zero', Type.UINT8, [], Uint8Array.of(7)),
+      tensorOf('codes', Type.UINT8, [5, 4, 3, 3], new Uint8Array(180).fill(200, 60)),
+    );
+    const at = graph!.node.findIndex(({ output }) => output[0] === 'relu1');
+    graph!.node[at] = node('QuantizeLinear', ['conv1', 'scale', 'zero'], 'q');
+    const last = graph!.node.findIndex(({ output }) => output[0] === 'conv2');
+    const quantised = ['scale', 'zero'];
+    graph!.node[last] = node('QLinearConv', ['q', ...quantised, 'codes', ...quantised, ...quantised], 'codes2');
+    graph!.node.splice(last + 1, 0, node('DequantizeLinear', ['codes2', ...quantised], 'conv2'));
+  });
+  yield edited('halves', ({ graph }) => {
+    for (const t of graph!.initializer) {
+      t.rawData = new Uint8Array(Uint16Array.from({ length: t.rawData.length / 4 }, (_, i) => 0x2c00 + 37 * i).buffer);
+      t.dataType = Type.FLOAT16;
+    }
+    for (const { type } of [...graph!.input, ...graph!.output])
+      if (type?.value.case === 'tensorType') type.value.value.elemType = Type.FLOAT16;
+    graph!.node.reverse();
+  });
+  yield edited('weights elsewhere', ({ graph }) => {
+    for (const [i, t] of graph!.initializer.entries()) {
+      const entry = (key: string, value: number) => create(StringStringEntryProtoSchema, { key, value: String(value) });
+      // Without a location they lie in the file itself.
+      t.externalData = [entry('offset', 8 * i), entry('length', t.rawData.length)];
+      t.dataLocation = TensorProto_DataLocation.EXTERNAL;
+      t.rawData = new Uint8Array();
+    }
+    // So that there is as much as they ask for.
+    graph!.docString = 'x'.repeat(2048);
+  });
+  yield edited('several inputs', ({ graph }) => {
+    graph!.input.push({ ...graph!.input[0]!, name: 'mask' });
+    graph!.node.push(node('Relu', ['conv1'], 'beside'), node('Add', ['data', 'mask'], 'both'));
+    graph!.initializer.slice(0, 1).forEach(({ name }) => graph!.input.push({ ...graph!.input[0]!, name: name }));
+  });
+  yield edited('a side of an If', ({ graph }) => {
+    graph!.initializer.push(tensorOf('condition', Type.BOOL, [], Uint8Array.of(1)));
+    const at = graph!.node.findIndex(({ output }) => output[0] === 'relu1');
+    const side = (op: string) => ({
+      node: [node(op, ['conv1'], `${op} side`)],
+      output: [{ ...graph!.output[0]!, name: `${op} side` }],
+    });
+    const branch = (name: string, op: string) =>
+      create(AttributeProtoSchema, { name, type: Kind.GRAPH, g: create(GraphProtoSchema, side(op)) });
+    graph!.node[at] = node('If', ['condition'], 'relu1', [
+      branch('then_branch', 'Relu'),
+      branch('else_branch', 'Tanh'),
+    ]);
+  });
+}
+
 /** The first `count` nodes of a file, with the weights that they need. */
 function beginning(name: string, bytes: Uint8Array, count: number, size: Sound['size']): Sound {
   const proto = fromBinary(ModelProtoSchema, bytes);
@@ -132,12 +238,15 @@ function* shared(): Generator<Sound> {
 let everywhere: Sound[] | undefined;
 let here: Sound[] | undefined;
 
+/** The files of other kinds, for their own test. */
+export const kindsOfFiles = (): readonly Sound[] => [...kinds()];
+
 /** A sound file for this seed. One in eight is taken from the data beside the checkout, if that is there. */
 export function sound(seed: number, random: Random): Sound {
   // The tests run where they lie, the fuzzer from where it was compiled to: the built-in model lies in the checkout either way.
   everywhere ??= [
     ...operators(),
-    ...Array.from({ length: 8 }, () => [...networks()]).flat(),
+    ...Array.from({ length: 8 }, () => [...networks(), ...kinds()]).flat(),
     ...[3, 6, 11].map((count) =>
       beginning(`resnet50v2-mini, ${count} nodes`, readFileSync('models/resnet50v2-mini.onnx'), count, {
         height: 32,

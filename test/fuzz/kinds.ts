@@ -7,6 +7,7 @@ import { type FixtureOptions, type FixtureWeight, writeFixture } from '../import
 import { sharedPath } from '../shared.ts';
 import { folders } from './folders-kind.ts';
 import { cases as hdf5Cases } from './hdf5.ts';
+import { keras } from './keras.ts';
 import type { Kind } from './kind.ts';
 import { onnx } from './onnx.ts';
 import { self } from './self.ts';
@@ -75,4 +76,4 @@ const servers: Kind = {
   },
 };
 
-export const kinds: Readonly<Record<string, Kind>> = { onnx, hdf5, tfjs, folders, servers, self };
+export const kinds: Readonly<Record<string, Kind>> = { onnx, keras, hdf5, tfjs, folders, servers, self };

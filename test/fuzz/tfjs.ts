@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { operators } from '../../src/import/tfjs/operators/index.ts';
 import { Random } from '../../src/random.ts';
 import { damage, pick } from './bytes.ts';
+import { disturb, get, isContainer, NUMBERS, placesOf, set, type Words } from './json.ts';
 import type { Kind } from './kind.ts';
 import { throughTfjs } from './through.ts';
 
@@ -33,53 +34,6 @@ function sound(): readonly Sound[] {
   }));
 }
 
-type Container = Record<string, unknown> | unknown[];
-/** A place in a JSON value. */
-interface Place {
-  readonly in: Container;
-  readonly key: string | number;
-  readonly path: string;
-}
-
-function isContainer(value: unknown): value is Container {
-  return typeof value === 'object' && value !== null;
-}
-
-function placesOf(value: unknown, path = '', found: Place[] = []): Place[] {
-  if (!isContainer(value)) return found;
-  for (const key of Object.keys(value)) {
-    const at = Array.isArray(value) ? Number(key) : key;
-    found.push({ in: value, key: at, path: `${path}/${key}` });
-    placesOf((value as Record<string, unknown>)[key], `${path}/${key}`, found);
-  }
-  return found;
-}
-
-const get = ({ in: container, key }: Place): unknown => (container as Record<string | number, unknown>)[key];
-const set = ({ in: container, key }: Place, value: unknown): void => {
-  // As a text would have it: `__proto__` is a key like others.
-  Object.defineProperty(container, key, { value, enumerable: true, configurable: true, writable: true });
-};
-
-const NUMBERS = [
-  0,
-  1,
-  -1,
-  2,
-  3,
-  7,
-  255,
-  65_536,
-  2 ** 24 + 1,
-  2 ** 31 - 1,
-  2 ** 31,
-  2 ** 32,
-  2 ** 53,
-  1e300,
-  -1e300,
-  0.5,
-  -0.5,
-];
 const TEXTS = [
   '',
   '__proto__',
@@ -97,7 +51,6 @@ const TEXTS = [
   'TkNIVw==',
   'RVhQTElDSVQ=',
 ];
-const OTHERS = [null, true, false, [], {}, [[]], { size: '-1' }];
 const TYPES = ['DT_FLOAT', 'DT_INT32', 'DT_INT64', 'DT_BOOL', 'DT_STRING', 'DT_HALF', 'DT_UINT8', 'DT_RESOURCE'];
 const DTYPES = ['float32', 'int32', 'bool', 'uint8', 'uint16', 'float16', 'string', 'complex64', 'float64'];
 const CLASSES = [
@@ -120,33 +73,7 @@ const CLASSES = [
   'Cropping2D',
 ];
 
-/** Another value in place of one, often of the same kind. */
-function hostile(random: Random, old: unknown, all: readonly Place[]): unknown {
-  switch (random.integer(6)) {
-    case 0:
-      return pick(random, OTHERS);
-    case 1:
-      return structuredClone(get(pick(random, all)));
-    default:
-  }
-  if (typeof old === 'number') return random.integer(2) === 0 ? old + random.integer(5) - 2 : pick(random, NUMBERS);
-  if (typeof old === 'boolean') return !old;
-  if (typeof old === 'string') {
-    if (/^-?\d+$/.test(old))
-      return String(random.integer(2) === 0 ? Number(old) + random.integer(5) - 2 : pick(random, NUMBERS));
-    if (old.startsWith('DT_')) return pick(random, TYPES);
-    return pick(random, TEXTS);
-  }
-  if (Array.isArray(old)) {
-    const list = old as unknown[];
-    const at = random.integer(list.length + 1);
-    const more = random.integer(2) === 0;
-    return more
-      ? [...list.slice(0, at), ...list.slice(0, 1 + random.integer(3)), ...list.slice(at)]
-      : list.toSpliced(at, 1);
-  }
-  return pick(random, [...NUMBERS, ...TEXTS]);
-}
+const words: Words = { texts: TEXTS, alike: (text) => (text.startsWith('DT_') ? TYPES : undefined) };
 
 interface Named {
   name?: unknown;
@@ -274,20 +201,11 @@ function hostileModel(random: Random, { json: original, shards }: Sound): Hostil
   const json = structuredClone(original) as Record<string, unknown>;
   const ways: string[] = [];
   for (let i = 0; i < (random.integer(3) === 0 ? 3 : 1); i++) {
-    const places = placesOf(json);
     if (sort < 6 && isContainer(json['modelTopology']) && i === 0) {
       ways.push(targeted(random, json));
       continue;
     }
-    const place = pick(random, places);
-    if (random.integer(6) === 0) {
-      if (Array.isArray(place.in)) place.in.splice(Number(place.key), 1);
-      else delete place.in[place.key];
-      ways.push(`without ${place.path}`);
-    } else {
-      set(place, hostile(random, get(place), places));
-      ways.push(`${place.path} changed`);
-    }
+    ways.push(disturb(random, json, words));
   }
   if (random.integer(200) === 0) {
     const depth = 10 ** (2 + random.integer(4));

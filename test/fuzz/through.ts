@@ -36,8 +36,25 @@ export async function throughTfjs(
   const path = join(folder, 'model.json');
   writeFileSync(path, model);
   for (const [name, bytes] of Object.entries(shards)) writeFileSync(join(folder, name), bytes);
-  const network = await openModel(path);
-  if (ascends) return throughNetwork(network, size, `target/${model.length}`);
+  return throughModel(await openModel(path), size, `target/${model.length}`, ascends);
+}
+
+/** Opens a Keras model in one file, or a configuration with weights beside it, and goes on as with TensorFlow.js. */
+export async function throughKeras(
+  bytes: Uint8Array,
+  extension: string,
+  siblings: Readonly<Record<string, Uint8Array>>,
+  folder: string,
+  ascends: boolean,
+): Promise<string> {
+  const path = join(folder, `model.${extension}`);
+  writeFileSync(path, bytes);
+  for (const [name, beside] of Object.entries(siblings)) writeFileSync(join(folder, name), beside);
+  return throughModel(await openModel(path), { height: 7, width: 6 }, `target/${bytes.length}`, ascends);
+}
+
+async function throughModel(network: Network, size: Size, key: string, ascends: boolean): Promise<string> {
+  if (ascends) return throughNetwork(network, size, key);
   try {
     const own = defaultSize(network.input, size);
     const { name } = network.layers(own).layers.at(-1) ?? {};

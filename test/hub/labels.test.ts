@@ -88,9 +88,7 @@ describe('labels by name', () => {
         new TypeError('fetch failed', { cause: Object.assign(new Error('no'), { code: 'ENOTFOUND' }) }),
       );
     };
-    const error = await rejected(
-      readLabels('imagenet', { cacheDir: join(folder, 'empty'), fetch: fetch as typeof globalThis.fetch }),
-    );
+    const error = await rejected(readLabels('imagenet', { cacheDir: join(folder, 'empty'), fetch }));
     expect(asked[0]).toBe('https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json');
     expect(error.code).toBe('offline');
     expect(error.message).toContain('Without it, fetch the file elsewhere and give its path as the labels');

@@ -291,6 +291,27 @@ describe('a Keras layer', () => {
 });
 
 describe('a Keras network', () => {
+  it('gives every layer its name, though names made up for others look the same', async () => {
+    const t = new TopologyBuilder();
+    let x = PICTURE;
+    // A layer normalisation adds before the layers that are called `add`, `add_1` … do.
+    for (let i = 0; i < 30; i++) x = t.add('Add', undefined, [t.add('LayerNormalization', `n${i}`, x), x]);
+    const net = kerasNetwork({
+      name: 'adds',
+      input: { channels: 3, preprocess: knownPreprocess.tf, from: 'known' },
+      topology: t.finish(x),
+      digest: async () => '',
+      weights: async () => ({
+        source: 'x.h5',
+        read: (_owner, _weight, dims) => float32(new Float32Array(sizeOf(dims)).fill(1), dims),
+      }),
+    });
+    const size = { height: 2, width: 2 };
+    const names = net.layers(size).layers.map((l) => l.name);
+    expect(names).toHaveLength(60);
+    expect((await net.cut(names, size)).outputs.map((o) => o.name)).toEqual(names);
+  });
+
   it('reads the weights that its targets need, when they are cut', async () => {
     const read: string[] = [];
     const net = kerasNetwork({

@@ -354,6 +354,15 @@ describe('a layers model', () => {
     });
   });
 
+  it('has the labels that lie beside it', async () => {
+    const model = read('teachable/model.json');
+    const labels = async (text: string): Promise<unknown> =>
+      (await openNetwork(bytesSource('model.json', model, { 'metadata.json': Buffer.from(text) }))).labels;
+    expect(await labels('{"labels":["cat","dog","none"],"imageSize":20}')).toEqual(['cat', 'dog', 'none']);
+    for (const other of ['{"labels":[]}', '{"labels":[1]}', '{', '[]', '{"keras_version":"3.0"}'])
+      expect(await labels(other)).toBeUndefined();
+  });
+
   it('passes by a shape in its middle', async () => {
     const network = await openNetwork(bytesSource('model.json', read('branches/model.json')));
     expect(network.input).toMatchObject({ channels: 1 });

@@ -1,9 +1,12 @@
 /** @file What a caller asks for becomes pictures: channels, units, classes and objectives, with what each says of itself. */
 import { afterAll, describe, expect, it } from 'vitest';
+import { kerasNetwork } from '../../src/import/keras/index.ts';
+import { PICTURE, type Topology } from '../../src/import/keras/topology.ts';
 import { indexOf, type Network } from '../../src/import/network.ts';
+import { knownPreprocess } from '../../src/import/preprocess.ts';
 import { Builder, type Value } from '../../src/ir/builder.ts';
 import { encodeOnnx } from '../../src/ir/onnx.ts';
-import { float32, int64, type Tensor } from '../../src/ir/tensor.ts';
+import { float32, int64, sizeOf, type Tensor } from '../../src/ir/tensor.ts';
 import { type Plan, planOf, type RenderOptions } from '../../src/jobs/plan.ts';
 import { createPool } from '../../src/jobs/pool.ts';
 import { factsOf, memoryOf, type Picture, raisedIn, renderObjective } from '../../src/jobs/render.ts';
@@ -103,6 +106,39 @@ describe('channels', () => {
     const [same] = await made({ layer: 'logits', channels: [3] }, plain);
     expect(same!.recipe.objective).toMatchObject({ kind: 'channel' });
     expect(picture!.losses[0]).toBeCloseTo((await firstLogit(plain, picture!))!, 4);
+  });
+  it.each([
+    ['softmax', 'logit'],
+    ['log_softmax', 'logit'],
+    ['sigmoid', 'logit'],
+    ['linear', 'channel'],
+    ['relu', 'channel'],
+  ])('of a Dense unit of Keras with %s are raised by its %s', async (activation, kind) => {
+    const topology: Topology = [
+      { name: 'conv', type: 'Conv2D', config: { filters: 4, kernel_size: 3 }, inputs: [PICTURE] },
+      { name: 'pooled', type: 'GlobalAveragePooling2D', config: {}, inputs: ['conv'] },
+      { name: 'predictions', type: 'Dense', config: { units: 5, activation }, inputs: ['pooled'] },
+    ];
+    const keras = kerasNetwork({
+      name: 'net',
+      input: { channels: 3, preprocess: knownPreprocess.tf, from: 'known' },
+      defaultLayer: 'conv',
+      topology,
+      weights: async () => ({
+        source: 'weights.h5',
+        read: ({ name }, weight, dims) => float32(new Random(`${name}/${weight}`).uniform(sizeOf(dims), -1, 1), dims),
+      }),
+      digest: async () => activation,
+    });
+    const one = { ...small, param: { noise: 0.5 } };
+    const [picture] = await made({ ...one, layer: 'predictions', channels: [3] }, keras);
+    expect(objectiveOfThe([picture!])).toMatchObject({ kind, layer: 'predictions', channel: 3 });
+    // The same unit in words, as a class, and in a sum that needs several terms.
+    expect((await planOf(keras, { ...one, class: 3 })).layer).toBe('predictions');
+    const [sum] = await made({ ...one, objective: 'predictions:3 + 0*tv()' }, keras);
+    expect(sum!.recipe.objective).toMatchObject({ terms: [{ objective: { kind } }, {}] });
+    // Logits are linear in a gradient that never vanishes: three steps move them, whatever comes after.
+    if (kind === 'logit') expect(picture!.losses[2]! - picture!.losses[0]!).toBeGreaterThan(0.05);
   });
   it('are one picture each: several of one need an objective', async () => {
     const error = await rejected(made({ layer: 'features', channels: [3], pictures: 2 }));
@@ -384,14 +420,14 @@ describe('an objective', () => {
     expect(error.message).toContain(why);
   });
   it('that is stopped ends', async () => {
-    const settled = settle({ ...small, steps: 1000 } as never);
+    const settled = settle({ ...small, steps: 1000 });
     const raised = await raisedIn(network, 'layer(features)', settled);
     const signal = AbortSignal.abort();
     const error = await rejected(renderObjective(network, { raised, settled }, { ...engine, signal }).next());
     expect(error.code).toBe('aborted');
   });
   it('tells of its steps, and of pictures on the way', async () => {
-    const settled = settle(small as never);
+    const settled = settle(small);
     const raised = await raisedIn(network, 'diversity(features)', settled);
     const events: string[] = [];
     for await (const event of renderObjective(network, { raised, settled, snapshots: [2] }, engine))

@@ -122,9 +122,32 @@ describe('a studio', () => {
     expect(decodePng(kept[0].picture.png!).raster.data).toEqual(made.picture.raster.data);
     const anew = await all(studio.watch({ ...wish, frames: 2, kept: false }));
     expect(anew.filter((n) => n.type === 'frame')).toHaveLength(2);
+    expect(anew.flatMap((n) => (n.type === 'picture' ? [n.picture.kept] : []))).toEqual([true, false]);
     expect((await all(studio.watch({ ...wish, frames: 2 }))).map((n) => n.type)).toEqual(['picture']);
     const other = (await all(studio.watch({ ...wish, channel: 6 }))).at(-1)!;
     expect(other.type === 'picture' && other.picture.kept).toBe(false);
+  });
+
+  it('raises any objective, and shows that of its pictures that is asked for', async () => {
+    const studio = createStudio(options);
+    const last = async (change: Partial<Wish>): Promise<Extract<News, { type: 'picture' }>['picture']> => {
+      const news = (await all(studio.watch({ ...wish, ...change }))).at(-1)!;
+      if (news.type !== 'picture') throw new Error('no picture');
+      return news.picture;
+    };
+    const negative = await last({
+      objective: '-conv2_block1_out:5',
+      settings: { ...wish.settings, rate: '0.2' },
+    });
+    expect(negative.losses.at(-1)).toBeGreaterThan(negative.losses[0]!);
+    expect(negative.losses[0]).toBeLessThan(0);
+    const objective = 'conv2_block1_out:5 + diversity(conv2_block1_out)';
+    const [first, third] = [await last({ objective }), await last({ objective, picture: 2, png: true })];
+    expect(third.raster.data).not.toEqual(first.raster.data);
+    expect(third.recipe).toMatchObject({ pictures: 4, picture: 2 });
+    expect(JSON.parse(decodePng(third.png!).text['phosphene']!)).toMatchObject({ recipe: { picture: 2 } });
+    await expect(last({ objective, picture: 4 })).rejects.toThrow(/picture/);
+    await expect(last({ objective: 'conv2_block1_out:5 +' })).rejects.toThrow(/objective/);
   });
 
   it.each<[string, Partial<Wish>, string, RegExp]>([

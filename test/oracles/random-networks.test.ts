@@ -43,7 +43,7 @@ describe.skipIf(!python)('random networks (needs PHOSPHENE_PYTHON, a Python with
       ...expected
     } of networks) {
       const size = { height, width };
-      const model = await openBytes(readFileSync(join(folder, file)), { name: file });
+      const model = await openBytes(readFileSync(join(folder, file)), { name: file, preprocess: 'tf' });
       const image = float32(expected.image, [1, 3, height, width]);
       const step = async (layer: string, of: number, without: number): ReturnType<CompiledSeed['step']> => {
         const seed = await compileSeed(await model.cut([layer], size), without);

@@ -119,3 +119,26 @@ describe('rescaleLikeKeras', () => {
     expect([...rescaleLikeKeras(raster(1, 1, Uint8Array.of(9, 9, 9))).data]).toEqual([0, 0, 0]);
   });
 });
+
+describe('an image of other channels', () => {
+  const plane = Float32Array.from({ length: 16 }, (_, i) => Math.sin(i * 3));
+  const size = { height: 4, width: 4, crop: 1 };
+  it('of one is grey', () => {
+    const thrice = Float32Array.from([...plane, ...plane, ...plane]);
+    expect([...deprocess(plane, size).data]).toEqual([...deprocess(thrice, size).data]);
+  });
+
+  it('of more than three shows the first three, and repeats the last of two', () => {
+    const zeros = new Float32Array(16);
+    const bytes = [...deprocess(Float32Array.from([...plane, ...zeros, ...zeros, ...plane]), size).data];
+    expect(bytes.filter((_, i) => i % 3 === 1)).toEqual(bytes.filter((_, i) => i % 3 === 2));
+    expect(bytes.filter((_, i) => i % 3 === 0)).not.toEqual(bytes.filter((_, i) => i % 3 === 1));
+    const two = [...deprocess(Float32Array.from([...zeros, ...plane]), size).data];
+    expect(two.filter((_, i) => i % 3 === 1)).toEqual(two.filter((_, i) => i % 3 === 2));
+  });
+
+  it('must be whole', () => {
+    expect(() => deprocess(new Float32Array(17), size)).toThrow('deprocess: 17 values do not fill planes of [4, 4]');
+    expect(() => deprocess(new Float32Array(0), size)).toThrow('deprocess: 0 values do not fill planes of [4, 4]');
+  });
+});

@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest';
 import type { PartialSpec } from '../../src/noun.ts';
 import { Builder } from '../../src/ir/builder.ts';
 import { type Dims, float32, sizeOf, type Tensor, type Tensors } from '../../src/ir/tensor.ts';
-import { measureColours, params, type ParamSpec, startFrom } from '../../src/param/index.ts';
+import { measureColours, measureSpectrum, params, type ParamSpec, startFrom } from '../../src/param/index.ts';
+import { magnitudes } from '../../src/param/spectrum.ts';
+import { maco } from '../../src/param/maco.ts';
 import { frequencies, rfft2 } from '../../src/param/fft.ts';
 import { fourier } from '../../src/param/fourier.ts';
 import { Random } from '../../src/random.ts';
@@ -13,7 +15,7 @@ import { StepBuilder } from '../../src/step/builder.ts';
 import { Z } from '../../src/step/step.ts';
 import { checkGradient } from '../check.ts';
 import { FixedStep } from '../step/fixed.ts';
-import { thrown } from '../thrown.ts';
+import { rejected, thrown } from '../thrown.ts';
 
 type Given = PartialSpec<ParamSpec>;
 
@@ -184,6 +186,190 @@ describe('decorrelate', () => {
   });
 });
 
+describe('alpha', () => {
+  const dims = [1, 3, 5, 6];
+  const build = (spec: Partial<Extract<Given, { kind: 'alpha' }>> = {}) => {
+    const s = new StepBuilder(new Builder());
+    return { s, ...params.make({ kind: 'alpha', ...spec })(s, dims) };
+  };
+  const z = random('z', [1, 4, 10, 4], 0.3);
+  const drawn = random('background', [1, 3, 10, 4], 0.2);
+  const planes = lucidFourier(z, [1, 4, 5, 6]);
+  const opacity = planes[3]!.map((v) => 1 / (1 + Math.exp(-v)));
+  const colour = shown(planes.slice(0, 3), COLOUR);
+
+  it('is a picture with its opacity, shown over a background', async () => {
+    const { s, image, alpha, shown: over } = build();
+    const program = await nodeRuntime.compile(s.b.graph({ image, alpha: alpha!, over: over! }));
+    const out = await program.run({ [Z]: z, 'alpha/background': drawn });
+    await program.dispose();
+    const found = (name: string): number[] => Array.from(out[name]!.data as Float32Array);
+    expectClose(found('image'), colour);
+    expect(out['alpha']!.dims).toEqual([1, 1, 5, 6]);
+    expectClose(
+      found('alpha'),
+      opacity.map((a) => 2 * a - 1),
+    );
+    const behind = shown(lucidFourier(drawn, dims, 1.5), COLOUR);
+    expectClose(
+      found('over'),
+      colour.map((v, i) => opacity[i % 30]! * v + (1 - opacity[i % 30]!) * behind[i]!),
+    );
+  });
+  it('draws a background for each step', () => {
+    expect(build({ background: 0.4 }).s.feeds).toEqual([
+      {
+        name: 'alpha/background',
+        dtype: 'float32',
+        dims: [1, 3, 10, 4],
+        draw: { kind: 'normal', mean: 0, deviation: 0.4 },
+      },
+    ]);
+    expect(params.complete({ kind: 'alpha' })).toEqual({
+      kind: 'alpha',
+      deviation: 0.01,
+      decayPower: 1,
+      colour: 'lucid',
+      background: 0.2,
+      backgroundDecay: 1.5,
+      transparency: 1,
+    });
+  });
+  it.each([1, 0.25, 0])('weighs the objective by what is transparent, %f', async (transparency) => {
+    const { s, weighed } = build({ transparency });
+    const program = await nodeRuntime.compile(s.b.graph({ out: weighed!(s.b.input('loss', 'float32', [])) }));
+    const [value] = (await program.run({ loss: float32(3), [Z]: z }))['out']!.data as Float32Array;
+    await program.dispose();
+    const mean = opacity.reduce((a, b) => a + b) / opacity.length;
+    expect(value).toBeCloseTo(3 * (1 - transparency * mean), 5);
+  });
+  it('started from a photo is opaque', async () => {
+    const { s, alpha } = build();
+    const program = await nodeRuntime.compile(s.b.graph({ alpha: alpha! }));
+    const out = await program.run(startFrom(params.make({ kind: 'alpha' }), photo(dims)));
+    await program.dispose();
+    expectClose(
+      Array.from(out['alpha']!.data as Float32Array),
+      opacity.map(() => 1 - 1 / 255),
+      4,
+    );
+  });
+});
+
+describe('pyramid', () => {
+  /** Bilinear interpolation of a plane between the centres of its pixels. */
+  const look = (plane: readonly number[], [h, w]: readonly [number, number], y: number, x: number): number => {
+    const at = (i: number, j: number): number =>
+      plane[Math.min(Math.max(i, 0), h - 1) * w + Math.min(Math.max(j, 0), w - 1)]!;
+    const [i, j] = [Math.floor(y), Math.floor(x)];
+    const [fy, fx] = [y - i, x - j];
+    return (
+      (1 - fy) * ((1 - fx) * at(i, j) + fx * at(i, j + 1)) + fy * ((1 - fx) * at(i + 1, j) + fx * at(i + 1, j + 1))
+    );
+  };
+  it.each([
+    [[1, 3, 8, 12], 3],
+    [[1, 3, 7, 5], 4],
+    [[1, 1, 9, 6], 1],
+    [[1, 3, 3, 3], 5],
+  ] as const)('is the sum of its levels, %j with %i', async (dims, levels) => {
+    const [, c, h, w] = dims;
+    const states = statesOf({ kind: 'pyramid', levels }, dims);
+    expect(states.map((s) => s.name)).toEqual(Array.from({ length: levels }, (_, k) => (k === 0 ? 'z' : `z/${k}`)));
+    const z = Object.fromEntries(states.map((s) => [s.name, random(s.name, s.dims, 0.5)]));
+    const planes = Array.from({ length: c }, (_, k) =>
+      Array.from({ length: h * w }, (__, i) =>
+        states.reduce((sum, s, level) => {
+          const size = [Math.max(1, h >> level), Math.max(1, w >> level)] as const;
+          expect(s.dims.slice(2)).toEqual(size);
+          const plane = planesOf(z[s.name]!, c, size[0] * size[1])[k]!;
+          const [y, x] = [((Math.floor(i / w) + 0.5) * size[0]) / h - 0.5, (((i % w) + 0.5) * size[1]) / w - 0.5];
+          return sum + look(plane, size, y, x);
+        }, 0),
+      ),
+    );
+    expectClose(await pictureOf({ kind: 'pyramid', levels }, dims, z), shown(planes, c === 3 ? COLOUR : undefined));
+  });
+  it('begins as faint noise at four resolutions', () => {
+    expect(params.complete({ kind: 'pyramid' })).toEqual({
+      kind: 'pyramid',
+      levels: 4,
+      deviation: 0.01,
+      colour: 'lucid',
+    });
+    for (const { start } of statesOf({ kind: 'pyramid', deviation: 0.2 }, [1, 3, 9, 9]))
+      expect(start).toEqual({ kind: 'normal', mean: 0, deviation: 0.2 });
+  });
+  it('puts what it can of a photo into its small levels', () => {
+    // Of one grey, all is in the smallest.
+    const grey = float32(new Float32Array(3 * 64).fill(0.5), [1, 3, 8, 8]);
+    const states = startFrom(params.make({ kind: 'pyramid', colour: 'none' }), grey);
+    expect(Array.from(states['z/3']!.data as Float32Array).every((v) => Math.abs(v - 2 * Math.atanh(0.5)) < 1e-6)).toBe(
+      true,
+    );
+    for (const name of ['z', 'z/1', 'z/2'])
+      expect(Array.from(states[name]!.data as Float32Array).every((v) => Math.abs(v) < 1e-6)).toBe(true);
+  });
+});
+
+describe('cppn', () => {
+  it.each([
+    [[1, 3, 4, 6], 2, 5],
+    [[1, 1, 5, 3], 1, 4],
+    [[2, 3, 1, 2], 3, 2],
+  ] as const)('draws from where a pixel is, %j with %i layers of %i', async (dims, layers, hidden) => {
+    const [n, c, h, w] = dims;
+    const spec = { kind: 'cppn', layers, hidden } as const;
+    const states = statesOf(spec, dims);
+    const z = Object.fromEntries(states.map((s) => [s.name, random(s.name, s.dims, 0.7)]));
+    const longest = Math.max(h, w);
+    const reach = (i: number, length: number): number => (Math.sqrt(3) * (2 * i - (length - 1))) / (longest - 1);
+    const wanted = Array.from({ length: n * c * h * w }, (_, at) => {
+      const [k, channel, y, x] = [
+        Math.floor(at / (c * h * w)),
+        Math.floor(at / (h * w)) % c,
+        Math.floor(at / w) % h,
+        at % w,
+      ];
+      const through = (input: readonly number[], name: string, bias: string, count: number): number[] =>
+        Array.from({ length: count }, (__, o) =>
+          input.reduce(
+            (sum, v, i) => sum + v * z[name]!.data[(k * input.length + i) * count + o]!,
+            z[bias]!.data[k * count + o]!,
+          ),
+        );
+      let values = [reach(x, w), reach(y, h)];
+      for (let layer = 0; layer < layers; layer++) {
+        const angles = through(values, layer === 0 ? 'z' : `z/${layer}`, `z/${layer}/bias`, hidden).map(Math.atan);
+        values = [...angles.map((v) => v / 0.67), ...angles.map((v) => (v * v) / 0.6)];
+      }
+      const out = through(values, `z/${layers}`, `z/${layers}/bias`, c)[channel]!;
+      return 2 / (1 + Math.exp(-out)) - 1;
+    });
+    expectClose(await pictureOf(spec, dims, z), wanted);
+  });
+  it('begins as in Lucid: with grey', () => {
+    const drawn = (deviation: number) => ({ kind: 'normal', mean: 0, deviation });
+    const states = statesOf({ kind: 'cppn' }, [1, 3, 4, 4]);
+    expect(states.map((s) => [s.name, s.dims])).toEqual([
+      ['z', [1, 2, 24]],
+      ['z/0/bias', [1, 1, 24]],
+      ...[1, 2, 3, 4, 5, 6, 7].flatMap((k) => [
+        [`z/${k}`, [1, 48, 24]],
+        [`z/${k}/bias`, [1, 1, 24]],
+      ]),
+      ['z/8', [1, 48, 3]],
+      ['z/8/bias', [1, 1, 3]],
+    ]);
+    const starts = Object.fromEntries(states.map((s) => [s.name, s.start]));
+    expect([starts['z'], starts['z/1']]).toEqual([drawn(Math.sqrt(1 / 2)), drawn(Math.sqrt(1 / 48))]);
+    expect([starts['z/8'], starts['z/3/bias']]).toEqual([drawn(0), drawn(0.1)]);
+  });
+  it('starts from no photo', () => {
+    expect(() => startFrom(params.make({ kind: 'cppn' }), photo([1, 3, 4, 4]))).toThrow(/cannot have a given photo/);
+  });
+});
+
 describe('rfft2', () => {
   it.each([
     [1, 1],
@@ -229,6 +415,161 @@ describe('frequencies', () => {
   });
 });
 
+/** A table that holds `log(f)` for each channel, frequency and direction. */
+const table = (log: (c: number, f: number, degrees: number) => number): number[] =>
+  Array.from({ length: 3 * 16 * 7 }, (_, i) => {
+    const [c, r, a] = [Math.floor(i / 112), Math.floor(i / 7) % 16, i % 7];
+    return log(c, (1 / 256) * (256 * Math.SQRT1_2) ** (r / 15), 15 * a);
+  });
+
+describe('maco', () => {
+  const spectrum = table((c, f) => Math.log((c + 1) / f ** 1.2));
+  const magnitude = (c: number, f: number): number => (f === 0 ? 0 : (c + 1) / f ** 1.2);
+  const standard = (values: readonly number[], epsilon: number): number[] => {
+    const mean = values.reduce((a, b) => a + b) / values.length;
+    const deviation = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / values.length);
+    return values.map((v) => (v - mean) / (deviation + epsilon));
+  };
+
+  it.each(sizes.slice(0, 4))('is the transform of phases and magnitudes, size %j %j %j %j', async (...dims) => {
+    const [, c, h, w] = dims as [number, number, number, number];
+    const half = Math.floor(w / 2) + 1;
+    // Any scale and any mean: both are taken away.
+    const z = random('phase', [1, c, h, half], 3);
+    const phases = standard(Array.from(z.data), 1e-5);
+    const f = Array.from(frequencies(h, w));
+    const planes = Array.from({ length: c }, (_, k) => {
+      const of = (part: (angle: number) => number): number[] =>
+        f.map((at, i) => magnitude(c === 3 ? k : 0, at) * part(phases[k * h * half + i]!));
+      return inverse(of(Math.cos), of(Math.sin), h, w);
+    });
+    const flat = standard(planes.flat(), 1e-4);
+    expectClose(
+      await pictureOf({ kind: 'maco', spectrum }, dims, { [Z]: z }),
+      shown(
+        planes.map((plane, k) => flat.slice(k * plane.length, (k + 1) * plane.length)),
+        c === 3 ? COLOUR : undefined,
+      ),
+    );
+  });
+  it('begins with phases of one radian', () => {
+    expect(statesOf({ kind: 'maco' }, [1, 3, 6, 7])).toEqual([
+      { name: Z, dtype: 'float32', dims: [1, 3, 6, 4], start: { kind: 'normal', mean: 0, deviation: 1 } },
+    ]);
+    expect(params.complete({ kind: 'maco' })).toEqual({ kind: 'maco', spectrum: 'photographs', colour: 'lucid' });
+  });
+  it('starts from no photo', () => {
+    const error = thrown(() => startFrom(params.make({ kind: 'maco' }), photo([1, 3, 4, 4])));
+    expect(error.message).toMatch(/cannot have a given photo as its picture/);
+  });
+});
+
+describe('a spectrum', () => {
+  const { accept, parse, takes } = maco.settings.spectrum;
+  it('is that of photographs, or a table', () => {
+    expect(accept('photographs')).toBe('photographs');
+    const own = table(() => 1);
+    expect(accept(own)).toEqual(own);
+    expect(accept(parse(own.join()))).toEqual(own);
+    expect(parse('photographs')).toBe('photographs');
+    expect(accept(own.slice(1))).toBeUndefined();
+    expect(accept([...own.slice(1), Number.NaN])).toBeUndefined();
+    expect(accept('photos')).toBeUndefined();
+    expect(takes).toBe('photographs, or 336 numbers');
+  });
+  it.each([
+    [256, 256],
+    [31, 40],
+    [600, 8],
+  ])('is read for a picture of %i×%i: logarithms go in lines, also beyond the table', (h, w) => {
+    const own = table((c, f) => c - 1.5 * Math.log(f));
+    const f = Array.from(frequencies(h, w));
+    const found = magnitudes(own, 3, h, w);
+    const wanted = [0, 1, 2].flatMap((c) => f.map((at) => (at === 0 ? 0 : Math.exp(c) * at ** -1.5)));
+    expect(Math.max(...wanted.map((v, i) => Math.abs(found[i]! - v) / (v || 1)))).toBeLessThan(1e-9);
+    // Other channels than three are all like the first.
+    expect(Array.from(magnitudes(own, 2, h, w).subarray(f.length))).toEqual(Array.from(found.subarray(0, f.length)));
+  });
+  it('knows directions: along rows first, down columns last', () => {
+    const own = table((_, __, degrees) => degrees);
+    const [half, found] = [5, magnitudes(own, 1, 8, 8)];
+    const at = (y: number, x: number): number => Math.log(found[y * half + x]!);
+    expect(at(0, 3)).toBeCloseTo(0, 9);
+    expect(at(3, 0)).toBeCloseTo(90, 9);
+    expect(at(2, 2)).toBeCloseTo(45, 9);
+    expect(at(6, 2)).toBeCloseTo(45, 9);
+    expect(at(1, 2)).toBeCloseTo((Math.atan(0.5) * 180) / Math.PI, 9);
+  });
+  it('of photographs falls with frequency, in all colours about alike, and is weakest along diagonals', () => {
+    const [h, half] = [64, 33];
+    const found = magnitudes('photographs', 3, h, h);
+    const at = (c: number, y: number, x: number): number => Math.log(found[(c * h + y) * half + x]!);
+    const slope = (at(0, 0, 32) - at(0, 0, 2)) / Math.log(16);
+    expect(slope).toBeLessThan(-0.8);
+    expect(slope).toBeGreaterThan(-1.8);
+    // Decorrelated colours are measured in their own deviations.
+    for (const c of [1, 2]) expect(Math.abs(at(0, 4, 4) - at(c, 4, 4))).toBeLessThan(1);
+    expect(at(0, 5, 5)).toBeLessThan(Math.min(at(0, 0, 7), at(0, 7, 0)));
+  });
+  it('is measured on photos, whatever their size', async () => {
+    // Noise of a known spectrum, faint, so that the sigmoid is a straight line.
+    const dims = [1, 3, 300, 262];
+    const states = { [Z]: random('noise', [1, 3, 600, 132], 0.0005) };
+    const noise = float32(
+      Float32Array.from(await pictureOf({ kind: 'fourier', decayPower: 1.4, colour: 'none' }, dims, states)),
+      dims,
+    );
+    const slopes = async (photos: readonly Tensor<'float32'>[]): Promise<number[]> => {
+      const found = await measureSpectrum(photos, 'none');
+      const ring = (c: number, r: number): number =>
+        found.slice(c * 112 + r * 7, c * 112 + r * 7 + 7).reduce((a, b) => a + b) / 7;
+      return [0, 1, 2].map((c) => (ring(c, 13) - ring(c, 4)) / ((9 * Math.log(256 * Math.SQRT1_2)) / 15));
+    };
+    for (const slope of await slopes([noise])) expect(slope).toBeCloseTo(-1.4, 1);
+    // Twice as large: each pixel four times.
+    const large = float32(
+      Float32Array.from({ length: 4 * noise.data.length }, (_, i) => {
+        const [c, y, x] = [Math.floor(i / (600 * 524)), Math.floor(i / 524) % 600, i % 524];
+        return noise.data[(c * 300 + Math.floor(y / 2)) * 262 + Math.floor(x / 2)]!;
+      }),
+      [1, 3, 600, 524],
+    );
+    // More of the same changes nothing; of another size neither; contrast changes the scale alone.
+    const doubled = { ...noise, data: noise.data.map((v) => 2 * v) };
+    const [one, two, more] = await Promise.all(
+      [[noise], [noise, large], [doubled]].map((photos) => measureSpectrum(photos)),
+    );
+    expectClose(two!, one!, 4);
+    expectClose(
+      more!.map((v) => v - Math.log(2)),
+      one!,
+      4,
+    );
+    // In colours of one's own, two of which are weaker axes.
+    const axes = await measureSpectrum([noise], [3, 0, 0, 0, 1, 0, 0, 0, 1]);
+    const plain = await measureSpectrum([noise], 'none');
+    expectClose(
+      axes.map((v, i) => v - (i < 112 ? 0 : Math.log(3))),
+      plain,
+      6,
+    );
+  }, 240_000);
+  it('needs photos of some size, in colour', async () => {
+    expect((await rejected(measureSpectrum([]))).message).toBe(
+      'photos: there are none; a spectrum is measured on one at least',
+    );
+    for (const dims of [
+      [1, 3, 255, 300],
+      [1, 1, 256, 256],
+      [2, 3, 256, 256],
+    ])
+      expect((await rejected(measureSpectrum([photo(dims)]))).message).toBe(
+        `photos: one is [${dims.join(', ')}]; a spectrum needs [1, 3, height, width] of at least 256 pixels a side`,
+      );
+    expect(await measureSpectrum([photo([1, 3, 256, 256])])).toHaveLength(336);
+  });
+});
+
 describe('the setting `colour`', () => {
   const { accept, parse, takes } = fourier.settings.colour;
   it('takes a name or a matrix', () => {
@@ -260,6 +601,13 @@ describe('the gradient through a parameterisation', () => {
     [{ kind: 'decorrelate' }, [1, 3, 4, 5]],
     [{ kind: 'fourier' }, [1, 3, 4, 5]],
     [{ kind: 'fourier' }, [1, 2, 5, 4]],
+    [{ kind: 'maco' }, [1, 3, 4, 5]],
+    [{ kind: 'maco' }, [1, 1, 5, 4]],
+    [{ kind: 'pyramid' }, [1, 3, 9, 6]],
+    [{ kind: 'pyramid', levels: 2 }, [2, 1, 5, 4]],
+    [{ kind: 'cppn', layers: 3, hidden: 6 }, [1, 3, 4, 5]],
+    [{ kind: 'alpha' }, [1, 3, 4, 5]],
+    [{ kind: 'alpha' }, [1, 1, 5, 4]],
   ];
   it.each(cases)('is exact: %j for %j', async (spec, dims) => {
     const states = statesOf(spec, dims);
@@ -267,15 +615,18 @@ describe('the gradient through a parameterisation', () => {
       (b, xs) => {
         const s = new FixedStep(b);
         s.state = (name) => xs[states.findIndex((state) => state.name === name)]!;
-        return params.make(spec)(s, dims).image;
+        const { image, shown: over = image } = params.make(spec)(s, dims);
+        return over;
       },
       states.map((state) => ({ dims: state.dims, low: -0.3, high: 0.3 })),
+      // Standardised phases curve.
+      spec.kind === 'maco' ? { tolerance: 5e-4 } : {},
     );
   });
 });
 
 describe('a photo to start from', () => {
-  const kinds: readonly Given['kind'][] = ['pixel', 'decorrelate', 'fourier'];
+  const kinds: readonly Given['kind'][] = ['pixel', 'decorrelate', 'fourier', 'pyramid', 'alpha'];
   it.each(kinds)('is the picture of %s', async (kind) => {
     const dims = fc.tuple(
       fc.constantFrom(1, 2),
@@ -313,9 +664,9 @@ describe('a photo to start from', () => {
 });
 
 describe('measureColours', () => {
-  it('finds the root of the covariance', () => {
+  it('finds the root of the covariance', async () => {
     const photos = [photo([1, 3, 20, 30]), random('r', [1, 3, 8, 8], 0.1)];
-    const m = measureColours(photos);
+    const m = await measureColours(photos);
     const covariance = [0, 1, 2].map((r) =>
       [0, 1, 2].map((c) => {
         const mean = (f: (p: Tensor<'float32'>, i: number) => number): number =>
@@ -343,18 +694,18 @@ describe('measureColours', () => {
     for (const column of columns) expect(Math.max(...column)).toBe(Math.max(...column.map(Math.abs)));
     expect(() => params.make({ kind: 'fourier', colour: m })).not.toThrow();
   });
-  it('says what it cannot measure', () => {
-    expect(thrown(() => measureColours([])).message).toBe(
+  it('says what it cannot measure', async () => {
+    expect((await rejected(measureColours([]))).message).toBe(
       'photos: there are none; colours are measured on one at least',
     );
-    expect(thrown(() => measureColours([photo([1, 1, 4, 4])])).message).toBe(
+    expect((await rejected(measureColours([photo([1, 1, 4, 4])]))).message).toBe(
       'photos: one is [1, 1, 4, 4]; colours need [1, 3, height, width]',
     );
     const grey = float32(
       Float32Array.from({ length: 48 }, (_, i) => Math.sin(i % 16)),
       [1, 3, 4, 4],
     );
-    expect(thrown(() => measureColours([grey])).message).toMatch(/^photos: their colours all lie in a plane/);
-    expect(thrown(() => measureColours([float32(new Float32Array(48), [1, 3, 4, 4])])).code).toBe('bad-option');
+    expect((await rejected(measureColours([grey]))).message).toMatch(/^photos: their colours all lie in a plane/);
+    expect((await rejected(measureColours([float32(new Float32Array(48), [1, 3, 4, 4])]))).code).toBe('bad-option');
   });
 });

@@ -16,7 +16,11 @@ import mini from '../../../models/resnet50v2-mini.onnx?url';
 import { keptModel, keepModel } from './kept-models.ts';
 
 /** What the page asks besides what any studio is asked. */
-export type ToDesk = ToStudio | { readonly type: 'offer'; readonly id: number; readonly files: readonly File[] };
+export type ToDesk =
+  | ToStudio
+  | { readonly type: 'offer'; readonly id: number; readonly files: readonly File[] }
+  /** Where model files are that the page has, by name. */
+  | { readonly type: 'files'; readonly files: Readonly<Record<string, string>> };
 /** What it answers. */
 export type FromDesk =
   | FromStudio
@@ -33,15 +37,17 @@ const pool = createPool(
   }),
 );
 const models = new Map<string, readonly File[]>();
+/** Model files that the page has. */
+const addresses = new Map<string, string>();
 
 const studio = createStudio({
   models: [BUILT_IN],
   async open(name, preprocess) {
-    if (name === BUILT_IN) {
-      const response = await fetch(new URL(mini, import.meta.url));
+    if (name === BUILT_IN || addresses.has(name)) {
+      const response = await fetch(addresses.get(name) ?? new URL(mini, import.meta.url));
       if (!response.ok) throw new PhospheneError('offline', `${name}: could not be loaded (${response.status})`);
-      const source = blobSource(name, await response.blob());
-      return openNetwork(source, { name, preprocess, defaultLayer: 'conv3_block4_out' });
+      const own = name === BUILT_IN ? { defaultLayer: 'conv3_block4_out' } : {};
+      return openNetwork(blobSource(name, await response.blob()), { name, preprocess, ...own });
     }
     const files = models.get(name) ?? (await keptModel(name));
     if (!files)
@@ -65,6 +71,8 @@ const scope = self as unknown as {
 const { ask } = serveStudio({ post: (answer) => scope.postMessage(answer) }, studio);
 scope.addEventListener('message', ({ data }) => {
   if (data.type === 'offer') void offer(data.id, data.files);
+  else if (data.type === 'files')
+    for (const [name, address] of Object.entries(data.files)) addresses.set(name, address);
   else ask(data);
 });
 

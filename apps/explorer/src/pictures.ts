@@ -28,6 +28,8 @@ export interface Still {
 export interface Watcher {
   readonly step?: (done: number, steps: number, loss: number) => void;
   readonly frame?: (frame: Frame) => void;
+  /** The finished picture, before its way is gone once more. */
+  readonly preview?: (paint: Paint) => void;
   readonly picture: (still: Still) => void;
   readonly failed: (error: Failure) => void;
 }
@@ -118,7 +120,11 @@ async function follow(wish: Wish, { watchers, leaving: { signal }, way }: Coming
     for await (const news of backendOf(wish.model.name).watch(asked, signal)) {
       if (signal.aborted) return;
       if (news.type === 'step') tell((w) => w.step?.(news.done, news.steps, news.loss));
-      else if (news.type === 'frame') {
+      else if (news.type === 'ready' && !news.last) tell((w) => w.preview?.({ url: news.url }));
+      else if (wish.kept === false && news.type === 'picture' && news.picture.kept) {
+        const preview = painted(news.picture.raster);
+        tell((w) => w.preview?.(preview));
+      } else if (news.type === 'frame') {
         const frame = { step: news.step, paint: painted(news.raster) };
         way.push(frame);
         tell((w) => w.frame?.(frame));
@@ -172,6 +178,7 @@ export function wishFor(
     model: facts.ref,
     layer: name,
     channel,
+    ...(route.objective === undefined ? {} : { objective: route.objective, picture: route.picture }),
     ...(route.preset === undefined ? {} : { preset: route.preset }),
     ...(size === undefined ? {} : { size }),
     settings: route.settings,

@@ -12,6 +12,10 @@ export interface Route {
   readonly size?: number | undefined;
   /** The step that is looked at; the last one unless given. */
   readonly step?: number | undefined;
+  /** What is raised in place of the unit, as a text. */
+  readonly objective?: string | undefined;
+  /** Which of its pictures, if it has several. */
+  readonly picture?: number | undefined;
   /** Settings that differ from the preset's, by name, as texts. */
   readonly settings: Readonly<Record<string, string>>;
 }
@@ -33,7 +37,14 @@ export function parse(hash: string): Route {
   const [path = '', query = ''] = hash.replace(/^#?\/?/, '').split(/\?(.*)/s);
   const [model, layer, unit] = path.split('/').map(decoded);
   const params = new URLSearchParams(query);
-  const [preset, preprocess, size, step] = ['preset', 'preprocess', 'size', 'step'].map((name) => {
+  const [preset, preprocess, size, step, objective, picture] = [
+    'preset',
+    'preprocess',
+    'size',
+    'step',
+    'objective',
+    'picture',
+  ].map((name) => {
     const text = params.get(name);
     params.delete(name);
     return text;
@@ -46,15 +57,18 @@ export function parse(hash: string): Route {
     preset: preset ?? undefined,
     size: number(size ?? null),
     step: number(step ?? null),
+    objective: objective ?? undefined,
+    picture: number(picture ?? null),
     settings: Object.fromEntries(params),
   };
 }
 
 /** The address of a route. */
-export function href({ model, layer, unit, preset, preprocess, size, step, settings }: Route): string {
+export function href(to: Route): string {
+  const { model, layer, unit, preset, preprocess, size, step, objective, picture, settings } = to;
   const parts = [model, model && layer, layer && unit].filter((part) => part !== undefined && part !== '');
   const query = new URLSearchParams();
-  const given = { preprocess, preset, ...settings, size, step };
+  const given = { preprocess, objective, picture, preset, ...settings, size, step };
   for (const [name, value] of Object.entries(given)) if (value !== undefined) query.set(name, String(value));
   const text = query.size > 0 ? `?${query.toString()}` : '';
   return `#/${parts.map((part) => encodeURIComponent(part!)).join('/')}${text}`;
@@ -77,6 +91,5 @@ export function amend(to: Route): void {
 
 /** The same settings elsewhere; what belongs to one picture is left behind. */
 export function at(from: Route, place: Pick<Route, 'layer' | 'unit'>): Route {
-  const { step: _, ...rest } = from;
-  return { ...rest, layer: place.layer, unit: place.unit };
+  return { ...from, step: undefined, objective: undefined, picture: undefined, layer: place.layer, unit: place.unit };
 }

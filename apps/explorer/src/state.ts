@@ -1,15 +1,22 @@
 /** @file What the page knows: its backends, what they offer, and the networks that were opened. */
 import { type ReadonlySignal, signal } from '@preact/signals';
-import type { Catalogue, LayerFacts, ModelFacts, ModelRef, PresetFacts } from 'phosphene/web';
+import type { Catalogue, LayerFacts, ModelFacts, ModelRef, PresetFacts, Tiles } from 'phosphene/web';
 import { type Backend, Failure } from './backend/backend.ts';
 import { serverBackend } from './backend/server.ts';
+import { tilesBackend } from './backend/tiles.ts';
 import { workerBackend } from './backend/worker.ts';
 import type { Route } from './route.ts';
 
 /** Whoever served the page says where its pictures come from. */
 const kind = document.querySelector<HTMLMetaElement>('meta[name="phosphene"]')?.content;
-const worker = workerBackend();
-const main: Backend = kind === 'server' ? serverBackend(new URL('./', location.href)) : worker;
+const base = new URL('./', document.baseURI);
+/** The pictures of a page of files: from a script beside it, since pages of `file://` may not read files. */
+const { phospheneTiles: tiles } = globalThis as { readonly phospheneTiles?: Tiles };
+const models = (tiles?.models ?? []).flatMap(({ facts, file }) =>
+  file === undefined ? [] : [[facts.ref.name, new URL(file, base).href] as const],
+);
+const worker = workerBackend(Object.fromEntries(models));
+const main: Backend = kind === 'server' ? serverBackend(base) : tiles ? tilesBackend(tiles, base, worker) : worker;
 
 /** What the backends say of themselves when something is wrong. */
 export const trouble = signal<string | undefined>(undefined);
@@ -30,6 +37,9 @@ export const isOwn = (name: string): boolean => ownName.test(name);
 export function backendOf(model: string): Backend {
   return isOwn(model) ? worker : main;
 }
+
+/** Whether more pictures of a model can be made than are there. */
+export const canMake = (model: string): boolean => backendOf(model).makes?.(model) ?? true;
 
 /** Opens files that the visitor chose, and returns the name of the model. Throws {@link Failure}. */
 export const offer = (files: readonly File[]): Promise<string> => worker.offer!(files);

@@ -57,8 +57,12 @@ const quoted = (word: string): string =>
 export function commandOf(facts: ModelFacts, route: Route): string {
   const { preprocess } = route;
   const options: [string, string][] = [
-    ['layer', route.layer!],
-    ['filters', String(route.unit)],
+    ...(route.objective === undefined
+      ? ([
+          ['layer', route.layer!],
+          ['filters', String(route.unit)],
+        ] as [string, string][])
+      : [['objective', route.objective] as [string, string]]),
     ...(route.preset === undefined ? [] : [['preset', route.preset] as [string, string]]),
     ...(route.size === undefined ? [] : [['size', String(route.size)] as [string, string]]),
     ...Object.entries(route.settings),
@@ -86,7 +90,8 @@ function given(preprocess: string): [string, string][] {
 
 /** The six lines of TypeScript that make the same picture. */
 export function scriptOf(facts: ModelFacts, route: Route, settings: Catalogue['settings']): string {
-  const options: Record<string, unknown> = { layer: route.layer, channels: [route.unit] };
+  const options: Record<string, unknown> =
+    route.objective === undefined ? { layer: route.layer, channels: [route.unit] } : { objective: route.objective };
   if (route.preset !== undefined) options['preset'] = route.preset;
   if (route.size !== undefined) options['size'] = route.size;
   for (const [name, text] of Object.entries(route.settings)) {
@@ -104,7 +109,7 @@ import { encodePng, open, render } from 'phosphene/node';
 const network = await open(${literal(plainName(facts.ref.name))}${how});
 for await (const event of render(network, ${literal(options)}))
   if (event.type === 'picture')
-    await writeFile('${route.unit}.png', encodePng(event.picture.raster));
+    await writeFile(\`\${event.picture.channel}.png\`, encodePng(event.picture.raster));
 `;
 }
 
@@ -122,3 +127,7 @@ function literal(value: unknown): string {
       .join(', ')} }`;
   return `${value as number}`;
 }
+
+/** A layer's name as it stands in the text of an objective. */
+export const inObjective = (layer: string): string =>
+  /^[A-Za-z_][\w./]*$/.test(layer) ? layer : `'${layer.replaceAll(/['\\]/g, String.raw`\$&`)}'`;

@@ -1,12 +1,14 @@
 /** @file What `phosphene render` asks of the core. */
 import { resolve } from 'node:path';
 import {
+  type Network,
   objectiveOf,
   open,
   openPhoto,
   parseObjective,
   planOf,
   readLabels,
+  type RenderEvent,
   type RenderOptions,
   renderToFolder,
 } from '../../node.ts';
@@ -14,12 +16,22 @@ import { presetOf, settle } from '../../render/recipe.ts';
 import type { PresetName } from '../../render/presets.ts';
 import { targetOf } from '../../jobs/render.ts';
 import { chosenFilters } from '../parse.ts';
-import type { RenderCore } from '../render.ts';
+import type { RenderCore, RenderNews, RenderRequest } from '../render.ts';
 import { recipeOptions } from '../settings.ts';
 
-export const render: RenderCore = async (request, tell) => {
-  const { model, architecture, preprocess, weights, cache, size, out, columns, margin, captions, workers, signal } =
-    request;
+/** A network that was opened for a request, and what is to be rendered of it, checked. It must be closed. */
+export interface Opened {
+  readonly network: Network;
+  readonly options: RenderOptions;
+}
+
+/** Opens the model of a request and checks the request against it, before any weights are read or downloaded. */
+export async function opened(
+  request: RenderRequest,
+  tell: (news: RenderNews) => Promise<void>,
+  most = 64,
+): Promise<Opened> {
+  const { model, architecture, preprocess, weights, cache, size, signal } = request;
   const { layer, class: wanted, objective, neuron, pictures } = request;
   presetOf(request.preset);
   const downloads = (what: () => string) => ({
@@ -50,11 +62,10 @@ export const render: RenderCore = async (request, tell) => {
       pictures,
     };
     const recipe = { ...settings, start };
-    // Names and numbers are checked against the list of layers, before any weights are read or downloaded.
     const filters = async (): Promise<RenderOptions> => {
       const target = await targetOf(network, layer ?? network.defaultLayer, settle(settings, network.input.size));
       const { count } = target.channels;
-      const channels = chosenFilters(request.filters ?? [[0, Math.min(64, count) - 1]], target.name, count);
+      const channels = chosenFilters(request.filters ?? [[0, Math.min(most, count) - 1]], target.name, count);
       return { ...recipe, layer: target.name, channels };
     };
     const options: RenderOptions =
@@ -72,16 +83,33 @@ export const render: RenderCore = async (request, tell) => {
       steps: plan.settled.steps,
       input: network.input,
     });
+    return { network, options };
+  } catch (error) {
+    await network.close();
+    throw error;
+  }
+}
+
+/** What rendering itself tells; the rest is the caller's. */
+export async function told(event: RenderEvent, tell: (news: RenderNews) => Promise<void>): Promise<void> {
+  if (event.type === 'steps') await tell({ type: 'step', filter: event.channel, done: event.done });
+  else if (event.type === 'picture') {
+    const { channel, losses, diagnosis } = event.picture;
+    const { status, remedy, plain } = diagnosis;
+    const trouble = remedy === undefined ? {} : { diagnosis: status, hint: remedy };
+    await tell({ type: 'picture', filter: channel, activation: losses.at(-1), plain, ...trouble });
+  } else if (event.type === 'ready') await tell(event);
+}
+
+export const render: RenderCore = async (request, tell) => {
+  const { out, columns, margin, captions, workers, signal } = request;
+  const { network, options } = await opened(request, tell);
+  try {
     const running = { out: resolve(out), columns, margin, captions, workers, signal };
     for await (const event of renderToFolder(network, options, running)) {
-      if (event.type === 'steps') await tell({ type: 'step', filter: event.channel, done: event.done });
-      else if (event.type === 'resumed') await tell({ type: 'resumed', filters: event.channels });
-      else if (event.type === 'picture') {
-        const { channel, losses, diagnosis } = event.picture;
-        const { status, remedy, plain } = diagnosis;
-        const trouble = remedy === undefined ? {} : { diagnosis: status, hint: remedy };
-        await tell({ type: 'picture', filter: channel, activation: losses.at(-1), plain, ...trouble });
-      } else if (event.type !== 'snapshot') await tell(event);
+      if (event.type === 'resumed') await tell({ type: 'resumed', filters: event.channels });
+      else if (event.type === 'grid') await tell(event);
+      else await told(event, tell);
     }
   } finally {
     await network.close();

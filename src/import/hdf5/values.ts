@@ -151,9 +151,13 @@ export function toFloat32(
   count: number,
 ): Float32Array {
   if (!isNumber(type)) throw damaged(name, `${what} holds ${type.kind === 'other' ? type.what : 'text'}, not numbers`);
-  const values = new Float32Array(count);
   const { kind, size, littleEndian } = type;
-  if (kind === 'float' && size === 4 && littleEndian && isLittleEndian) {
+  const asStored = kind === 'float' && size === 4 && littleEndian && isLittleEndian;
+  // Bytes that were read for this alone need no copy, which for large files is memory that is missed.
+  if (asStored && bytes.buffer.byteLength === bytes.length && bytes.length === count * 4)
+    return new Float32Array(bytes.buffer as ArrayBuffer);
+  const values = new Float32Array(count);
+  if (asStored) {
     new Uint8Array(values.buffer).set(bytes.subarray(0, count * 4));
     return values;
   }

@@ -26,6 +26,8 @@ export interface KerasOptions {
   /** The layer that is shown if none is asked for; the last convolution that is larger than one position unless given. */
   readonly defaultLayer?: string | undefined;
   readonly keras2?: boolean;
+  /** Names of the classes, if something beside the model has them. */
+  readonly labels?: readonly string[] | undefined;
   readonly topology: Topology;
   /** The weights, asked for when a layer is cut. Throws `missing-weights` if there are none. */
   readonly weights: () => Promise<WeightSource>;
@@ -35,10 +37,12 @@ export interface KerasOptions {
 
 /** A network from a topology and its weights. The layers need no weights; a cut reads those that its targets need. */
 export function kerasNetwork(options: KerasOptions): Network {
-  const { name, input, defaultLayer, topology, weights, digest, keras2 = false, close = async () => {} } = options;
+  const { name, input, labels, defaultLayer, topology, weights, digest, keras2 = false } = options;
+  const { close = async () => {} } = options;
   return network({
     name,
     input,
+    ...(labels ? { labels } : {}),
     digest,
     close,
     build: (b, picture) => build(b, picture, topology, { weights, keras2 }),

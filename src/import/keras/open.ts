@@ -106,7 +106,7 @@ export function configured(
   file: string,
   config: unknown,
   options: OpenOptions,
-  parts: Pick<KerasOptions, 'keras2' | 'weights' | 'digest' | 'close'>,
+  parts: Pick<KerasOptions, 'keras2' | 'labels' | 'weights' | 'digest' | 'close'>,
 ): Network {
   const { topology, input } = readConfig(file, config);
   return kerasNetwork({

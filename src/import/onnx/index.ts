@@ -3,15 +3,17 @@ import { PhospheneError } from '../../errors.ts';
 import type { Builder, Value } from '../../ir/builder.ts';
 import type { Node } from '../../ir/graph.ts';
 import { decodeOnnx, openInfo } from '../../ir/onnx.ts';
-import type { GraphProto } from '../../ir/onnx_pb.ts';
+import type { GraphProto, ModelProto } from '../../ir/onnx_pb.ts';
 import type { Constant } from '../../ir/tensor.ts';
 import { lastConvolution } from '../default-layer.ts';
 import type { OpenOptions } from '../formats.ts';
+import { inferredPreprocess, SURE } from '../inferred.ts';
 import { type Built, type Input, MOST_CHANNELS, type Network, network } from '../network.ts';
-import { isPreprocessName, type Origin, type Preprocess, preprocessOf, unknownPreprocess } from '../preprocess.ts';
+import { isPreprocessName, preprocessOf, unknownPreprocess } from '../preprocess.ts';
 import { sha256, type Source } from '../source.ts';
-import { type Affine, standardised } from '../standardised.ts';
+import { standardised } from '../standardised.ts';
 import { type Body, bodyOf, usedBy } from './body.ts';
+import { firstConvolution } from './first.ts';
 import { labelsOf } from './labels.ts';
 import { leadingAffine } from './leading.ts';
 import { modulePaths } from './modules.ts';
@@ -30,8 +32,8 @@ export async function openOnnx(source: Source, options: OpenOptions = {}): Promi
   const graph = proto.graph!;
   const weights = weightsOf(source);
   const body = await bodyOf(name, graph, weights);
-  const { nodes, constants } = body;
   const { picture, others } = imageInputs(name, graph, body);
+  const preprocess = await preprocessing(name, picture, body, proto, metadata, options);
   const paths = modulePaths(graph);
   const labels = labelsOf(metadata);
 
@@ -50,7 +52,7 @@ export async function openOnnx(source: Source, options: OpenOptions = {}): Promi
     input: {
       channels: picture.channels,
       ...(picture.size.height !== undefined || picture.size.width !== undefined ? { size: picture.size } : {}),
-      ...preprocessing(name, picture, metadata, options, () => leadingAffine(nodes, constants, picture)),
+      ...preprocess,
     },
     ...(labels ? { labels } : {}),
     build,
@@ -162,14 +164,19 @@ function sizeOfPicture([height, width]: readonly number[]): ImageInput['size'] {
   return { ...(height! > 0 ? { height: height! } : {}), ...(width! > 0 ? { width: width! } : {}) };
 }
 
-/** What the network expects: as the caller says, else as the file says in words or by what it does first, else [-1, 1]. */
-function preprocessing(
+/**
+ * What the network expects: as the caller says, else as the file says in words or by what it does first, else as its first convolution
+ * and the habits of its exporter make likely.
+ */
+async function preprocessing(
   file: string,
-  { channels, bytes }: ImageInput,
+  picture: ImageInput,
+  body: Body,
+  { producerName }: ModelProto,
   metadata: Readonly<Record<string, string>>,
   { preprocess }: OpenOptions,
-  leading: () => Affine | undefined,
-): { preprocess: Preprocess; from: Origin } {
+): Promise<Pick<Input, 'preprocess' | 'from' | 'sure'>> {
+  const { channels, bytes } = picture;
   if (preprocess !== undefined) return { preprocess: preprocessOf(preprocess, channels), from: 'given' };
   const stated = metadata['phosphene.preprocess'];
   if (stated !== undefined) {
@@ -177,7 +184,13 @@ function preprocessing(
     return { preprocess: preprocessOf(stated, channels), from: 'file' };
   }
   if (bytes) return { preprocess: preprocessOf('raw', channels), from: 'file' };
-  const affine = leading();
+  const affine = leadingAffine(body.nodes, body.constants, picture);
   const own = affine && standardised(affine);
-  return own ? { preprocess: own, from: 'file' } : { preprocess: preprocessOf('tf', channels), from: 'assumed' };
+  if (own) return { preprocess: own, from: 'file' };
+  const first = await firstConvolution(body, picture.name);
+  const likely = first && inferredPreprocess(first);
+  if (likely) return { ...likely, from: likely.sure >= SURE ? 'inferred' : 'assumed' };
+  // PyTorch's exporters fold the normalisation away; its users standardise by ImageNet's statistics more often than not.
+  const habit = producerName === 'pytorch' && channels === 3 ? 'torch' : 'tf';
+  return { preprocess: preprocessOf(habit, channels), from: 'assumed' };
 }

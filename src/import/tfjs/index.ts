@@ -1,7 +1,7 @@
 /** @file Models of TensorFlow.js: `model.json` with its shards beside it, or with its weights in base64 within it. */
 import { PhospheneError } from '../../errors.ts';
 import type { OpenOptions } from '../formats.ts';
-import { isRecord, type Json } from '../json.ts';
+import { isRecord, type Json, jsonOf } from '../json.ts';
 import type { Network } from '../network.ts';
 import { bytesSource, sha256, type Source } from '../source.ts';
 import { fromBase64 } from './base64.ts';
@@ -55,11 +55,34 @@ export async function openTfjs(source: Source, json: unknown, options: OpenOptio
   if (isRecord(topology)) {
     if (Array.isArray(topology['node'])) return openGraphModel(opened, json, topology, options);
     const config = layersConfig(file, topology);
-    if (config) return openLayersModel(opened, config, options);
+    if (config) return openLayersModel(opened, config, await labelsBeside(source), options);
   }
   throw fault(
     'its `modelTopology` is neither that of a layers model (`class_name` and `config`) nor that of a graph model (`node`); convert the model again',
   );
+}
+
+/** No list of classes is longer. */
+const MOST_LABELS = 1 << 20;
+
+/** The names of the classes that Teachable Machine leaves in `metadata.json`, or undefined if there is no such file. */
+async function labelsBeside(source: Source): Promise<readonly string[] | undefined> {
+  const beside = await source.sibling('metadata.json');
+  if (!beside) return undefined;
+  try {
+    if (beside.size > MOST_LABELS) return undefined;
+    const found = await jsonOf(beside);
+    const labels = isRecord(found) ? found['labels'] : undefined;
+    return Array.isArray(labels) && labels.length > 0 && labels.every((l) => typeof l === 'string')
+      ? labels
+      : undefined;
+  } catch (error) {
+    // What is no such list says nothing of the model.
+    if (error instanceof PhospheneError && error.code === 'bad-file') return undefined;
+    throw error;
+  } finally {
+    await beside.close();
+  }
 }
 
 /** The one group of weights that lie in the model itself, as `tf.io` holds them in memory. */

@@ -20,12 +20,18 @@ export function layersConfig(file: string, topology: Json): Json | undefined {
   return isModelConfig(inner) ? inner : undefined;
 }
 
-/** The network of a layers model. Its shards are opened when the first layer is cut. Throws `bad-file`, `unsupported-op`. */
-export function openLayersModel({ file, weights, digest, close }: Opened, config: Json, options: OpenOptions): Network {
+/** The network of a layers model, `labels` beside it. Its shards are opened when the first layer is cut. Throws `bad-file`, `unsupported-op`. */
+export function openLayersModel(
+  { file, weights, digest, close }: Opened,
+  config: Json,
+  labels: readonly string[] | undefined,
+  options: OpenOptions,
+): Network {
   let indexed: Promise<WeightSource> | undefined;
   return configured(file, config, options, {
     // Whatever version wrote it, TensorFlow.js computes it as Keras 2 does.
     keras2: true,
+    labels,
     weights: () => (indexed ??= weights().then((found) => byLayer(file, found))),
     digest,
     close,

@@ -9,6 +9,8 @@ export interface Backend {
   open(model: ModelRef): Promise<ModelFacts>;
   /** A picture while it is made. Leaving the loop, or the signal, stops the work. Throws {@link Failure}. */
   watch(wish: Wish, signal: AbortSignal): AsyncIterable<News | Ready>;
+  /** Whether it can make pictures of this model; otherwise it only has some. It can unless this says no. */
+  readonly makes?: (model: string) => boolean;
   /** Opens files that the visitor chose, and returns the name under which the model is known from now on. */
   readonly offer?: (files: readonly File[]) => Promise<string>;
   /** Calls `listener` when the backend is lost, with a sentence, and when it is back, with undefined. */
@@ -20,6 +22,8 @@ export interface Backend {
 export interface Ready {
   readonly type: 'ready';
   readonly url: string;
+  /** Whether it is all that comes. */
+  readonly last: boolean;
 }
 
 /** An error that crossed a line: a code for programs, a sentence for people. */

@@ -99,7 +99,7 @@ export function remote(kind: Backend['kind'], line: PageLine, offer?: Backend['o
           const answer = waiting.shift();
           if (answer?.type === 'news') {
             yield answer.news;
-            if (answer.news.type === 'picture') return;
+            if (answer.news.type === 'picture' && (wish.kept !== false || !answer.news.picture.kept)) return;
           } else if (failure) throw failure;
           else await new Promise<void>((resolve) => (wake = resolve));
         }

@@ -3,8 +3,8 @@ import type { FromDesk, ToDesk } from '../desk.ts';
 import { type Backend, Failure } from './backend.ts';
 import { type PageLine, remote } from './remote.ts';
 
-/** The backend of this browser. Nothing of it is loaded before it is first asked. */
-export function workerBackend(): Backend {
+/** The backend of this browser. Nothing of it is loaded before it is first asked. `files` are addresses of models by name. */
+export function workerBackend(files: Readonly<Record<string, string>> = {}): Backend {
   let desk: Worker | undefined;
   let hear: Parameters<PageLine['receive']>[0] = () => {};
   let change: Parameters<PageLine['onChange']>[0] = () => {};
@@ -31,6 +31,7 @@ export function workerBackend(): Backend {
       change('lost', `The part of this page that computes has failed (${what}) and was started anew.`);
       change('back', '');
     });
+    worker.postMessage({ type: 'files', files } satisfies ToDesk);
     return worker;
   };
   const post = (message: ToDesk): void => (desk ??= start()).postMessage(message);
@@ -40,11 +41,11 @@ export function workerBackend(): Backend {
     onChange: (listener) => (change = listener),
     close: () => desk?.terminate(),
   };
-  return remote('worker', line, (files) => {
+  return remote('worker', line, (chosen) => {
     const id = ++offers;
     return new Promise<string>((resolve, reject) => {
       offered.set(id, { resolve, reject });
-      post({ type: 'offer', id, files });
+      post({ type: 'offer', id, files: chosen });
     }).finally(() => offered.delete(id));
   });
 }

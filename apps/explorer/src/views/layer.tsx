@@ -4,7 +4,7 @@ import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { LayerFacts, ModelFacts } from 'phosphene/web';
 import { wishFor } from '../pictures.ts';
 import { at, go, href, type Route } from '../route.ts';
-import { announcement, isTarget, type Target } from '../state.ts';
+import { announcement, canMake, isTarget, type Target } from '../state.ts';
 import { counted, mapOf } from '../words.ts';
 import { Failed } from './failed.tsx';
 import { Picture } from './picture.tsx';
@@ -43,9 +43,11 @@ export function LayerView({ facts, layer, route }: Props) {
           {layer.path !== undefined && layer.path !== layer.name && ` · ${layer.path}`}
         </p>
       </div>
-      <Toolbar route={route}>
-        <GoTo layer={layer} route={route} />
-      </Toolbar>
+      {canMake(facts.ref.name) && (
+        <Toolbar route={route}>
+          <GoTo layer={layer} route={route} />
+        </Toolbar>
+      )}
       <Grid facts={facts} layer={layer} route={route} />
     </>
   );

@@ -1,9 +1,8 @@
 /** @file A network: a map of its blocks, and what the layers at their ends want to see. */
-import type { LayerFacts, ModelFacts } from 'phosphene/web';
-import { type Block, blocksOf } from '../blocks.ts';
+import { type Block, blocksOf, endOf as lastOf, type LayerFacts, type ModelFacts } from 'phosphene/web';
 import { wishFor } from '../pictures.ts';
-import { at, href, type Route } from '../route.ts';
-import { isTarget, type Target } from '../state.ts';
+import { at, go, href, type Route } from '../route.ts';
+import { canMake, isTarget, type Target } from '../state.ts';
 import { about, count, counted, mapOf, plainName } from '../words.ts';
 import { Preprocessing } from './opening.tsx';
 import { Picture } from './picture.tsx';
@@ -27,13 +26,22 @@ export function NetworkView({ facts, route }: Props) {
         <h1 tabIndex={-1}>{plainName(facts.ref.name)}</h1>
         <p class="facts">
           {counted(facts.layers.length, 'layer')} · {counted(channels, 'channel')} to see · {about(parameters)}{' '}
-          parameters
+          parameters ·{' '}
+          <a
+            href={href(route)}
+            onClick={(event) => {
+              event.preventDefault();
+              go(at(route, anyOf(shown, channels)));
+            }}
+          >
+            Any unit
+          </a>
         </p>
         <Preprocessing facts={facts} route={route} />
         {facts.barrier && <p class="note">The network goes on, but cannot be read any further: {facts.barrier}</p>}
       </div>
       <BlockMap blocks={blocks} facts={facts} route={route} />
-      <div class="blocks">
+      <div class={canMake(facts.ref.name) ? 'blocks' : 'blocks beforehand'}>
         {blocks.map((block) => (
           <BlockRow key={block.name} block={block} facts={facts} route={route} />
         ))}
@@ -42,8 +50,21 @@ export function NetworkView({ facts, route }: Props) {
   );
 }
 
-/** The layer that stands for a block: its last one that can be shown. */
-const endOf = ({ layers }: Block): Target | undefined => layers.findLast(isTarget);
+/** Some channel of some layer, each as likely as the others. */
+function anyOf(layers: readonly Target[], channels: number): { readonly layer: string; readonly unit: number } {
+  let unit = Math.floor(Math.random() * channels);
+  for (const { name, channels: own } of layers) {
+    if (unit < own) return { layer: name, unit };
+    unit -= own;
+  }
+  return { layer: layers[0]!.name, unit: 0 };
+}
+
+/** The layer that stands for a block. */
+function endOf(block: Block): Target | undefined {
+  const end = lastOf(block);
+  return end && isTarget(end) ? end : undefined;
+}
 
 const why = { 'no channels': 'has no channels', 'no gradient': 'cannot be differentiated' } as const;
 const reasonOf = ({ obstacle }: LayerFacts): string => (obstacle ? why[obstacle] : 'can be shown');

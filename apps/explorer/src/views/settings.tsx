@@ -95,7 +95,7 @@ export function Settings({ route }: { readonly route: Route }) {
             const now = route.settings[name] ?? preset.values[name] ?? '';
             const id = `set-${name}`;
             return (
-              <div class="setting" key={name} data-changed={route.settings[name] !== undefined}>
+              <div class="setting" key={name} title={takes} data-changed={route.settings[name] !== undefined}>
                 <label for={id}>{name}</label>
                 {of || takes === 'true or false' ? (
                   <select id={id} value={now} onChange={(e) => set(name, e.currentTarget.value)}>
@@ -111,9 +111,7 @@ export function Settings({ route }: { readonly route: Route }) {
                     onChange={(e) => set(name, e.currentTarget.value.trim())}
                   />
                 )}
-                <p>
-                  {help}; {takes}
-                </p>
+                <p>{help}</p>
               </div>
             );
           })}

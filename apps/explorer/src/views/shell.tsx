@@ -1,5 +1,4 @@
 /** @file What stands around every view: where one is, how to open a model, and what is wrong, if anything is. */
-import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { ModelFacts } from 'phosphene/web';
 import { at, href, type Route, route } from '../route.ts';
@@ -114,19 +113,16 @@ function Foot({ model }: { readonly model: string | undefined }) {
 function useTitle(now: Route, facts: ModelFacts | undefined): void {
   const place = [now.unit, now.layer, facts && plainName(facts.ref.name)].filter((part) => part !== undefined);
   const title = [...place, 'phosphene'].join(' · ');
-  const first = useRef(true);
-  const where = useSignal('');
+  const last = useRef<string | undefined>(undefined);
   useEffect(() => {
     document.title = title;
-    const key = `${now.model}/${now.layer}/${now.unit}`;
-    if (where.value === key) return;
-    where.value = key;
-    if (!first.current) {
-      const heading = document.querySelector<HTMLElement>('main h1');
-      // A grid that one comes back to keeps its place.
-      if (now.unit !== undefined || now.layer === undefined) scrollTo(0, 0);
-      heading?.focus({ preventScroll: true });
-    }
-    first.current = facts === undefined;
+    if (!facts) return;
+    const here = `${now.model}/${now.layer}/${now.unit}`;
+    const before = last.current;
+    last.current = here;
+    if (before === undefined || before === here) return;
+    // A grid that one comes back to keeps its place.
+    if (now.unit !== undefined || now.layer === undefined) scrollTo(0, 0);
+    document.querySelector<HTMLElement>('main h1')?.focus({ preventScroll: true });
   });
 }

@@ -3,10 +3,10 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { LayerFacts, ModelFacts } from 'phosphene/web';
 import type { Failure } from '../backend/backend.ts';
-import { type Frame, type Still, watch, wishFor } from '../pictures.ts';
+import { type Frame, type Paint, type Still, watch, wishFor } from '../pictures.ts';
 import { amend, at, go, href, type Route } from '../route.ts';
-import { announcement, catalogue, isTarget, presetOf, reducedMotion, type Target } from '../state.ts';
-import { activation, commandOf, count, scriptOf } from '../words.ts';
+import { announcement, canMake, catalogue, isTarget, presetOf, reducedMotion, type Target } from '../state.ts';
+import { activation, commandOf, count, inObjective, scriptOf } from '../words.ts';
 import { Copy } from './copy.tsx';
 import { Curve } from './curve.tsx';
 import { Failed } from './failed.tsx';
@@ -73,9 +73,13 @@ function Unit({ facts, layer, route, unit }: UnitProps) {
       </div>
       <Large key={`${layer.name}/${unit}`} facts={facts} layer={layer} route={route} unit={unit} />
       <div class="aside">
-        <Toolbar route={route} />
-        <Settings route={route} />
-        <Others facts={facts} layer={layer} route={route} unit={unit} />
+        {canMake(facts.ref.name) && (
+          <>
+            <Toolbar route={route} />
+            <Settings route={route} />
+            <Others facts={facts} layer={layer} route={route} unit={unit} />
+          </>
+        )}
         <section class="make">
           <h2>Make it yourself</h2>
           <Copy what="command" text={commandOf(facts, route)} />
@@ -108,6 +112,7 @@ interface Progress {
   readonly losses: readonly (number | null)[];
   readonly way: readonly Frame[];
   readonly steps: number;
+  readonly preview?: Paint;
   readonly still?: Still;
   readonly failure?: Failure;
 }
@@ -136,6 +141,7 @@ function Large({ facts, layer, route, unit }: UnitProps) {
       frame(frame) {
         now.value = { ...now.value, way: [...now.value.way, frame] };
       },
+      preview: (preview) => (now.value = { ...now.value, preview }),
       picture(still) {
         now.value = { losses: still.losses, steps: still.losses.length, way: still.way, still };
         announcement.value = `The picture of channel ${unit} is there. ${still.hint ?? ''}`;
@@ -145,10 +151,10 @@ function Large({ facts, layer, route, unit }: UnitProps) {
     return leave;
   }, [key]);
 
-  const { losses, way, steps, still, failure } = now.value;
+  const { losses, way, steps, preview, still, failure } = now.value;
   const at = still ? route.step : undefined;
   const seen = at === undefined ? undefined : way.findLast((f) => f.step <= at);
-  const shown = seen?.paint ?? still?.paint ?? way.at(-1)?.paint;
+  const shown = seen?.paint ?? still?.paint ?? preview ?? way.at(-1)?.paint;
   useEffect(() => {
     if (shown) paint(canvas.current!, shown);
   }, [shown]);
@@ -182,11 +188,13 @@ function Large({ facts, layer, route, unit }: UnitProps) {
             {still?.hint && <p class="hint">This picture shows little: {still.hint}.</p>}
             <p class="actions">
               <span class="facts">
-                {still
-                  ? `${count(steps)} steps, activation ${activation(losses[0])} → ${activation(losses.at(-1))}`
-                  : steps > 0
-                    ? `Step ${count(losses.length)} of ${count(steps)}`
-                    : 'Preparing the network…'}
+                {still && still.losses.length === 0 && steps === 0
+                  ? 'Made beforehand'
+                  : still
+                    ? `${count(steps)} steps, activation ${activation(losses[0])} → ${activation(losses.at(-1))}`
+                    : steps > 0
+                      ? `Step ${count(losses.length)} of ${count(steps)}`
+                      : 'Preparing the network…'}
               </span>
               {still?.png && <Download png={still.png} name={`${layer.name}-${unit}.png`} />}
             </p>
@@ -218,8 +226,21 @@ function Others({ facts, layer, route, unit }: UnitProps) {
   const preset = presetOf(route);
   if (!value || !preset) return null;
   const seed = Number(route.settings['seed'] ?? preset.values['seed'] ?? 0);
+  const here = { ...route, step: undefined };
+  const channel = { ...here, objective: undefined, picture: undefined };
+  const layerText = inObjective(layer.name);
+  const own = `${layerText}:${unit}`;
+  const others = [
+    { name: 'the channel', objective: undefined },
+    { name: 'its negative', objective: `-${own}` },
+    ...(layer.dims.length > 2 ? [{ name: 'one unit', objective: `neuron(${own})` }] : []),
+    ...(layer.dims.length > 2 ? [0, 1, 2] : []).map((picture) => ({
+      name: `differing ${picture + 1}`,
+      objective: `${own} + diversity(${layerText})`,
+      picture,
+    })),
+  ];
   const seeds = Array.from({ length: SEEDS }, (_, i) => seed + 1 + i);
-  const { step: _, ...here } = route;
   return (
     <>
       <section>
@@ -238,10 +259,29 @@ function Others({ facts, layer, route, unit }: UnitProps) {
           })}
         </ul>
       </section>
+      <section>
+        <h2>Raised otherwise</h2>
+        <ul class="strip all">
+          {others.map(
+            ({ name, objective, picture }: { name: string; objective: string | undefined; picture?: number }) => {
+              const to = { ...channel, objective, picture };
+              const current = objective === route.objective && picture === route.picture;
+              return (
+                <li key={name}>
+                  <a href={href(to)} title={objective} aria-current={current ? 'true' : undefined}>
+                    <Picture wish={wishFor(facts, layer, unit, to)} alt="" />
+                    <span class="number">{name}</span>
+                  </a>
+                </li>
+              );
+            },
+          )}
+        </ul>
+      </section>
       {value.presets.length > 1 && (
         <section>
           <h2>Every preset</h2>
-          <ul class="strip">
+          <ul class="strip all">
             {value.presets.map(({ name, help }) => {
               const to = {
                 ...here,

@@ -1,5 +1,5 @@
 /** @file The blocks of a network, as its layers' names tell them. */
-import type { LayerFacts } from 'phosphene/web';
+import type { LayerFacts } from './protocol.ts';
 
 /** Layers that stand together. */
 export interface Block {
@@ -33,7 +33,8 @@ function stem(name: string, parts: number): string {
  * width and height are a block.
  *
  * @example
- * blocksOf(facts.layers).map((b) => b.name); // ['conv1', 'conv2_block1', 'conv2_block2', …]
+ * const { layers } = await studio.facts({ name: 'net.onnx' });
+ * blocksOf(layers).map((b) => b.name); // ['conv1', 'conv2_block1', 'conv2_block2', …]
  */
 export function blocksOf(layers: readonly LayerFacts[]): readonly Block[] {
   const byNames = [4, 3, 2, 1]
@@ -60,4 +61,9 @@ function joinedSingles(blocks: readonly Block[]): readonly Block[] {
     else joined.push({ name, layers: [...layers], single });
   }
   return joined;
+}
+
+/** The layer that stands for a block: its last one that can be shown, if there is one. */
+export function endOf({ layers }: Block): LayerFacts | undefined {
+  return layers.findLast((l) => l.obstacle === undefined && l.channels !== undefined);
 }

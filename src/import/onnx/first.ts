@@ -1,0 +1,45 @@
+/** @file The first convolution of an ONNX file, with the batch normalisation behind it: what tells how pictures were prepared for it. */
+import { isLazy, type Tensor, toNumbers } from '../../ir/tensor.ts';
+import type { FirstConvolution } from '../inferred.ts';
+import type { Body } from './body.ts';
+
+/** What stands between a picture and the first convolution, and leaves the picture's values alone. */
+const PASSING = new Set(['Identity', 'Cast', 'Pad', 'Transpose', 'QuantizeLinear', 'DequantizeLinear', 'Dropout']);
+const MOST_STEPS = 8;
+/** First convolutions are small: 11×11 of 3 colours and 96 outputs, for example. */
+const MOST_WEIGHTS = 1 << 20;
+
+/** The first convolution behind the input of that name; undefined if something else comes first or behind it. */
+export async function firstConvolution(
+  { nodes, constants }: Body,
+  input: string,
+): Promise<FirstConvolution | undefined> {
+  const tensor = async (name: string | undefined): Promise<Tensor | undefined> => {
+    const found = constants.get(name ?? '');
+    return found && isLazy(found) ? found.load() : found;
+  };
+  const next = (value: string) => {
+    const users = nodes.filter((node) => node.inputs[0] === value);
+    return users.length === 1 ? users[0] : undefined;
+  };
+  let node = next(input);
+  for (let step = 0; step < MOST_STEPS && node && PASSING.has(node.op); step++) node = next(node.outputs[0]!);
+  if (node?.op !== 'Conv' || (node.attributes['group'] ?? 1) !== 1) return undefined;
+  const dims = constants.get(node.inputs[1] ?? '')?.dims;
+  if (dims?.length !== 4 || dims.reduce((n, d) => n * d, 1) > MOST_WEIGHTS) return undefined;
+  const norm = next(node.outputs[0]!);
+  // Nothing is read in vain.
+  if (norm?.op !== 'BatchNormalization') return undefined;
+  const kernel = await tensor(node.inputs[1]);
+  if (kernel?.dtype !== 'float32') return undefined;
+  const bias = node.inputs[2] ? await tensor(node.inputs[2]) : undefined;
+  const [mean, variance] = await Promise.all(norm.inputs.slice(3, 5).map(tensor));
+  const fits = (t: Tensor | undefined): boolean => t?.data.length === dims[0];
+  if (!fits(mean) || !fits(variance)) return undefined;
+  return {
+    dims: dims as unknown as FirstConvolution['dims'],
+    kernel: kernel.data as Float32Array,
+    bias: bias && fits(bias) ? toNumbers(bias) : undefined,
+    seen: { mean: toNumbers(mean!), variance: toNumbers(variance!) },
+  };
+}
