@@ -13,3 +13,10 @@ export function length(b: Builder, gradients: readonly Value[]): Value {
     .reduce((sum, one) => b.add(sum, one));
   return b.sqrt(b.max(squares, 1e-12));
 }
+
+/** Gradients that are together no longer than `most`; as they are if it is 0. */
+export function clipped(b: Builder, gradients: readonly Value[], most: number): readonly Value[] {
+  if (most === 0) return gradients;
+  const factor = b.min(b.div(most, length(b, gradients)), 1);
+  return gradients.map((g) => b.mul(g, factor));
+}

@@ -106,6 +106,20 @@ const table = {
     gradient: { redirect: 16, pooling: 'max' },
     finish: { kind: 'plain', crop: 25 },
   },
+  maco: {
+    help: 'MACO: phases alone are free, a large canvas is seen by random crops, and strengths stay those of photographs',
+    size: 256,
+    steps: 256,
+    border: 0,
+    param: { kind: 'maco', spectrum: 'photographs', colour: 'lucid' },
+    transforms: [
+      { kind: 'crop', view: 180, from: 0.85, to: 0.55, spread: 0.05, wander: 0.15 },
+      { kind: 'noise', normal: 0.08, uniform: 0.04 },
+    ],
+    optimiser: { kind: 'nadam', rate: 1, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clip: 0 },
+    gradient: { redirect: 16, pooling: 'max' },
+    finish: { kind: 'plain', crop: 0 },
+  },
 } as const satisfies Readonly<Record<string, Preset>>;
 
 /** The name of a preset. */

@@ -230,6 +230,8 @@ describe('flatSettings', () => {
       'beta1',
       'beta2',
       'epsilon',
+      'weightDecay',
+      'clip',
       'momentum',
       'exponent',
       'mixing',
@@ -257,12 +259,12 @@ describe('flatSettings', () => {
   });
   it('says which kind a setting belongs to, if not to all', () => {
     const helps = Object.fromEntries(flat.map((s) => [s.name, s.setting.help]));
-    expect(helps['beta1']).toMatch(/ \(of adam\)$/);
+    expect(helps['beta1']).toMatch(/ \(of adam, adamw, nadam\)$/);
     expect(helps['rate']).not.toContain('(of');
     expect(helps['optimiser']).toMatch(/^normalised \([a-z].*\), adam \([a-z].*\)$/);
     expect(flat.map(({ name }) => name)).not.toContain('layer');
     const optimiser = flat.find(({ name }) => name === 'optimiser')!.setting;
-    expect(['adam', 'normalised', 'nadam'].map(optimiser.accept)).toEqual(['adam', 'normalised', undefined]);
+    expect(['adam', 'normalised', 'lion'].map(optimiser.accept)).toEqual(['adam', 'normalised', undefined]);
   });
   it('has a help for each', () => {
     for (const { name, setting } of flat) expect(setting.help.length, name).toBeGreaterThan(8);
