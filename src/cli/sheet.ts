@@ -99,11 +99,13 @@ export function sheetCommand(load: () => Promise<SheetCore>): Command<typeof opt
     ],
     async run(given, context) {
       const { layer: layers, preset: presets, seed: seeds, json, quiet } = given;
+      // The seed of a row is a setting of the picture there.
+      const without = { seed: undefined };
       const request = requestOf(
         {
           ...given,
+          ...without,
           layer: undefined,
-          seed: undefined,
           preset: presets?.[0] ?? renderOptions.preset.setting.default,
           class: undefined,
           labels: undefined,
