@@ -14,6 +14,7 @@ export default defineConfig({
       'test/docs.test.ts',
       'test/oracles/**',
       'test/pictures.test.ts',
+      'test/gallery/**',
       'test/render/pictures.test.ts',
       // Whole networks against their recorded outputs: a mutant that only they notice takes a test of its own, and each mutant that
       // survives would cost half a minute.

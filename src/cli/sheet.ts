@@ -65,18 +65,18 @@ const {
 
 const options = {
   ...section('Rows', {
-    layers: {
+    layer: {
       setting: list('Layers, a row each: conv2_block1_out,conv3_block4_out', 'names with commas between', word),
       short: 'l',
       value: 'LIST',
       otherwise: 'eight, spread over the network',
     },
-    presets: {
+    preset: {
       setting: list('Presets, a row each', 'names with commas between', word),
       value: 'LIST',
       otherwise: 'the default preset',
     },
-    seeds: {
+    seed: {
       setting: list('Seeds, a row each: 0,1,2', 'whole numbers with commas between', wholeNumber),
       value: 'LIST',
       otherwise: '0',
@@ -94,14 +94,17 @@ export function sheetCommand(load: () => Promise<SheetCore>): Command<typeof opt
     positional: modelPositional,
     examples: [
       ['phosphene sheet', 'eight filters of eight layers, as out/contact_sheet.png'],
-      ['phosphene sheet --layers conv2_block1_out,conv3_block4_out --filters 0-15', 'sixteen filters of two layers'],
-      ['phosphene sheet --layers conv3_block4_out --seeds 0,1,2', 'the same filters from three seeds'],
+      ['phosphene sheet --layer conv2_block1_out,conv3_block4_out --filters 0-15', 'sixteen filters of two layers'],
+      ['phosphene sheet --layer conv3_block4_out --seed 0,1,2', 'the same filters from three seeds'],
     ],
     async run(given, context) {
-      const { layers, presets, seeds, json, quiet } = given;
+      const { layer: layers, preset: presets, seed: seeds, json, quiet } = given;
+      // The seed of a row is a setting of the picture there.
+      const without = { seed: undefined };
       const request = requestOf(
         {
           ...given,
+          ...without,
           layer: undefined,
           preset: presets?.[0] ?? renderOptions.preset.setting.default,
           class: undefined,

@@ -10,7 +10,7 @@ import type { Raster } from './raster.ts';
  * Throws `bad-option`, `shape`, `too-large`.
  *
  * @example
- * await writeFile('ascent.png', encodeApng(frames, { delay: 80 }, { phosphene: asciiJson({ layer, channel }) }));
+ * decodePng(encodeApng([raster(8, 8), raster(8, 8)], { delay: 80 })).raster.width; // 8
  */
 export function encodeApng(
   frames: readonly Raster[],

@@ -28,7 +28,7 @@ const BELOW = 3;
  * Throws `bad-option` if there is no picture, and `too-large`.
  *
  * @example
- * contactSheet([{ title: 'conv1', tiles }, { title: 'conv2', tiles: others }]);
+ * contactSheet([{ title: 'conv1', tiles: [raster(8, 8)] }]).width; // 18
  */
 export function contactSheet(rows: readonly SheetRow[], { margin = 5 }: SheetOptions = {}): Raster {
   const all = rows.flatMap(({ tiles }) => tiles.filter((tile) => tile !== undefined));

@@ -76,7 +76,7 @@ const GREYS = [96, 144] as const;
  * The picture without alpha: where it is transparent, a chequerboard shows through.
  *
  * @example
- * flattened(decodePng(bytes).raster).alpha; // undefined
+ * flattened(raster(1, 1, Uint8Array.of(0, 0, 0), Uint8Array.of(0))).data[0]; // 96
  */
 export function flattened(picture: Raster): Raster {
   const { width, height, data, alpha } = picture;

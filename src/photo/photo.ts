@@ -87,7 +87,7 @@ const LUMA = [0.299, 0.587, 0.114] as const;
  * Throws `bad-option` for a number of channels that is neither 1 nor 3.
  *
  * @example
- * photoTensor(await readPhoto(bytes), { size: { height: 180, width: 180 } }).dims; // [1, 3, 180, 180]
+ * photoTensor(raster(40, 30), { size: { height: 180, width: 180 } }).dims; // [1, 3, 180, 180]
  */
 export function photoTensor(picture: Raster, { channels = 3, size }: PhotoShape = {}): Tensor<'float32'> {
   if (channels !== 1 && channels !== 3)
@@ -137,7 +137,7 @@ export function clamped({ data, dims }: Tensor<'float32'>): Tensor<'float32'> {
  * The picture of a tensor [1, c, h, w] with values in [-1, 1] (1 or 3 channels): what {@link photoTensor} makes, taken back.
  *
  * @example
- * photoRaster(photoTensor(photo)); // the bytes of photo
+ * photoRaster(photoTensor(raster(2, 1))).width; // 2
  */
 export function photoRaster({ data, dims }: Tensor<'float32'>): Raster {
   const [, channels, height, width] = dims as readonly [number, number, number, number];

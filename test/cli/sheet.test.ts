@@ -34,7 +34,7 @@ describe('sheet', () => {
       objective: undefined,
     });
     await said(
-      ['sheet', 'm', '-l', 'a, b', '--presets', 'keras', '--seeds', '0,-3', '-f', '0-3', '--steps', '4'],
+      ['sheet', 'm', '-l', 'a, b', '--preset', 'keras', '--seed', '0,-3', '-f', '0-3', '--steps', '4'],
       entries,
     );
     expect(asked[1]![1]).toEqual({ layers: ['a', 'b'], presets: ['keras'], seeds: [0, -3] });
@@ -42,9 +42,9 @@ describe('sheet', () => {
   });
 
   it.each([
-    [['--seeds', '1,x'], '--seeds: whole numbers with commas between is needed'],
-    [['--layers', 'a,,b'], '--layers: names with commas between'],
-    [['--layer', 'a'], 'did you mean `--layers`'],
+    [['--seed', '1,x'], '--seed: whole numbers with commas between is needed'],
+    [['--layer', 'a,,b'], '--layer: names with commas between'],
+    [['--class', 'a'], 'option `--class` is not known'],
     [['--objective', 'a'], 'option `--objective` is not known'],
   ])('refuses %j', async (words, message) => {
     const { code, stderr } = await said(['sheet', ...words], sheeting().entries);

@@ -72,6 +72,8 @@ const described: Readonly<Record<string, string>> = {
   settings: 'DreamSettings',
   expected: 'Expected',
   losses: 'readonly number[]',
+  plan: 'Plan',
+  frames: 'readonly Raster[]',
   dreamed: 'DreamRecipe',
   layer: 'string',
   channel: 'number',
