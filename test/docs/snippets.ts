@@ -85,7 +85,7 @@ const described: Readonly<Record<string, string>> = {
   Worker: 'new (script: URL, options: { readonly type: string }) => WebWorker',
 };
 /** Needs a file, a page, or the network. */
-const FOREIGN = /\.h5'|'out'|net\.onnx|wasmPaths|webHost|signal|'imagenet'|\.jpg'/;
+const FOREIGN = /\.h5'|'out'|net\.onnx|wasmPaths|webHost|signal|'imagenet'|\.jpg'|'photos'/;
 
 /** Checks and runs snippets. `name` is that of a folder of their own. */
 export function tried(name: string, snippets: readonly Snippet[]): readonly Outcome[] {

@@ -39,7 +39,7 @@ beforeAll(async () => {
     dense: [{ name: 'dense/kernel:0', shape: [256, 3], data: new Float32Array(768) }],
   });
   await writeFixture(folder, 'part.h5', Object.fromEntries(layers.slice(0, 4)));
-});
+}, 60_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** The first number of a constant whose name holds `part`. */

@@ -83,7 +83,7 @@ describe.skipIf(!folder)('architectures (needs PHOSPHENE_ARCHITECTURES)', () => 
       if (!found) continue;
       const cut = await model.cut([layer], size);
       const program = await nodeRuntime.compile(cut);
-      const seed = await compileSeed(cut, 0);
+      const seed = await compileSeed(cut, 0, undefined, axis);
       let best: Row | undefined;
       for (const [k, right] of pictures.entries()) {
         const forward = await program.run({ image: images[k]! });
@@ -116,7 +116,8 @@ function apart(a: ArrayLike<number>, b: ArrayLike<number>): number {
     difference += (a[i]! - b[i]!) ** 2;
     norm += b[i]! ** 2;
   }
-  return Math.sqrt(difference / norm);
+  // A head that begins as zeros gives zeros.
+  return norm === 0 ? (difference === 0 ? 0 : Infinity) : Math.sqrt(difference / norm);
 }
 
 function pageOf(rows: readonly Row[]): string {

@@ -5,9 +5,9 @@ import type { ModelErrors } from './keras-models.ts';
 const shown = (error: number): string => error.toExponential(1);
 
 /** The page for these results. */
-export function page(found: ReadonlyMap<string, ModelErrors>): string {
+export function page(found: Readonly<Record<string, ModelErrors>>): string {
   const models = publishedModels.flatMap((model) => {
-    const errors = found.get(model.name);
+    const errors = found[model.name];
     return errors ? [{ model, errors }] : [];
   });
   const worst = (of: (e: ModelErrors) => number): string => shown(Math.max(...models.map(({ errors }) => of(errors))));
@@ -17,8 +17,10 @@ export function page(found: ReadonlyMap<string, ModelErrors>): string {
         `| \`${model.name}\` | \`${layer}\` | ${size} | ${shown(forward)} | ${shown(gradient)} |`,
     ),
   );
+  const missing = publishedModels.filter(({ name }) => !found[name]).map(({ name }) => `\`${name}\``);
+  const rest = missing.length > 0 ? ` Not compared yet: ${missing.join(', ')}.` : '';
   return `${HEAD}
-Largest errors of all: activations ${worst((e) => e.worst.error)} in any layer, gradients ${worst((e) => Math.max(...e.targets.map((t) => t.gradient)))}.
+${models.length} of ${publishedModels.length} are compared.${rest} Largest errors of all: activations ${worst((e) => e.worst.error)} in any layer, gradients ${worst((e) => Math.max(...e.targets.map((t) => t.gradient)))}.
 
 ## Layer by layer
 
@@ -39,7 +41,7 @@ ${targets.join('\n')}
 const HEAD = `# The architectures that are known by name
 
 \`phosphene models\` lists them: all networks of keras.applications whose weights Keras publishes. Their names, addresses and hashes are those
-of the source of Keras. Every one is compared with Keras itself: its layers, its activations, and its gradients.
+of the source of Keras. They are compared with Keras itself: their layers, their activations, and their gradients.
 
 What is compared are networks with weights that are made of a hash, the same here as there, for pictures that are too. Keras computes in
 float64 on TensorFlow, without oneDNN; phosphene in float32 on ONNX Runtime. *Activation* is the relative error of a layer's output,

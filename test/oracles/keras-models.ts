@@ -140,7 +140,8 @@ const numbers = (text: string): Float32Array => new Float32Array(new Uint8Array(
  */
 function distance(data: Float32Array, dims: Dims, [norm, ...sums]: Float32Array): number {
   const squares = sums.map((sum, j) => (signedSum(data, dims, j) - sum) ** 2);
-  return Math.sqrt(squares.reduce((a, b) => a + b, 0) / squares.length) / norm!;
+  // If nothing comes through its last ReLU, a layer's gradient is zero, and must be here.
+  return Math.sqrt(squares.reduce((a, b) => a + b, 0) / squares.length) / (norm === 0 ? 1 : norm!);
 }
 
 /** The sum of an array's numbers under a row of signs, which go by the position with the channels last. */

@@ -121,7 +121,7 @@ def fill(model):
             if "kernel" in w.name:
                 depthwise = w.name == "depthwise_kernel" or type(layer).__name__ == "DepthwiseConv2D"
                 v = r * np.sqrt(12 / np.prod(w.shape[:2] if depthwise else w.shape[:-1]))
-            elif w.name in ("gamma", "variable"):
+            elif w.name == "gamma" or w.name.startswith("variable"):
                 v = 1 + 0.2 * r
             elif "variance" in w.name:
                 v = 1 + 0.5 * r
@@ -129,6 +129,9 @@ def fill(model):
                 v = 0.2 * r
             # The numbers of the network are float32, only the arithmetic is not.
             w.assign(v.astype(np.float32).astype(np.float64).reshape(w.shape))
+        if type(layer).__name__ == "Normalization":
+            # Which otherwise goes on with what it was built with.
+            layer.finalize_state()
 
 
 # Pictures that are tried, and how far from a corner one must be, in units of the layer's root mean square, to be taken at once.
