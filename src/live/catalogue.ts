@@ -9,9 +9,12 @@ import type { Catalogue, PresetFacts } from './protocol.ts';
 
 const flat = flatSettings();
 
+/** The preset that a page shows first: where pictures are seen as they come, the one that is soonest there. */
+export const SHOWN_FIRST: PresetName = 'fast';
+
 /** All presets and settings, with what the studio says of itself. */
 export function catalogueOf(own: Pick<Catalogue, 'models' | 'engine' | 'workers'>): Catalogue {
-  const first = settle().preset;
+  const first: PresetName = SHOWN_FIRST;
   const names = Object.keys(presets) as PresetName[];
   return {
     version: VERSION,

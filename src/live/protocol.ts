@@ -117,7 +117,7 @@ export interface Catalogue {
   readonly version: string;
   /** Names that it opens, the one that is shown first in front. */
   readonly models: readonly string[];
-  /** The one that is used if none is asked for stands first. */
+  /** The one that a page shows first stands first. */
   readonly presets: readonly PresetFacts[];
   readonly settings: readonly SettingFacts[];
   /** The engine in words: `onnxruntime-web wasm`. */

@@ -67,7 +67,7 @@ describe.skipIf(executable === undefined)('the explorer (needs Chromium)', { tim
       await page.click('.grid a[data-channel="2"]');
       await page.waitForSelector('.large .picture[data-state=done]');
       expect(await page.locator('pre[aria-label=command]').textContent()).toBe(
-        'phosphene render resnet50v2-mini --layer conv1_conv --filters 2',
+        'phosphene render resnet50v2-mini --layer conv1_conv --filters 2 --preset fast',
       );
       // 180 pixels without 25 on each side.
       expect(await page.evaluate("document.querySelector('.large canvas').width")).toBe(130);

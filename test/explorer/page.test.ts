@@ -212,10 +212,10 @@ describe.skipIf(executable === undefined)('the explorer in a browser (needs Chro
       const page = await open(unit);
       await done(page, '.large');
       expect(await page.locator('pre[aria-label=command]').textContent()).toBe(
-        'phosphene render resnet50v2-mini --layer conv2_block1_out --filters 5 --size 48 --steps 4 --crop 2 --border 1',
+        'phosphene render resnet50v2-mini --layer conv2_block1_out --filters 5 --preset fast --size 48 --steps 4 --crop 2 --border 1',
       );
       expect(await page.locator('pre[aria-label=TypeScript]').textContent()).toContain(
-        "{ layer: 'conv2_block1_out', channels: [5], size: 48, steps: 4, finish: { crop: 2 }, border: 1 }",
+        "{ layer: 'conv2_block1_out', channels: [5], preset: 'fast', size: 48, steps: 4, finish: { crop: 2 }, border: 1 }",
       );
       await page.click('summary:text("Settings")');
       await page.fill('#set-steps', '6');

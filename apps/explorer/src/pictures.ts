@@ -179,7 +179,7 @@ export function wishFor(
     layer: name,
     channel,
     ...(route.objective === undefined ? {} : { objective: route.objective, picture: route.picture }),
-    ...(route.preset === undefined ? {} : { preset: route.preset }),
+    preset: route.preset ?? presetOf(route)?.name,
     ...(size === undefined ? {} : { size }),
     settings: route.settings,
   };

@@ -54,7 +54,7 @@ const quoted = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 
 /** The command that makes the same picture. */
-export function commandOf(facts: ModelFacts, route: Route): string {
+export function commandOf(facts: ModelFacts, route: Route, preset: string | undefined): string {
   const { preprocess } = route;
   const options: [string, string][] = [
     ...(route.objective === undefined
@@ -63,7 +63,7 @@ export function commandOf(facts: ModelFacts, route: Route): string {
           ['filters', String(route.unit)],
         ] as [string, string][])
       : [['objective', route.objective] as [string, string]]),
-    ...(route.preset === undefined ? [] : [['preset', route.preset] as [string, string]]),
+    ...(preset === undefined ? [] : [['preset', preset] as [string, string]]),
     ...(route.size === undefined ? [] : [['size', String(route.size)] as [string, string]]),
     ...Object.entries(route.settings),
     ...(preprocess === undefined ? [] : given(preprocess)),
@@ -89,10 +89,15 @@ function given(preprocess: string): [string, string][] {
 }
 
 /** The six lines of TypeScript that make the same picture. */
-export function scriptOf(facts: ModelFacts, route: Route, settings: Catalogue['settings']): string {
+export function scriptOf(
+  facts: ModelFacts,
+  route: Route,
+  settings: Catalogue['settings'],
+  preset: string | undefined,
+): string {
   const options: Record<string, unknown> =
     route.objective === undefined ? { layer: route.layer, channels: [route.unit] } : { objective: route.objective };
-  if (route.preset !== undefined) options['preset'] = route.preset;
+  if (preset !== undefined) options['preset'] = preset;
   if (route.size !== undefined) options['size'] = route.size;
   for (const [name, text] of Object.entries(route.settings)) {
     const [first = name, second] = settings.find((s) => s.name === name)?.path ?? [];

@@ -7,6 +7,7 @@ import { builtInFile } from '../../hub/open.ts';
 import { createPool } from '../../jobs/pool.ts';
 import { nodeHost } from '../../jobs/node-host.ts';
 import { blocksOf, endOf } from '../../live/blocks.ts';
+import { SHOWN_FIRST } from '../../live/catalogue.ts';
 import type { LayerFacts, TilesOfModel } from '../../live/protocol.ts';
 import { createStudio } from '../../live/studio.ts';
 import { open, type Network, renderToFolder } from '../../node.ts';
@@ -53,13 +54,18 @@ export const site: SiteCore = async (request, tell) => {
     );
     await tell({ type: 'plan', layers: plans.flatMap((p) => p.layers).length, pictures, bytes });
     if (request.dryRun) return;
+    const preset = SHOWN_FIRST;
     const models: TilesOfModel[] = [];
     let done = 0;
     for (const { network, facts, layers, file } of plans) {
       const folder = join(out, places.tiles(network.name));
       const there: Record<string, { folder: string; channels: readonly number[] }> = {};
       for (const { name, channels } of layers) {
-        for await (const event of renderToFolder(network, { layer: name, channels }, { out: folder, pool, signal })) {
+        for await (const event of renderToFolder(
+          network,
+          { layer: name, channels, preset },
+          { out: folder, pool, signal },
+        )) {
           if (event.type === 'picture') done++;
           else if (event.type === 'resumed') done += event.channels.length;
           else if (event.type === 'grid')

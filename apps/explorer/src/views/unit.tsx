@@ -82,8 +82,8 @@ function Unit({ facts, layer, route, unit }: UnitProps) {
         )}
         <section class="make">
           <h2>Make it yourself</h2>
-          <Copy what="command" text={commandOf(facts, route)} />
-          {value && <Copy what="TypeScript" text={scriptOf(facts, route, value.settings)} />}
+          <Copy what="command" text={commandOf(facts, route, presetOf(route)?.name)} />
+          {value && <Copy what="TypeScript" text={scriptOf(facts, route, value.settings, presetOf(route)?.name)} />}
         </section>
       </div>
     </div>
