@@ -103,7 +103,17 @@ export { type Optimiser, optimisers, type OptimiserSpec } from './optimiser/inde
 
 // The ascent.
 export { ascend, type Ascent, type CompiledStep, type Progress } from './render/ascend.ts';
-export { type Course, diagnose, type Diagnosis, remedyOf, type Status, statuses } from './render/diagnosis.ts';
+export {
+  type Course,
+  diagnose,
+  type Diagnosis,
+  type Failure,
+  type Pixels,
+  remedyOf,
+  type Status,
+  statuses,
+} from './render/diagnosis.ts';
+export type { OverrideSpec } from './render/overrides.ts';
 export { presets, type Preset, type PresetName } from './render/presets.ts';
 export { classifierOf, classIndex } from './render/classes.ts';
 export type { Given, ObjectiveLike, Raised } from './render/raised.ts';
@@ -125,7 +135,14 @@ export {
   type Unit,
   unitSpec,
 } from './render/recipe.ts';
-export { decodePicture, encodePicture, type Expected, type Finished, type PictureRecord } from './render/record.ts';
+export {
+  decodePicture,
+  encodePicture,
+  type Expected,
+  type Finished,
+  type PictureRecord,
+  type Verdict,
+} from './render/record.ts';
 export { dreamDigest, type DreamRecipe, dreamSettings, type DreamSettings } from './render/dream.ts';
 export { type Cut, stepOf, type StepParts, valuesOf } from './render/step.ts';
 export { type Obstacle, surveyed, type Target, targetAt, targets } from './render/targets.ts';

@@ -63,7 +63,13 @@ function joinedSingles(blocks: readonly Block[]): readonly Block[] {
   return joined;
 }
 
-/** The layer that stands for a block: its last one that can be shown, if there is one. */
+/**
+ * The layer that stands for a block: its last one that can be shown, if there is one.
+ *
+ * @example
+ * const { layers } = await studio.facts({ name: 'net.onnx' });
+ * blocksOf(layers).map((block) => endOf(block)?.name);
+ */
 export function endOf({ layers }: Block): LayerFacts | undefined {
   return layers.findLast((l) => l.obstacle === undefined && l.channels !== undefined);
 }

@@ -38,14 +38,14 @@ export interface Course {
   /** The objective of the last picture without transforms; that before the last step unless given. */
   readonly plain?: number;
   /** The first and the last picture, [n, c, h, w]. */
-  readonly start: Picture;
-  readonly image: Picture;
+  readonly start: Pixels;
+  readonly image: Pixels;
   /** Steps in which gradients were redirected past units that are off. */
   readonly redirected?: number;
 }
 
 /** Values of a picture, row by row. */
-export interface Picture {
+export interface Pixels {
   readonly dims: readonly number[];
   readonly data: Float32Array;
 }
@@ -64,7 +64,7 @@ const remedies: Readonly<Record<Exclude<Failure, 'dead'>, string>> = {
  * What may help a picture of this status; undefined for `ok`. `redirected` are the steps in which gradients were redirected.
  *
  * @example
- * remedyOf('dead'); // 'the filter is off everywhere … redirecting the gradient (`redirect` 16) may wake it'
+ * remedyOf('ok'); // undefined
  */
 export function remedyOf(status: Status, redirected = 0): string | undefined {
   if (status === 'ok') return undefined;
@@ -83,7 +83,7 @@ export const statuses: readonly Status[] = ['ok', 'dead', 'not-finite', 'not-ris
  * transforms.
  *
  * @example
- * diagnose({ losses: [0.1, 0.2, 0.4], start, image }).status; // 'ok'
+ * diagnose({ losses: [0.1, 0.2, 0.4], start: before, image: after }).status; // 'ok'
  */
 export function diagnose(course: Course): Diagnosis {
   const { losses, redirected = 0 } = course;
@@ -121,7 +121,7 @@ function isLevel(losses: readonly number[], rise: number): boolean {
 }
 
 /** Whether a picture that keeps within its range is at its ends almost everywhere. */
-function isExtreme({ data }: Picture): boolean {
+function isExtreme({ data }: Pixels): boolean {
   let extreme = 0;
   for (const v of data) {
     if (Math.abs(v) > 1) return false;
@@ -137,7 +137,7 @@ function isExtreme({ data }: Picture): boolean {
  * @example
  * neighbours({ dims: [1, 1, 1, 4], data: Float32Array.of(1, -1, 1, -1) }); // -1
  */
-export function neighbours({ dims, data }: Picture): number {
+export function neighbours({ dims, data }: Pixels): number {
   const [h, w] = dims.slice(-2) as [number, number];
   const plane = h * w;
   let [same, next, pairs] = [0, 0, 0];
