@@ -5,17 +5,17 @@ import {
   type Course,
   diagnose,
   neighbours,
-  type Picture,
+  type Pixels,
   remedyOf,
   type Status,
   statuses,
 } from '../../src/render/diagnosis.ts';
 
-const picture = (data: Float32Array, [h, w]: readonly [number, number]): Picture => ({
+const picture = (data: Float32Array, [h, w]: readonly [number, number]): Pixels => ({
   dims: [1, data.length / (h * w), h, w],
   data,
 });
-const smooth = (f: (x: number) => number = (x) => Math.sin(x / 3)): Picture =>
+const smooth = (f: (x: number) => number = (x) => Math.sin(x / 3)): Pixels =>
   picture(
     Float32Array.from({ length: 256 }, (_, i) => f(i % 16)),
     [16, 16],
