@@ -4,7 +4,7 @@
  *     python test/oracles/architectures.py FOLDER
  *     PHOSPHENE_ARCHITECTURES=FOLDER npx vitest run test/oracles/architectures.test.ts
  *
- * With `UPDATE_TABLES=1`, `docs/architectures.md` is written anew from what is found. Exporting takes some minutes.
+ * With `UPDATE_TABLES=1`, `docs/architectures-pytorch.md` is written anew from what is found. Exporting takes some minutes.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -52,7 +52,7 @@ interface Row {
 const folder = process.env['PHOSPHENE_ARCHITECTURES'];
 if (!folder)
   console.info('architectures not held against PyTorch: PHOSPHENE_ARCHITECTURES names no folder of exported networks');
-const page = fileURLToPath(new URL('../../docs/architectures.md', import.meta.url));
+const page = fileURLToPath(new URL('../../docs/architectures-pytorch.md', import.meta.url));
 
 /** Activations may be this far off, and gradients ten times as far; more only if PyTorch's own float32 is. */
 const ACTIVATION = 1e-5;
