@@ -95,6 +95,8 @@ export function diagnose(course: Course): Diagnosis {
 
 /** Neighbours of white noise correlate by 0, those of photographs by .9 or more, and those of the Keras example's pictures by .4. */
 const NOISE = 0.2;
+/** Steps from which on a picture is more than its start. */
+const FEW = 20;
 /** A value that is shown as black or white, of a picture that keeps within [-1, 1]. */
 const EXTREME = 0.98;
 /** Losses that differ by less are the same, as a share of what the objective rose by. */
@@ -111,7 +113,8 @@ function statusOf({ losses, start, image, plain = 0 }: Course): Status {
   const rise = mean(losses.slice(-some)) - mean(losses.slice(0, some));
   if (rise <= 0) return 'not-rising';
   if (isLevel(losses, rise) || isExtreme(image)) return 'saturated';
-  return neighbours(image) < NOISE ? 'noise-like' : 'ok';
+  // After a few steps every picture still shows the noise that it began with.
+  return losses.length >= FEW && neighbours(image) < NOISE ? 'noise-like' : 'ok';
 }
 
 /** Whether nothing moved any more from three to four fifths of the way. At the end, a rate that fell may be why. */
