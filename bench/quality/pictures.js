@@ -111,7 +111,7 @@ export async function asJpeg({ h, w, data }, quality) {
     { data: rgba, width: w, height: h },
     { quality, quant_table: 0, auto_subsample: false, chroma_subsample: 2 },
   );
-  return planes(await readPhoto(new Uint8Array(file), { load: loadCodec }));
+  return planes(await readPhoto(new Uint8Array(file), { loadCodec }));
 }
 
 export function deviation({ data }) {
