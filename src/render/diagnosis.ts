@@ -94,7 +94,7 @@ export function diagnose(course: Course): Diagnosis {
 }
 
 /** Neighbours of white noise correlate by 0, those of photographs by .9 or more, and those of the Keras example's pictures by .4. */
-const NOISE = 0.2;
+const NOISE = 0.1;
 /** Steps from which on a picture is more than its start. */
 const FEW = 20;
 /** A value that is shown as black or white, of a picture that keeps within [-1, 1]. */
