@@ -21,7 +21,7 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   return () => (made ??= make());
 }
 
-/** Sound weight files: the layouts and types that Keras and h5py write, with what a ResNet's first layer needs. */
+/** Sound weight files: the layouts and types that Keras and h5py write, with what a ResNet's first layer needs, and others' names. */
 const weightFiles = once(async () => {
   const folder = mkdtempSync(join(tmpdir(), 'phosphene-hdf5-'));
   const weight = (name: string, shape: readonly number[], more: Partial<FixtureWeight> = {}): FixtureWeight => ({
@@ -34,12 +34,12 @@ const weightFiles = once(async () => {
   const shuffled = { chunks: [2, 4], filter: { id: 2, options: [] } };
   const layers = {
     conv1_conv: [weight('conv1_conv/kernel:0', [7, 7, 3, 64]), weight('conv1_conv/bias:0', [64])],
-    first: [weight('first/kernel', [5, 7], gzip), weight('first/bias', [7])],
+    conv2_block1_1_conv: [weight('conv2_block1_1_conv/kernel', [5, 7], gzip), weight('conv2_block1_1_conv/bias', [7])],
     none: [],
-    second: [
-      weight('second/kernel', [6, 8], shuffled),
-      weight('second/doubles', [3, 4], { data: new Float64Array(12).fill(0.5) }),
-      weight('second/whole', [3], { data: Int32Array.of(-2, 0, 9) }),
+    conv2_block1_2_conv: [
+      weight('conv2_block1_2_conv/kernel', [6, 8], shuffled),
+      weight('conv2_block1_2_conv/doubles', [3, 4], { data: new Float64Array(12).fill(0.5) }),
+      weight('conv2_block1_2_conv/whole', [3], { data: Int32Array.of(-2, 0, 9) }),
     ],
   };
   const layouts: readonly FixtureOptions[] = [
