@@ -154,7 +154,11 @@ function reserved(parts: StepParts): string[] {
  * read, as they came and as they are packed; and some more while it folds constants.
  */
 export function workerMemory(layers: readonly Pick<Layer, 'dims' | 'parameters'>[]): number {
-  return layers.reduce((sum, l) => sum + 5 * sizeOf(l.dims) + 36 * l.parameters, 50e6);
+  const values = layers.map(({ dims }) => sizeOf(dims));
+  const all = values.reduce((sum, n) => sum + n, 0);
+  // A map that outweighs all others is there four times: itself, what is raised of it, and both their gradients.
+  const most = values.reduce((a, b) => Math.max(a, b), 0);
+  return layers.reduce((sum, l) => sum + 36 * l.parameters, 50e6 + Math.max(5 * all, 16 * most));
 }
 
 /** Refuses what would not fit. Call before anything of that size is allocated. Throws `too-large`. */
