@@ -1,10 +1,18 @@
 /** @file phosphene explore: a page on which to look around. The words; what is done is in core/explore.ts. */
-import { text, whole } from '../settings.ts';
+import { flag, text, whole } from '../settings.ts';
 import { type Command, command } from './command.ts';
-import { modelOf, modelOptions, modelPositional, outputOptions, preprocessOf, type PreprocessSpec } from './model.ts';
+import {
+  modelOf,
+  modelOptions,
+  modelPositional,
+  outputOptions,
+  preprocessOf,
+  type PreprocessSpec,
+  weightsOptions,
+  workersOption,
+} from './model.ts';
 import { optional, section } from './options.ts';
 import { jsonLine } from './report.ts';
-import { flag } from '../settings.ts';
 
 /** What the core is asked for. */
 export interface ExploreRequest {
@@ -26,14 +34,10 @@ const { size: _, ...input } = modelOptions;
 const options = {
   ...input,
   ...section('Model', {
-    weights: {
-      setting: optional(text({ help: 'A Keras HDF5 weights file, in place of downloading the published one' })),
-      value: 'FILE',
-    },
+    ...weightsOptions,
     cache: {
+      ...weightsOptions.cache,
       setting: optional(text({ help: 'Folder for downloads and finished pictures' })),
-      value: 'FOLDER',
-      otherwise: '$PHOSPHENE_CACHE or the cache of the system',
     },
   }),
   ...section('Page', {
@@ -44,12 +48,7 @@ const options = {
       otherwise: 'a free one',
     },
     noOpen: { setting: flag({ help: 'Do not open the browser; only print the address', default: false }) },
-    workers: {
-      setting: optional(whole({ help: 'Worker threads', default: 1, from: 1, to: 1024 })),
-      short: 'w',
-      value: 'N',
-      otherwise: 'one a core',
-    },
+    ...workersOption,
   }),
   ...outputOptions,
 };

@@ -1,9 +1,16 @@
 /** @file phosphene site: the explorer as files for any host. The words; what is done is in core/site.ts. */
 import { PhospheneError } from '../errors.ts';
 import { BUILT_IN } from '../hub/models.ts';
-import { flag, text, whole } from '../settings.ts';
+import { flag, text } from '../settings.ts';
 import { type Command, command, type Context } from './command.ts';
-import { modelOptions, outputOptions, preprocessOf, type PreprocessSpec } from './model.ts';
+import {
+  modelOptions,
+  outputOptions,
+  preprocessOf,
+  type PreprocessSpec,
+  weightsOptions,
+  workersOption,
+} from './model.ts';
 import { optional, section } from './options.ts';
 import { type FilterRange, filters } from './parse.ts';
 import { jsonLine } from './report.ts';
@@ -51,25 +58,10 @@ const options = {
       otherwise: 'the first 64',
     },
     dryRun: { setting: flag({ help: 'Only say how large the site would be', default: false }) },
-    workers: {
-      setting: optional(whole({ help: 'Worker threads', default: 1, from: 1, to: 1024 })),
-      short: 'w',
-      value: 'N',
-      otherwise: 'one a core',
-    },
+    ...workersOption,
   }),
   ...input,
-  ...section('Model', {
-    weights: {
-      setting: optional(text({ help: 'A Keras HDF5 weights file, in place of downloading the published one' })),
-      value: 'FILE',
-    },
-    cache: {
-      setting: optional(text({ help: 'Folder for downloads' })),
-      value: 'FOLDER',
-      otherwise: '$PHOSPHENE_CACHE or the cache of the system',
-    },
-  }),
+  ...weightsOptions,
   ...outputOptions,
 };
 

@@ -1,24 +1,16 @@
 /** @file What `phosphene dream` asks of the core. */
 import { resolve } from 'node:path';
-import { dreamToFile, open, openPhoto } from '../../node.ts';
+import { dreamToFile, openPhoto } from '../../node.ts';
 import { targetOf } from '../../jobs/render.ts';
 import { tileSize } from '../../render/dream.ts';
 import type { DreamCore } from '../dream.ts';
 import { chosenFilters } from '../parse.ts';
+import { openModelOf } from './network.ts';
 
 export const dream: DreamCore = async (request, tell) => {
-  const { photo: path, model, architecture, preprocess, weights, cache, layer, filters, size, settings, out } = request;
-  const { workers, signal } = request;
+  const { photo: path, layer, filters, size, settings, out, workers, signal } = request;
   const photo = await openPhoto(path);
-  const network = await open(model, {
-    architecture,
-    preprocess,
-    weights,
-    cacheDir: cache,
-    signal,
-    onProgress: ({ received, total }) =>
-      void tell({ type: 'download', what: `the weights of ${network.name}`, received, total }),
-  });
+  const network = await openModelOf(request, tell);
   try {
     const name = layer ?? network.defaultLayer;
     const { input } = network;

@@ -3,7 +3,6 @@ import { resolve } from 'node:path';
 import {
   type Network,
   objectiveOf,
-  open,
   openPhoto,
   parseObjective,
   planOf,
@@ -18,6 +17,7 @@ import { targetOf } from '../../jobs/render.ts';
 import { chosenFilters } from '../parse.ts';
 import type { RenderCore, RenderNews, RenderRequest } from '../render.ts';
 import { recipeOptions } from '../settings.ts';
+import { downloads, openModelOf } from './network.ts';
 
 /** A network that was opened for a request, and what is to be rendered of it, checked. It must be closed. */
 export interface Opened {
@@ -31,28 +31,16 @@ export async function opened(
   tell: (news: RenderNews) => Promise<void>,
   most = 64,
 ): Promise<Opened> {
-  const { model, architecture, preprocess, weights, cache, size, signal } = request;
-  const { layer, class: wanted, objective, neuron, pictures } = request;
+  const { size, layer, class: wanted, objective, neuron, pictures } = request;
   presetOf(request.preset);
-  const downloads = (what: () => string) => ({
-    cacheDir: cache,
-    signal,
-    onProgress: ({ received, total }: { received: number; total: number | undefined }) =>
-      void tell({ type: 'download', what: what(), received, total }),
-  });
   const start = request.start === undefined ? undefined : await openPhoto(request.start);
-  const network = await open(model, {
-    architecture,
-    preprocess,
-    weights,
-    ...downloads(() => `the weights of ${network.name}`),
-  });
+  const network = await openModelOf(request, tell);
   try {
     const labels =
       request.labels &&
       (await readLabels(
         request.labels,
-        downloads(() => 'the names of the classes'),
+        downloads(request, tell, () => 'the names of the classes'),
       ));
     const settings = {
       ...recipeOptions(request.settings),

@@ -1,31 +1,23 @@
 /** @file What `phosphene sheet` asks of the core. */
 import { resolve } from 'node:path';
 import { targetOf } from '../../jobs/render.ts';
-import { contact, open, openPhoto } from '../../node.ts';
+import { contact, openPhoto } from '../../node.ts';
 import type { PresetName } from '../../render/presets.ts';
 import { presetOf, settle } from '../../render/recipe.ts';
 import { chosenFilters } from '../parse.ts';
 import { recipeOptions } from '../settings.ts';
 import type { SheetCore } from '../sheet.ts';
+import { openModelOf } from './network.ts';
 import { told } from './render.ts';
 
 /** Filters of each layer if nobody says which. */
 const FEW = 8;
 
 export const sheet: SheetCore = async (request, { layers, presets, seeds }, tell) => {
-  const { model, architecture, preprocess, weights, cache, size, neuron, out, margin, captions, workers, signal } =
-    request;
+  const { size, neuron, out, margin, captions, workers, signal } = request;
   for (const name of presets ?? []) presetOf(name);
   const start = request.start === undefined ? undefined : await openPhoto(request.start);
-  const network = await open(model, {
-    architecture,
-    preprocess,
-    weights,
-    cacheDir: cache,
-    signal,
-    onProgress: ({ received, total }) =>
-      void tell({ type: 'download', what: `the weights of ${network.name}`, received, total }),
-  });
+  const network = await openModelOf(request, tell);
   try {
     const { preset: _, ...recipe } = { ...recipeOptions(request.settings), size, neuron, start };
     // Lists of filters are for the layer that has most of them.
