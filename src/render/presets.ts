@@ -31,6 +31,15 @@ const ascent = {
   anneal: 'linear',
 } as const;
 
+/** What the presets of that ascent have in common: pixels, begun with little noise, that are moved about. */
+const moved = {
+  size: 180,
+  border: 0,
+  param: { kind: 'pixel', noise: 0.0125 },
+  transforms: [{ kind: 'roll', by: 8 }],
+  gradient: { redirect: 16, pooling: 'max' },
+} as const satisfies Partial<Preset>;
+
 const table = {
   keras: {
     help: 'The Keras example "Visualizing what convnets learn", to the digit',
@@ -43,51 +52,37 @@ const table = {
     finish: { kind: 'contrast', crop: 25, contrast: 0.15, stretch: false },
   },
   sobolev: {
+    ...moved,
     help: 'The Keras loop with a preconditioned gradient, moved about: features instead of noise, at the same cost',
-    size: 180,
     steps: 30,
-    border: 0,
-    param: { kind: 'pixel', noise: 0.0125 },
-    transforms: [{ kind: 'roll', by: 8 }],
     optimiser: ascent,
-    gradient: { redirect: 16, pooling: 'max' },
     finish: { kind: 'contrast', crop: 25, contrast: 0.2, stretch: false },
   },
   fast: {
+    ...moved,
     help: 'As `natural`, in half the steps of the Keras example',
-    size: 180,
     steps: 14,
-    border: 0,
-    param: { kind: 'pixel', noise: 0.0125 },
-    transforms: [{ kind: 'roll', by: 8 }],
     optimiser: { ...ascent, rate: 8, momentum: 0.6 },
     gradient: { redirect: 8, pooling: 'max' },
     finish: { kind: 'contrast', crop: 25, contrast: 0.2, stretch: false },
   },
   natural: {
+    ...moved,
     help: 'The preconditioned ascent with time to settle, shown at the contrast of a photograph',
-    size: 180,
     steps: 56,
-    border: 0,
-    param: { kind: 'pixel', noise: 0.0125 },
-    transforms: [{ kind: 'roll', by: 8 }],
     optimiser: { ...ascent, limit: 0.5 },
-    gradient: { redirect: 16, pooling: 'max' },
     finish: { kind: 'contrast', crop: 25, contrast: 0.24, stretch: false },
   },
   best: {
+    ...moved,
     help: 'The preconditioned ascent without regard for time: for the one picture in a paper',
-    size: 180,
     steps: 400,
-    border: 0,
-    param: { kind: 'pixel', noise: 0.0125 },
     transforms: [
       { kind: 'roll', by: 8 },
       { kind: 'scale', from: 0.95, to: 1.05 },
       { kind: 'rotate', by: 3, still: 0 },
     ],
     optimiser: { ...ascent, rate: 4, momentum: 0.85, limit: 0.55 },
-    gradient: { redirect: 16, pooling: 'max' },
     finish: { kind: 'contrast', crop: 25, contrast: 0.26, stretch: false },
   },
   lucid: {

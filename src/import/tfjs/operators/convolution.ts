@@ -1,6 +1,6 @@
 /** @file Convolutions, with what the converter has fused to them, products, and normalisations by channel. */
 import { PhospheneError } from '../../../errors.ts';
-import type { Value } from '../../../ir/builder.ts';
+import type { Value, WindowAttributes } from '../../../ir/builder.ts';
 import { sizeOf } from '../../../ir/tensor.ts';
 import { flag, float, ints, word, words } from '../graph.ts';
 import { changed, dimsOf, type Held, last, plain, together } from '../layout.ts';
@@ -63,41 +63,44 @@ function dilated(dilations: readonly number[]): { dilations?: readonly number[] 
   return dilations.every((d) => d === 1) ? {} : { dilations };
 }
 
-const conv: TfOperator = (call) => {
-  const { b, node } = call;
-  const space = spatial(call);
-  const filter = filterOf(call, 1);
-  const [rows, columns, depth, out] = filter.value.dims as [number, number, number, number];
-  const kernel = [rows, columns];
+/** How the window of a convolution moves, as attributes of a Conv. */
+function windowOf(
+  call: Call,
+  space: ReturnType<typeof spatial>,
+  kernel: readonly number[],
+): Pick<WindowAttributes, 'strides' | 'pads'> & { readonly dilations?: readonly number[] } {
+  const { node } = call;
   const strides = sides(space, ints(node, 'strides'), 'strides');
   const dilations = sides(space, ints(node, 'dilations'), 'dilations');
   const pads = windowPads(call, space, ints(node, 'explicit_paddings'), kernel, strides, dilations);
+  return { strides, pads, ...dilated(dilations) };
+}
+
+const conv: TfOperator = (call) => {
+  const { b } = call;
+  const space = spatial(call);
+  const filter = filterOf(call, 1);
+  const [rows, columns, depth, out] = filter.value.dims as [number, number, number, number];
+  const window = windowOf(call, space, [rows, columns]);
   const channels = space.x.dims[1]!;
   const group = channels / depth;
   if (!Number.isInteger(group))
     throw new PhospheneError('shape', `its input has ${channels} channels, its filter is for ${depth}`);
   const w = changed(b, filter, { perm: [3, 2, 0, 1], dims: [out, depth, rows, columns] }).value;
   return withFused(call, 2, (bias, name) =>
-    space.as(
-      b.conv(space.x, w, bias, { strides, pads, ...dilated(dilations), ...(group === 1 ? {} : { group }) }, name),
-    ),
+    space.as(b.conv(space.x, w, bias, { ...window, ...(group === 1 ? {} : { group }) }, name)),
   );
 };
 
 /** Each channel by filters of its own: [kh, kw, c, m] gives channel c · m + k. */
 const depthwise: TfOperator = (call) => {
-  const { b, node } = call;
+  const { b } = call;
   const space = spatial(call);
   const filter = filterOf(call, 1);
   const [rows, columns, channels, multiplier] = filter.value.dims as [number, number, number, number];
-  const kernel = [rows, columns];
-  const strides = sides(space, ints(node, 'strides'), 'strides');
-  const dilations = sides(space, ints(node, 'dilations'), 'dilations');
-  const pads = windowPads(call, space, ints(node, 'explicit_paddings'), kernel, strides, dilations);
+  const window = windowOf(call, space, [rows, columns]);
   const w = changed(b, filter, { perm: [2, 3, 0, 1], dims: [channels * multiplier, 1, rows, columns] }).value;
-  return withFused(call, 2, (bias, name) =>
-    space.as(b.conv(space.x, w, bias, { strides, pads, ...dilated(dilations), group: channels }, name)),
-  );
+  return withFused(call, 2, (bias, name) => space.as(b.conv(space.x, w, bias, { ...window, group: channels }, name)));
 };
 
 /** The gradient of a convolution by its input, which is how TensorFlow spells a transposed one: [kh, kw, out, in]. */
