@@ -249,12 +249,13 @@ function Others({ facts, layer, route, unit }: UnitProps) {
           {seeds.map((other) => {
             const to = { ...here, settings: { ...route.settings, seed: String(other) } };
             return (
-              <li key={other}>
-                <a href={href(to)} aria-label={`Seed ${other}`}>
-                  <Picture wish={wishFor(facts, layer, unit, to)} alt="" />
-                  <span class="number">{other}</span>
-                </a>
-              </li>
+              <Choice
+                key={other}
+                to={href(to)}
+                name={String(other)}
+                label={`Seed ${other}`}
+                wish={wishFor(facts, layer, unit, to)}
+              />
             );
           })}
         </ul>
@@ -267,12 +268,14 @@ function Others({ facts, layer, route, unit }: UnitProps) {
               const to = { ...channel, objective, picture };
               const current = objective === route.objective && picture === route.picture;
               return (
-                <li key={name}>
-                  <a href={href(to)} title={objective} aria-current={current ? 'true' : undefined}>
-                    <Picture wish={wishFor(facts, layer, unit, to)} alt="" />
-                    <span class="number">{name}</span>
-                  </a>
-                </li>
+                <Choice
+                  key={name}
+                  to={href(to)}
+                  name={name}
+                  title={objective}
+                  current={current}
+                  wish={wishFor(facts, layer, unit, to)}
+                />
               );
             },
           )}
@@ -289,17 +292,42 @@ function Others({ facts, layer, route, unit }: UnitProps) {
                 settings: 'seed' in route.settings ? { seed: route.settings['seed'] } : {},
               };
               return (
-                <li key={name}>
-                  <a href={href(to)} title={help} aria-current={name === preset.name ? 'true' : undefined}>
-                    <Picture wish={wishFor(facts, layer, unit, to)} alt="" />
-                    <span class="number">{name}</span>
-                  </a>
-                </li>
+                <Choice
+                  key={name}
+                  to={href(to)}
+                  name={name}
+                  title={help}
+                  current={name === preset.name}
+                  wish={wishFor(facts, layer, unit, to)}
+                />
               );
             })}
           </ul>
         </section>
       )}
     </>
+  );
+}
+
+interface ChoiceProps {
+  readonly to: string;
+  readonly name: string;
+  readonly wish: ReturnType<typeof wishFor>;
+  readonly title?: string | undefined;
+  /** In place of the name, for those who hear it. */
+  readonly label?: string | undefined;
+  /** Whether it is what the page shows. */
+  readonly current?: boolean | undefined;
+}
+
+/** A small picture that leads to another state of the page. */
+function Choice({ to, name, wish, title, label, current = false }: ChoiceProps) {
+  return (
+    <li>
+      <a href={to} title={title} aria-label={label} aria-current={current ? 'true' : undefined}>
+        <Picture wish={wish} alt="" />
+        <span class="number">{name}</span>
+      </a>
+    </li>
   );
 }
