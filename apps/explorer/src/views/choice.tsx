@@ -22,8 +22,7 @@ export function Choice({ to, name, wish, title, label, current = false, children
       <a href={to} title={title} aria-label={label} aria-current={current ? 'true' : undefined}>
         <Picture wish={wish} alt="" />
         <span class="number">
-          {name}
-          {children}
+          {name} {children}
         </span>
       </a>
     </li>

@@ -83,7 +83,10 @@ export function PhotoView({ facts, route, layer }: Props) {
 /** Where photos come from. */
 function Sources() {
   const open = (input: HTMLInputElement): void => {
-    if (openPhotos([...(input.files ?? [])])) amend({ ...current.value, photo: undefined, place: undefined });
+    // A link says which place; with another photo, another one is meant.
+    const { length: before } = photos.value;
+    const opened = openPhotos([...(input.files ?? [])]);
+    if (opened && before > 0) amend({ ...current.value, photo: undefined, place: undefined });
     input.value = '';
   };
   return (
@@ -220,7 +223,7 @@ function Camera({ facts, onFrame }: { readonly facts: ModelFacts; readonly onFra
 }
 
 /** How much a place is veiled that does not fire at all, from 0 to 255. */
-const VEIL = 216;
+const VEIL = 200;
 
 /** The photo, on which a place can be chosen, under the heat of a channel. */
 function Surface({
@@ -415,7 +418,7 @@ function Fired({
     <Choice
       to={href({ ...route, layer: layer.name, unit: channel })}
       name={name}
-      label={`${name === String(channel) ? `Channel ${channel}` : name}, ${activation(value)}`}
+      label={`${name === String(channel) ? `Channel ${channel}` : name} ${activation(value)}`}
       current={route.layer === layer.name && route.unit === channel}
       wish={wishFor(facts, layer, channel, at(route, {}))}
     >
