@@ -12,6 +12,7 @@ import { Copy } from './copy.tsx';
 import { Curve } from './curve.tsx';
 import { Failed } from './failed.tsx';
 import { paint } from './picture.tsx';
+import { PinButton } from './pins.tsx';
 import { Settings, Toolbar } from './settings.tsx';
 
 /** Pictures of the way that can be looked at. */
@@ -71,6 +72,7 @@ function Unit({ facts, layer, route, unit }: UnitProps) {
             of {count(layer.channels)} in {layer.name}
           </small>
         </h1>
+        <PinButton facts={facts} route={route} layer={layer} unit={unit} />
       </div>
       <Large key={`${layer.name}/${unit}`} facts={facts} layer={layer} route={route} unit={unit} />
       <div class="aside">
@@ -118,7 +120,13 @@ interface Progress {
   readonly failure?: Failure;
 }
 
-function Large({ facts, layer, route, unit }: UnitProps) {
+interface LargeProps extends UnitProps {
+  /** Shows the picture after a step, or the last one; the address says so unless given. */
+  readonly onStep?: (step: number | undefined) => void;
+}
+
+/** The picture large, with the curve of its ascent to go back along. */
+export function Large({ facts, layer, route, unit, onStep = (step) => amend({ ...route, step }) }: LargeProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const now = useSignal<Progress>({ losses: [], way: [], steps: 0 });
   const wish = {
@@ -184,7 +192,7 @@ function Large({ facts, layer, route, unit }: UnitProps) {
               step={at}
               way={way.map((f) => f.step)}
               live={!still}
-              onStep={(step) => amend({ ...route, step: step === undefined || step >= steps ? undefined : step })}
+              onStep={(step) => onStep(step === undefined || step >= steps ? undefined : step)}
             />
             {still?.hint && <p class="hint">This picture shows little: {still.hint}.</p>}
             <p class="actions">
