@@ -72,13 +72,12 @@ function Beside({ route }: { readonly route: Route }) {
       <select
         id="beside"
         value=""
-        onChange={(e) =>
-          amend({ ...route, pins: [...pins, { ...last, preprocess: undefined, model: e.currentTarget.value }] })
-        }
+        onChange={(e) => {
+          const { value: model } = e.currentTarget;
+          if (model !== '') amend({ ...route, pins: [...pins, { ...last, preprocess: undefined, model }] });
+        }}
       >
-        <option value="" disabled>
-          {others.length > 0 ? 'another model' : 'a model: open it'}
-        </option>
+        <option value="">{others.length > 0 ? 'another model' : 'a model: open it'}</option>
         {others.map((model) => (
           <option key={model} value={model}>
             {plainName(model)}
@@ -105,9 +104,8 @@ function Side({ pin, route, shown }: SideProps) {
         <h2>
           <a href={href(at(own, pin))}>{name}</a>
         </h2>
-        <p class="facts">
+        <p class="facts" title={facts && `takes ${expects(facts)}`}>
           {plainName(pin.model)}
-          {facts && ` · takes ${expects(facts)}`}
         </p>
         <button
           type="button"
@@ -117,17 +115,19 @@ function Side({ pin, route, shown }: SideProps) {
           Unpin
         </button>
       </div>
-      {failure ? (
-        failure.details['missing'] === true ? (
-          <Missing name={pin.model} />
+      <div>
+        {failure ? (
+          failure.details['missing'] === true ? (
+            <Missing name={pin.model} />
+          ) : (
+            <Wrong message={failure.message} />
+          )
+        ) : facts && catalogue.value ? (
+          <Place facts={facts} pin={pin} own={own} route={route} shown={shown} />
         ) : (
-          <Wrong message={failure.message} />
-        )
-      ) : facts && catalogue.value ? (
-        <Place facts={facts} pin={pin} own={own} route={route} shown={shown} />
-      ) : (
-        <p class="facts">Opening…</p>
-      )}
+          <p class="facts">Opening…</p>
+        )}
+      </div>
     </section>
   );
 }

@@ -65,7 +65,10 @@ function Pinned({ pin, route }: { readonly pin: Pin; readonly route: Route }) {
   const name = nameOfPin(pin);
   return (
     <li title={`${name} of ${plainName(pin.model)}`}>
-      {facts && layer && isTarget(layer) && <Picture wish={wishFor(facts, layer, pin.unit ?? 0, route)} alt={name} />}
+      {facts && layer && isTarget(layer) && (
+        // There are few of them, and they say what is pinned.
+        <Picture wish={{ ...wishFor(facts, layer, pin.unit ?? 0, route), priority: 1 }} alt={name} />
+      )}
       <button type="button" aria-label={`Unpin ${name}`} onClick={() => amend(unpinned(route, pin))}>
         ×
       </button>
