@@ -50,6 +50,8 @@ function pattern(name) {
 if (options['without-shared']) process.env.PHOSPHENE_SHARED = '/nonexistent';
 else process.env.PHOSPHENE_SHARED ??= fileURLToPath(new URL('../../shared', import.meta.url));
 
+process.env.PHOSPHENE_MUTANTS = positionals.join();
+
 // A few tests also run the built package.
 const npx = (args) =>
   spawnSync('npx', ['--no-install', ...args], { stdio: 'inherit', shell: process.platform === 'win32' });
