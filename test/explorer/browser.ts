@@ -1,7 +1,8 @@
 /** @file A real browser for tests, and the built page in it. Where there is no browser, its tests are skipped. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,8 +22,24 @@ export const executable: string | undefined = [
 
 if (executable === undefined) console.warn('no Chromium: the tests of the explorer in a browser are skipped');
 
+/** With a camera that shows a test picture, and that nobody is asked for. */
+const CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+
 export function launch(): Promise<Browser> {
-  return chromium.launch({ executablePath: executable!, args: ['--no-sandbox', '--js-flags=--expose-gc'] });
+  const args = ['--no-sandbox', '--js-flags=--expose-gc', ...CAMERA];
+  return chromium.launch({ executablePath: executable!, args });
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What keeps people from using a page as it stands there: rules of WCAG that it breaks, and what is wider than the window. */
+export async function barriers(page: Page): Promise<readonly string[]> {
+  await page.evaluate(axe);
+  const found = await page.evaluate<string[]>(`axe
+    .run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
+    .then(({ violations }) => violations.map((v) => v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html).join(' ')))`);
+  const wider = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+  return wider > 0 ? [...found, `${wider} pixels too wide`] : found;
 }
 
 const root = fileURLToPath(new URL('../../dist/explorer/', import.meta.url));

@@ -7,10 +7,11 @@ import { type Frame, type Paint, type Still, watch, wishFor } from '../pictures.
 import { amend, at, go, href, type Route } from '../route.ts';
 import { announcement, canMake, catalogue, isTarget, presetOf, reducedMotion, type Target } from '../state.ts';
 import { activation, commandOf, count, inObjective, scriptOf } from '../words.ts';
+import { Choice } from './choice.tsx';
 import { Copy } from './copy.tsx';
 import { Curve } from './curve.tsx';
 import { Failed } from './failed.tsx';
-import { paint, Picture } from './picture.tsx';
+import { paint } from './picture.tsx';
 import { Settings, Toolbar } from './settings.tsx';
 
 /** Pictures of the way that can be looked at. */
@@ -306,28 +307,5 @@ function Others({ facts, layer, route, unit }: UnitProps) {
         </section>
       )}
     </>
-  );
-}
-
-interface ChoiceProps {
-  readonly to: string;
-  readonly name: string;
-  readonly wish: ReturnType<typeof wishFor>;
-  readonly title?: string | undefined;
-  /** In place of the name, for those who hear it. */
-  readonly label?: string | undefined;
-  /** Whether it is what the page shows. */
-  readonly current?: boolean | undefined;
-}
-
-/** A small picture that leads to another state of the page. */
-function Choice({ to, name, wish, title, label, current = false }: ChoiceProps) {
-  return (
-    <li>
-      <a href={to} title={title} aria-label={label} aria-current={current ? 'true' : undefined}>
-        <Picture wish={wish} alt="" />
-        <span class="number">{name}</span>
-      </a>
-    </li>
   );
 }
