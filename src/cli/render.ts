@@ -256,6 +256,7 @@ const several = {
       default: [renderOptions.preset.setting.default] as readonly string[],
     },
     value: 'NAME[,NAME…]',
+    otherwise: renderOptions.preset.setting.default,
   },
 } as const;
 
