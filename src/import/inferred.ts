@@ -11,6 +11,8 @@ export interface FirstConvolution {
   readonly dims: readonly [number, number, number, number];
   readonly kernel: ArrayLike<number>;
   readonly bias?: ArrayLike<number> | undefined;
+  /** Whether a ReLU stands between it and the normalisation. */
+  readonly rectified?: boolean;
   /** What the training pictures gave: one number for each output. */
   readonly seen: { readonly mean: ArrayLike<number>; readonly variance: ArrayLike<number> };
 }
@@ -117,7 +119,7 @@ function response({ dims, kernel, bias }: FirstConvolution, out: number, near: F
 function cost(
   { sums, pairs, bias }: Response,
   { scale, shift, order }: Preprocess,
-  { seen }: FirstConvolution,
+  { seen, rectified = false }: FirstConvolution,
   out: number,
 ): number {
   const colour = (c: number): number => (order === 'bgr' ? scale.length - 1 - c : c);
@@ -130,9 +132,33 @@ function cost(
       variance += pairs[c]![d]! * scale[c]! * scale[d]! * DEVIATION ** 2 * TOGETHER[colour(c)]![colour(d)]!;
     });
   });
-  const deviation = Math.sqrt(Math.max(variance, 1e-30));
+  const given = { mean, deviation: Math.sqrt(Math.max(variance, 1e-30)) };
+  const { mean: middle, deviation } = rectified ? behindRelu(given) : given;
   const remembered = Math.sqrt(Math.max(seen.variance[out]!, 1e-12));
-  const off = (mean - seen.mean[out]!) / remembered / SPREAD.mean;
+  const off = (middle - seen.mean[out]!) / remembered / SPREAD.mean;
   const wide = Math.log(deviation / remembered) / SPREAD.deviation;
   return (off ** 2 + wide ** 2) / 2;
+}
+
+interface Spread {
+  readonly mean: number;
+  readonly deviation: number;
+}
+
+/** What a ReLU makes of numbers that are spread as if drawn from a normal distribution. */
+function behindRelu({ mean, deviation }: Spread): Spread {
+  const z = mean / deviation;
+  const density = Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI);
+  const share = normalShare(z);
+  const middle = mean * share + deviation * density;
+  const variance = (mean ** 2 + deviation ** 2) * share + mean * deviation * density - middle ** 2;
+  return { mean: middle, deviation: Math.sqrt(Math.max(variance, 1e-30)) };
+}
+
+/** The share of a normal distribution below z, to within 1e-7 (Abramowitz and Stegun, 26.2.17). */
+function normalShare(z: number): number {
+  const t = 1 / (1 + 0.2316419 * Math.abs(z));
+  const terms = [1.330274429, -1.821255978, 1.781477937, -0.356563782, 0.31938153];
+  const tail = (Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI)) * terms.reduce((sum, c) => (sum + c) * t, 0);
+  return z > 0 ? 1 - tail : tail;
 }
