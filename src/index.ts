@@ -160,6 +160,7 @@ export {
   type Stitching,
 } from './jobs/animate.ts';
 export { type Dream, type DreamEvent, dreamPhoto, type DreamWanted } from './jobs/dream.ts';
+export { activationMap, type ActivationMap, type Strengths, strengthsOf } from './jobs/look.ts';
 export { type Plan, planOf, type RenderOptions } from './jobs/plan.ts';
 export {
   type Engine,
@@ -179,10 +180,12 @@ export type {
   FromStudio,
   LayerFacts,
   Line,
+  Look,
   ModelFacts,
   ModelRef,
   News,
   PresetFacts,
+  Seen,
   SettingFacts,
   Shown,
   Tiles,
@@ -190,6 +193,7 @@ export type {
   ToStudio,
   Wish,
 } from './live/protocol.ts';
+export { packed, unpacked } from './live/packed.ts';
 export { type Answering, serveStudio } from './live/serve.ts';
 export { createStudio, type Store, type Studio, type StudioOptions } from './live/studio.ts';
 

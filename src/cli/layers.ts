@@ -76,7 +76,7 @@ const options = {
 const DETAILS = new RegExp(
   `^(${[
     '(Batch|Layer|Instance|Group|Unit|MeanVariance|Lp)?Normalization(V[12])?|LRN|Rescaling',
-    'Activation|(Leaky|Thresholded|P)?Re(lu|LU)|ReLU6|Relu6|C?Elu|ELU|S[Ee](lu|LU)|(Hard)?S(igmoid|wish)|Softplus|Softsign|Tanh|Mish|G(elu|ELU)|Erf|Clip',
+    'Activation|(Leaky|Thresholded|P)?Re(lu|LU)|ReLU6|Relu6|Celu|E(lu|LU)|S[Ee](lu|LU)|(Hard)?S(igmoid|wish)|Softplus|Softsign|Tanh|Mish|G(elu|ELU)|Erf|Clip',
     '(Zero)?Pad(ding[123]D|V2|ding)?|MirrorPad|Cropping[123]D',
     'Identity|(Spatial)?Dropout([123]D)?|Gaussian(Noise|Dropout)|Cast(Like)?|InputLayer|(Quantize|Dequantize)Linear',
     'Reshape|Flatten|Squeeze|Unsqueeze|ExpandDims|Transpose|Permute',

@@ -13,6 +13,7 @@ import {
   renderObjective,
   targetOf,
 } from '../jobs/render.ts';
+import { activationMap, strengthsOf } from '../jobs/look.ts';
 import type { Pool } from '../jobs/pool.ts';
 import { remedyOf } from '../render/diagnosis.ts';
 import type { PresetName } from '../render/presets.ts';
@@ -28,11 +29,13 @@ import {
 } from '../render/recipe.ts';
 import { encodePicture, type Expected, type Finished } from '../render/record.ts';
 import { checkMemory } from '../render/step.ts';
+import { raster, type Raster } from '../output/raster.ts';
 import { surveyed, type Target } from '../render/targets.ts';
 import type { LoweringName } from '../runtime/index.ts';
 import { checked, whole } from '../settings.ts';
 import { catalogueOf, optionsOf } from './catalogue.ts';
-import type { Catalogue, ModelFacts, ModelRef, News, Shown, Wish } from './protocol.ts';
+import { heatOf, peaksOf, valuesAt } from './seen.ts';
+import type { Catalogue, Look, ModelFacts, ModelRef, News, Seen, Shown, Wish } from './protocol.ts';
 
 /** Where finished pictures are kept: a picture of the same digest is the same picture. It may forget any of them. */
 export interface Store {
@@ -49,6 +52,8 @@ export interface StudioOptions {
   /** Opens one of them. Asked once for each name and preprocessing. */
   readonly open: (name: string, preprocess: PreprocessSpec | undefined) => Promise<Network>;
   readonly pool: Pool;
+  /** Where photos are looked at; `pool` unless given. One of its own answers while pictures are being made. */
+  readonly eyes?: Pool | undefined;
   /** How gradients are spelled for the pool's runtime. */
   readonly lowering: LoweringName;
   /** The engine in words. */
@@ -72,6 +77,13 @@ export interface Studio {
    *   if (news.type !== 'step') console.log(news.type);
    */
   watch(wish: Wish, signal?: AbortSignal): AsyncIterable<News>;
+  /**
+   * What a network sees in a photo. Throws `unknown-layer`, `bad-option`, `too-large`, what opening throws, and what running throws.
+   *
+   * @example
+   * const seen = await studio.look({ model: { name: 'net.onnx' }, photo, ask: { what: 'heat', layer: 'conv1', channel: 3 } });
+   */
+  look(look: Look, signal?: AbortSignal): Promise<Seen>;
   /** Closes the networks. The pool is its maker's. */
   close(): Promise<void>;
 }
@@ -81,7 +93,10 @@ const limits = {
   frames: whole({ help: 'Pictures of the way', default: 0, to: 128 }),
   steps: whole({ help: 'Steps of ascent', default: 0, to: 1 << 13 }),
   size: whole({ help: 'Picture size in pixels', default: 0, from: 1, to: 1 << 11 }),
+  photo: whole({ help: 'Size of a photo in pixels', default: 0, from: 1, to: 1 << 10 }),
 } as const;
+/** Someone waits for the answer to a photo with the finger on it. */
+const FIRST = Number.MAX_SAFE_INTEGER;
 /** Letters of a name or a setting. */
 const MOST_LETTERS = 4096;
 
@@ -98,7 +113,8 @@ const MOST_LETTERS = 4096;
  *   memory: () => 2 ** 31,
  * });
  */
-export function createStudio({ models, open, pool, lowering, engine, memory, store }: StudioOptions): Studio {
+export function createStudio(options: StudioOptions): Studio {
+  const { models, open, pool, eyes = pool, lowering, engine, memory, store } = options;
   const networks = new Map<string, Promise<Network>>();
 
   const opened = ({ name, preprocess }: ModelRef): Promise<Network> => {
@@ -182,7 +198,30 @@ export function createStudio({ models, open, pool, lowering, engine, memory, sto
     }
   };
 
+  const look = async (asked: Look, signal?: AbortSignal): Promise<Seen> => {
+    const { ask } = asked;
+    const photo = photoOf(asked.photo);
+    const network = await opened(asked.model);
+    const size = defaultSize(network.input, photo);
+    const targets = network.layers(size).layers.slice(-1);
+    checkMemory(memoryOf(network, { targets }, { size }), memory());
+    const seeing: Engine = { pool: eyes, lowering, signal, priority: FIRST };
+    if (ask.what === 'strengths') return { what: ask.what, layers: await strengthsOf(network, photo, seeing) };
+    const map = await activationMap(network, textOf('layer', ask.layer), photo, seeing);
+    switch (ask.what) {
+      case 'peaks':
+        return peaksOf(map);
+      case 'place':
+        return { what: ask.what, values: valuesAt(map, ask) };
+      case 'heat':
+        return heatOf(map, ask.channel);
+      default:
+        throw new PhospheneError('bad-option', `photo: \`${String((ask as Look['ask']).what)}\` cannot be asked of it`);
+    }
+  };
+
   return {
+    look,
     catalogue: () => catalogueOf({ models, engine, workers: pool.workers }),
     facts,
     watch,
@@ -242,6 +281,14 @@ export function spread(count: number, steps: number): readonly number[] {
   if (count >= steps) return Array.from({ length: Math.max(0, steps - 1) }, (_, i) => i + 1);
   const at = Array.from({ length: count }, (_, i) => Math.max(i + 1, Math.round(steps * ((i + 0.5) / count) ** 1.5)));
   return [...new Set(at)].filter((step) => step >= 1 && step < steps);
+}
+
+/** A page's photo, if it is one. */
+function photoOf({ width, height, data }: Look['photo']): Raster {
+  checked(limits.photo, 'photo', Math.max(width, height));
+  if (!(data instanceof Uint8Array))
+    throw new PhospheneError('bad-option', 'photo: its bytes are missing', { option: 'photo' });
+  return raster(width, height, data);
 }
 
 /** A text of a page that is not absurdly long. */

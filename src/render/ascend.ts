@@ -63,7 +63,8 @@ export async function* ascend(step: CompiledStep, job: Job, signal?: AbortSignal
       losses.push((results[LOSS]!.data as Float32Array)[0]!);
       yield { done, loss: losses.at(-1)!, image: () => pictureOf(step, (name) => run.read(name)) };
     }
-    const image = await pictureOf(step, (name) => run.read(name));
+    // Without a step, nothing has changed.
+    const image = job.steps === 0 ? start : await pictureOf(step, (name) => run.read(name));
     let plain: number | undefined;
     if (job.steps > 0 && isShaken(step)) {
       // What it does to the states is of no account: they are closed next.

@@ -335,6 +335,24 @@ describe('layers', () => {
     expect((await said(['layers', '--all'], listing({ ...list, layers }).entries)).stdout.split('\n')).toHaveLength(20);
   });
 
+  it.each([
+    ['BatchNormalization LayerNormalization InstanceNormalization GroupNormalization UnitNormalization LRN Rescaling'],
+    ['Normalization BatchNormalizationV1 BatchNormalizationV2 MeanVarianceNormalization LpNormalization'],
+    ['Relu ReLU LeakyReLU ThresholdedReLU PReLU ReLU6 Relu6 Celu Elu ELU Selu SeLU Gelu GELU Mish Erf Clip Tanh'],
+    ['Activation Sigmoid HardSigmoid Swish HardSwish Softplus Softsign'],
+    ['ZeroPadding1D ZeroPadding2D ZeroPadding3D Pad PadV2 Padding MirrorPad Cropping2D'],
+    ['Identity Dropout SpatialDropout2D GaussianNoise GaussianDropout Cast CastLike InputLayer'],
+    ['QuantizeLinear DequantizeLinear Reshape Flatten Squeeze Unsqueeze ExpandDims Transpose Permute'],
+  ])('leaves out each of %s', async (names) => {
+    const row = (type: string) => ({ name: `of ${type}`, type, dims: [4, 2, 2], parameters: 0, channels: 4 });
+    const layers = [...names.split(' '), 'Conv'].map(row);
+    const { stdout } = await said(['layers'], listing({ ...list, layers }).entries);
+    expect(stdout.split('\n').slice(4, -1)).toHaveLength(1);
+    // Nothing that only begins or ends like one of them.
+    const alike = ['MyRelu', 'Padder', 'Conv'].map(row);
+    expect((await said(['layers'], listing({ ...list, layers: alike }).entries)).stdout.split('\n')).toHaveLength(8);
+  });
+
   it('is a table with the input above it', async () => {
     const { code, stdout, stderr } = await said(['layers', '--all'], listing(list).entries);
     expect([code, stderr]).toEqual([0, '']);

@@ -8,6 +8,7 @@ import { announcement, canMake, isTarget, type Target } from '../state.ts';
 import { counted, mapOf } from '../words.ts';
 import { Failed } from './failed.tsx';
 import { Picture } from './picture.tsx';
+import { PinButton } from './pins.tsx';
 import { Toolbar } from './settings.tsx';
 
 interface Props {
@@ -42,6 +43,7 @@ export function LayerView({ facts, layer, route }: Props) {
           {counted(layer.channels, 'channel')}
           {layer.path !== undefined && layer.path !== layer.name && ` · ${layer.path}`}
         </p>
+        <PinButton facts={facts} route={route} layer={layer} />
       </div>
       {canMake(facts.ref.name) && (
         <Toolbar route={route}>

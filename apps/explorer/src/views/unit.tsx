@@ -7,10 +7,12 @@ import { type Frame, type Paint, type Still, watch, wishFor } from '../pictures.
 import { amend, at, go, href, type Route } from '../route.ts';
 import { announcement, canMake, catalogue, isTarget, presetOf, reducedMotion, type Target } from '../state.ts';
 import { activation, commandOf, count, inObjective, scriptOf } from '../words.ts';
+import { Choice } from './choice.tsx';
 import { Copy } from './copy.tsx';
 import { Curve } from './curve.tsx';
 import { Failed } from './failed.tsx';
-import { paint, Picture } from './picture.tsx';
+import { paint } from './picture.tsx';
+import { PinButton } from './pins.tsx';
 import { Settings, Toolbar } from './settings.tsx';
 
 /** Pictures of the way that can be looked at. */
@@ -70,6 +72,7 @@ function Unit({ facts, layer, route, unit }: UnitProps) {
             of {count(layer.channels)} in {layer.name}
           </small>
         </h1>
+        <PinButton facts={facts} route={route} layer={layer} unit={unit} />
       </div>
       <Large key={`${layer.name}/${unit}`} facts={facts} layer={layer} route={route} unit={unit} />
       <div class="aside">
@@ -117,7 +120,13 @@ interface Progress {
   readonly failure?: Failure;
 }
 
-function Large({ facts, layer, route, unit }: UnitProps) {
+interface LargeProps extends UnitProps {
+  /** Shows the picture after a step, or the last one; the address says so unless given. */
+  readonly onStep?: (step: number | undefined) => void;
+}
+
+/** The picture large, with the curve of its ascent to go back along. */
+export function Large({ facts, layer, route, unit, onStep = (step) => amend({ ...route, step }) }: LargeProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const now = useSignal<Progress>({ losses: [], way: [], steps: 0 });
   const wish = {
@@ -183,7 +192,7 @@ function Large({ facts, layer, route, unit }: UnitProps) {
               step={at}
               way={way.map((f) => f.step)}
               live={!still}
-              onStep={(step) => amend({ ...route, step: step === undefined || step >= steps ? undefined : step })}
+              onStep={(step) => onStep(step === undefined || step >= steps ? undefined : step)}
             />
             {still?.hint && <p class="hint">This picture shows little: {still.hint}.</p>}
             <p class="actions">
@@ -306,28 +315,5 @@ function Others({ facts, layer, route, unit }: UnitProps) {
         </section>
       )}
     </>
-  );
-}
-
-interface ChoiceProps {
-  readonly to: string;
-  readonly name: string;
-  readonly wish: ReturnType<typeof wishFor>;
-  readonly title?: string | undefined;
-  /** In place of the name, for those who hear it. */
-  readonly label?: string | undefined;
-  /** Whether it is what the page shows. */
-  readonly current?: boolean | undefined;
-}
-
-/** A small picture that leads to another state of the page. */
-function Choice({ to, name, wish, title, label, current = false }: ChoiceProps) {
-  return (
-    <li>
-      <a href={to} title={title} aria-label={label} aria-current={current ? 'true' : undefined}>
-        <Picture wish={wish} alt="" />
-        <span class="number">{name}</span>
-      </a>
-    </li>
   );
 }
