@@ -55,6 +55,7 @@ const [LARGEST, ENOUGH] = [16, 64];
 export function inferredPreprocess(first: FirstConvolution): Inferred | undefined {
   const [outs, channels, height, width] = first.dims;
   if ((channels !== 3 && channels !== 1) || height > LARGEST || width > LARGEST) return undefined;
+  if (isUntouched(first.seen)) return undefined;
   const ways = Object.values(waysOf(channels));
   const near = nearness(height, width);
   const responses = Array.from({ length: Math.min(outs, ENOUGH) }, (_, o) => response(first, o, near));
@@ -67,6 +68,11 @@ export function inferredPreprocess(first: FirstConvolution): Inferred | undefine
   const all = scores.reduce((sum, score) => sum + Math.exp(score - scores[best]!), 0);
   // Whether blue comes first cannot be seen here.
   return Number.isFinite(all) ? { preprocess: ways[best]!, sure: 1 / all } : undefined;
+}
+
+/** Whether a normalisation has never seen a picture, and remembers what it began with: the mean 0 and the variance 1 everywhere. */
+function isUntouched({ mean, variance }: FirstConvolution['seen']): boolean {
+  return Array.from(mean).every((m) => m === 0) && Array.from(variance).every((v) => v === 1);
 }
 
 /** The ways in which pictures of so many channels are prepared. */

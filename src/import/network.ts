@@ -19,6 +19,8 @@ export interface Layer {
   readonly path?: string;
   /** The name of the node that gives it, if that is another; it is accepted in place of the name. */
   readonly node?: string;
+  /** The names of the models in which it is nested, outermost first. */
+  readonly within?: readonly string[];
   /** Keras' class or the ONNX operator. */
   readonly type: string;
   readonly dims: Dims;
@@ -84,7 +86,7 @@ export interface Built {
   /** Why the others cannot be built, by their names, in order: each by its own fault or by that of what it needs. */
   readonly barred?: ReadonlyMap<string, PhospheneError>;
 }
-export interface BuiltLayer extends Pick<Layer, 'name' | 'path' | 'node' | 'type'> {
+export interface BuiltLayer extends Pick<Layer, 'name' | 'path' | 'node' | 'within' | 'type'> {
   readonly value: Value;
   /** Names of the values that are its weights. */
   readonly weights: readonly Value[];

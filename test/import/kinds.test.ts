@@ -19,9 +19,9 @@ describe.each([...new Set(cases.map((c) => c.model))])('%s.onnx', (model) => {
   const [, height, width, channels] = own[0]!.inputShape;
 
   it('is listed whole at the size that it fixes', async () => {
-    const { input, layers } = await opened(model);
-    expect(input).toMatchObject({ channels, size: { height, width } });
-    const { barrier } = layers({ height, width });
+    const network = await opened(model);
+    expect(network.input).toMatchObject({ channels, size: { height, width } });
+    const { barrier } = network.layers({ height, width });
     // One layer of the old file needs another input.
     if (model === 'old') expect(barrier?.message).toContain('needs the input `temperature` beside the picture `data`');
     else expect(barrier).toBeUndefined();
