@@ -2,7 +2,7 @@
 import { PhospheneError } from '../errors.ts';
 import { defaultSize, findLayer, type Network, type Size } from '../import/network.ts';
 import type { Graph, Node } from '../ir/graph.ts';
-import { float32, isLazy, type Tensor, toNumbers } from '../ir/tensor.ts';
+import { float32, isLazy, toNumbers } from '../ir/tensor.ts';
 import type { Raster } from '../output/raster.ts';
 import { clamped, photoRaster } from '../photo/photo.ts';
 import { resize } from '../photo/resize.ts';
@@ -52,7 +52,9 @@ interface Answers {
   readonly rows: Float32Array;
   readonly places: number;
 }
-const answers = new WeakMap<Network, Map<string, Promise<Answers>>>();
+type Kept<T> = WeakMap<Network, Map<string, Promise<T>>>;
+const answersKept: Kept<Answers> = new WeakMap();
+const kernelsKept: Kept<Float32Array | undefined> = new WeakMap();
 
 /**
  * What the channels of a layer are like. `size` is that of the noise; what the network fixes stands above it. Throws `unknown-layer`,
@@ -106,7 +108,9 @@ export async function nearestTo(
       .filter((other) => other.channel !== channel)
       .toSorted((a, b) => b.likeness - a.likeness)
       .slice(0, count);
-  const kernels = await kernelsOf(network, layer, defaultSize(network.input, size), channels);
+  const kernels = await recalled(kernelsKept, network, layer, () =>
+    kernelsOf(network, layer, defaultSize(network.input, size), channels),
+  );
   return {
     byActivation: nearest(rows, places),
     ...(kernels ? { byWeights: nearest(kernels, kernels.length / channels) } : {}),
@@ -114,14 +118,19 @@ export async function nearestTo(
 }
 
 function answersOf(network: Network, layer: string, size: Size, engine: Engine): Promise<Answers> {
-  const kept = answers.get(network) ?? new Map<string, Promise<Answers>>();
-  answers.set(network, kept);
   const key = JSON.stringify([layer, size]);
-  const known = kept.get(key) ?? answering(network, layer, size, engine);
-  kept.delete(key);
-  kept.set(key, known);
-  if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
-  known.catch(() => kept.delete(key));
+  return recalled(answersKept, network, key, () => answering(network, layer, size, engine));
+}
+
+/** What was made of a network under a key, if it is among the last few. */
+function recalled<T>(kept: Kept<T>, network: Network, key: string, make: () => Promise<T>): Promise<T> {
+  const own = kept.get(network) ?? new Map<string, Promise<T>>();
+  kept.set(network, own);
+  const known = own.get(key) ?? make();
+  own.delete(key);
+  own.set(key, known);
+  if (own.size > KEPT) own.delete(own.keys().next().value!);
+  known.catch(() => own.delete(key));
   return known;
 }
 
@@ -200,24 +209,12 @@ function noise({ height, width }: Size, picture: number): Raster {
 }
 
 /** Operators behind which a channel is still that of the weights before them. */
-const passing = new Set([
-  ...[
-    'Identity',
-    'Cast',
-    'Dropout',
-    'Relu',
-    'LeakyRelu',
-    'PRelu',
-    'Elu',
-    'Selu',
-    'Celu',
-    'Gelu',
-    'Softplus',
-    'Softsign',
-  ],
-  ...['Sigmoid', 'HardSigmoid', 'HardSwish', 'Mish', 'Tanh', 'Clip', 'BatchNormalization', 'InstanceNormalization'],
-  ...['MaxPool', 'AveragePool', 'GlobalAveragePool', 'GlobalMaxPool', 'Pad'],
-]);
+const passing = new Set(
+  (
+    'Identity Cast Dropout Relu LeakyRelu PRelu Elu Selu Celu Gelu Softplus Softsign Sigmoid HardSigmoid HardSwish Mish Tanh Clip ' +
+    'BatchNormalization InstanceNormalization MaxPool AveragePool GlobalAveragePool GlobalMaxPool Pad'
+  ).split(' '),
+);
 
 /** The weights of each channel, [channels, n], each row of the length 1: of all convolutions that are added up in a layer. */
 async function kernelsOf(
@@ -264,7 +261,7 @@ function weightsBehind(graph: Graph, value: string, sums: boolean): readonly Nod
 function rowsOf(graph: Graph, { op, inputs, attributes }: Node, channels: number): Float32Array | undefined {
   const weights = graph.constants.get(inputs[1] ?? '');
   if (!weights || isLazy(weights)) return undefined;
-  const values = Float32Array.from(toNumbers(weights as Tensor));
+  const values = Float32Array.from(toNumbers(weights));
   const [first, second] = weights.dims;
   if (op === 'Conv' || attributes['transB'] === 1) return first === channels ? values : undefined;
   if (weights.dims.length !== 2 || second !== channels) return undefined;
