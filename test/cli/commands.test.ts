@@ -74,6 +74,7 @@ describe('render asks the core', () => {
     [['--objective=-a:1'], { objective: '-a:1' }],
     [['--size', '180x240'], { size: { height: 180, width: 240 } }],
     [['--preset', 'other'], { preset: 'other' }],
+    [['--preset', 'a, b,c'], { preset: 'a', beside: ['b', 'c'] }],
     [['--start', 'photo.jpg'], { start: 'photo.jpg' }],
     [['--captions'], { captions: true }],
     [['-o', 'there'], { out: 'there' }],
@@ -109,6 +110,7 @@ describe('render asks the core', () => {
     '--neuron=middle',
     '--pictures=0',
     '--pictures=65',
+    '--preset=a,,b',
   ])('nothing for %s', async (word) => {
     const { asked, entries } = rendering();
     const { code, stderr } = await said(['render', word], entries);
@@ -139,6 +141,29 @@ describe('what is rendered', () => {
     const { stdout, stderr } = await said(['render', '--objective', 'a:1 + tv()'], entries);
     expect(stdout).toMatch(/^grid\.png \(3×4, 1 picture of a:1 \+ tv\(\), /);
     expect(stderr).toContain('picture 0: it did not rise');
+  });
+});
+
+describe('several presets', () => {
+  it('are told one after another, and at last where their grids stand', async () => {
+    const { entries } = rendering([
+      { type: 'begin', layer: 'a', filters: 1, steps: 3, input: tf },
+      { type: 'preset', preset: 'keras', index: 0, of: 2, steps: 3 },
+      { type: 'grid', file: 'k.png', width: 3, height: 4, manifest: 'm.json' },
+      { type: 'preset', preset: 'best', index: 1, of: 2, steps: 9 },
+      { type: 'grid', file: 'b.png', width: 3, height: 4, manifest: 'm.json' },
+      { type: 'side-by-side', file: 'both.png', width: 6, height: 4 },
+    ]);
+    const { stdout } = await said(['render', '--preset', 'keras,best'], entries);
+    expect(stdout).toMatch(/^k\.png .*\n\n?b\.png .*\n\n?both\.png \(6×4\)\n$/);
+    expect((await said(['render', '-q'], entries)).stdout).toBe('');
+    const lines = (await said(['render', '--json'], entries)).stdout.trimEnd().split('\n');
+    const seconds = expect.any(Number) as number;
+    expect(lines.map((line) => JSON.parse(line) as { event: string }).filter(({ event }) => event !== 'grid')).toEqual([
+      { event: 'preset', preset: 'keras', index: 0, of: 2 },
+      { event: 'preset', preset: 'best', index: 1, of: 2 },
+      { event: 'side-by-side', file: 'both.png', width: 6, height: 4, seconds },
+    ]);
   });
 });
 
