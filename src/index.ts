@@ -145,7 +145,15 @@ export {
 } from './render/record.ts';
 export { dreamDigest, type DreamRecipe, dreamSettings, type DreamSettings } from './render/dream.ts';
 export { type Cut, stepOf, type StepParts, valuesOf } from './render/step.ts';
-export { type Obstacle, surveyed, type Target, targetAt, targets } from './render/targets.ts';
+export {
+  type Obstacle,
+  type Shows,
+  surveyed,
+  type Surveyed,
+  type Target,
+  targetAt,
+  targets,
+} from './render/targets.ts';
 
 // Workers.
 export { createPool, type JobEvent, type Pool, type PoolOptions, type SubmitOptions } from './jobs/pool.ts';
