@@ -169,6 +169,7 @@ export {
 } from './jobs/animate.ts';
 export { type Dream, type DreamEvent, dreamPhoto, type DreamWanted } from './jobs/dream.ts';
 export { activationMap, type ActivationMap, type Strengths, strengthsOf } from './jobs/look.ts';
+export { type Alike, type Nearest, nearestTo, type Portrait, portraitOf } from './jobs/study.ts';
 export { type Plan, planOf, type RenderOptions } from './jobs/plan.ts';
 export {
   type Engine,
@@ -196,6 +197,8 @@ export type {
   Seen,
   SettingFacts,
   Shown,
+  Studied,
+  Study,
   Tiles,
   TilesOfModel,
   ToStudio,
