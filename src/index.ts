@@ -76,6 +76,7 @@ export {
   weighted,
 } from './objective/index.ts';
 export {
+  canStart,
   type Colours,
   measureColours,
   measureSpectrum,

@@ -1,11 +1,13 @@
 /** @file Pictures that move: ascents as they go on, and filters that turn into one another. */
 import { PhospheneError } from '../errors.ts';
 import type { Network } from '../import/network.ts';
+import { float32, type Tensor } from '../ir/tensor.ts';
 import { optimisers } from '../optimiser/index.ts';
 import { finishes } from '../output/finish.ts';
 import { grid, type GridOptions } from '../output/grid.ts';
 import type { Raster } from '../output/raster.ts';
 import { tileOf } from '../output/tile.ts';
+import { canStart, params, startFrom } from '../param/index.ts';
 import { raisedIn, programOf, type Engine, type RenderEvent } from './render.ts';
 import { unitSpec } from '../render/recipe.ts';
 import { valuesOf } from '../render/step.ts';
@@ -76,8 +78,10 @@ export interface MorphOptions {
 }
 
 /**
- * Pictures of channels that turn into one another, and the last into the first: each raises two of them, (1 - t) of one and t of the other, from
- * the same noise. Yields `ready`, then `picture`-less `steps` of `channel` 0 whose `done` counts pictures, and last the {@link Frames}.
+ * Pictures of channels that turn into one another, and the last into the first. Each channel's own picture is made first. Those between two of
+ * them begin with a mix of both pictures and raise a mix of both channels, (1 - t) of one and t of the other; the nearer to an end, the fewer
+ * the steps, so that nothing jumps. If the parameterisation cannot begin with a picture, they begin with the same noise and take all steps.
+ * Yields `ready`, then `picture`-less `steps` of `channel` 0 whose `done` counts pictures, and last the {@link Frames}.
  *
  * Throws what rendering throws, and `bad-option` for an objective, or for fewer than two channels.
  *
@@ -87,50 +91,74 @@ export interface MorphOptions {
  */
 export async function* animateMorph(
   network: Network,
-  { settled, layer, channels, raised: objective }: Plan,
+  plan: Plan,
   engine: Engine,
   { between }: MorphOptions,
 ): AsyncGenerator<RenderEvent | Frames, void> {
+  const { settled, layer, channels, raised: objective } = plan;
   if (objective || channels.length < 2)
     throw new PhospheneError(
       'bad-option',
       'morph: two channels of a layer or more are needed to turn one into another',
       { option: ['filters', 'channels'], channels },
     );
+  const frames: Raster[] = [];
+  let done = 0;
+  const made = (loss: number): RenderEvent => ({ type: 'steps', channel: 0, done: ++done, loss });
+  const ends = new Map<number, Tensor<'float32'>>();
+  for await (const event of plan.render(engine, channels)) {
+    if (event.type === 'ready') yield event;
+    if (event.type !== 'picture') continue;
+    const { channel, image, raster, losses } = event.picture;
+    ends.set(channel, image);
+    frames[channels.indexOf(channel) * between] = raster;
+    yield made(losses.at(-1) ?? 0);
+  }
+
   const { pool, lowering, signal, priority = 0 } = engine;
-  pool.start();
-  const at = (i: number): Promise<Awaited<ReturnType<typeof raisedIn>>> => {
-    const [from, t] = [Math.floor(i / between), (i % between) / between];
+  const stretch = (i: number) => {
+    const from = Math.floor(i / between);
+    return { from: channels[from]!, to: channels[(from + 1) % channels.length]!, t: (i % between) / between };
+  };
+  const at = (i: number): ReturnType<typeof raisedIn> => {
+    const { from, to, t } = stretch(i);
     const term = (channel: number, weight: number) =>
       ({ weight, objective: unitSpec(settled, layer, channel) }) as const;
-    const terms = [term(channels[from]!, 1 - t), term(channels[(from + 1) % channels.length]!, t)];
-    return raisedIn(network, { kind: 'sum', terms }, settled);
+    return raisedIn(network, { kind: 'sum', terms: [term(from, 1 - t), term(to, t)] }, settled);
   };
-  const total = channels.length * between;
-  const program = await programOf(network, await at(0), settled, lowering);
-  if (signal?.aborted) throw new PhospheneError('aborted', 'aborted', {}, signal.reason);
+  const param = params.make(settled.param);
+  const begins = canStart(param, ends.get(channels[0]!)!.dims);
   const finish = finishes.make(settled.finish);
   const optimiser = optimisers.make(settled.optimiser);
-  const frames: Raster[] = [];
-  let [ready, done] = [false, 0];
+  const program = await programOf(network, await at(0), settled, lowering);
   const ascent = async function* (i: number): AsyncGenerator<RenderEvent, void> {
+    const { from, to, t } = stretch(i);
     const values = valuesOf({ objective: (await at(i)).objective, optimiser });
-    // One key: the same noise for all, so that only the objective moves.
-    const job = { values, key: `${settled.seed}/${layer}/morph`, steps: settled.steps };
-    for await (const event of pool.submit(program, job, { signal, priority })) {
-      if (event.type === 'started' && !ready) {
-        ready = true;
-        yield { type: 'ready', workers: pool.workers };
-      } else if (event.type === 'done') {
+    const key = `${settled.seed}/${layer}/morph`;
+    const job = begins
+      ? {
+          values,
+          key,
+          steps: Math.ceil(settled.steps * Math.min(t, 1 - t)),
+          start: startFrom(param, mixed(ends.get(from)!, ends.get(to)!, t)),
+        }
+      : { values, key, steps: settled.steps };
+    for await (const event of pool.submit(program, job, { signal, priority }))
+      if (event.type === 'done') {
         frames[i] = finish(event.ascent.image.data, settled.size);
-        yield { type: 'steps', channel: 0, done: ++done, loss: event.ascent.losses.at(-1) ?? 0 };
+        yield made(event.ascent.losses.at(-1) ?? 0);
       }
-    }
   };
-  yield* concurrently(
-    Array.from({ length: total }, (_, i) => i),
-    pool.workers + 1,
-    ascent,
-  );
+  const inside = Array.from({ length: channels.length * between }, (_, i) => i).filter((i) => i % between > 0);
+  yield* concurrently(inside, pool.workers + 1, ascent);
   yield { type: 'frames', frames };
+}
+
+/** (1 - t) of a picture and t of another, as strong as they are: a mean of two that differ is paler than both. */
+function mixed(from: Tensor<'float32'>, to: Tensor<'float32'>, t: number): Tensor<'float32'> {
+  const strength = Math.hypot(1 - t, t);
+  return float32(
+    from.data.map((value, i) => ((1 - t) * value + t * to.data[i]!) / strength),
+    from.dims,
+  );
 }

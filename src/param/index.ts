@@ -13,7 +13,7 @@ export type { Colours } from './colour.ts';
 export { measureColours, type Photos } from './measure.ts';
 export type { Param, Parameters } from './param.ts';
 export { measureSpectrum, type Spectrum } from './spectrum.ts';
-export { startFrom } from './start.ts';
+export { canStart, startFrom } from './start.ts';
 
 const kinds = [pixel, decorrelate, fourier, maco, pyramid, cppn, alpha] as const;
 

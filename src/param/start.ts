@@ -6,6 +6,16 @@ import { StepBuilder } from '../step/builder.ts';
 import type { Param } from './param.ts';
 
 /**
+ * Whether {@link startFrom} has states for pictures of these dims [n, c, h, w].
+ *
+ * @example
+ * canStart(params.make({ kind: 'cppn' }), [1, 3, 180, 180]); // false
+ */
+export function canStart(param: Param, dims: readonly number[]): boolean {
+  return param(new StepBuilder(new Builder()), dims).invert !== undefined;
+}
+
+/**
  * The states whose picture is a photo [n, c, h, w] of values in [-1, 1], for the `start` of a job of the photo's size. Throws
  * `bad-option` if the parameterisation has no such states.
  *

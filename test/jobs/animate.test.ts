@@ -93,6 +93,9 @@ describe('animate', () => {
     expect(frames.map((f) => f.delayNumber)).toEqual(Array.from({ length: 6 }, () => 60));
     const inOrder = [...frames.slice(1), frames[0]!].map((f) => [...f.data]);
     const distance = (a: number, b: number): number => Math.hypot(...inOrder[a]!.map((v, i) => v - inOrder[b]![i]!));
+    const own = await pictures(4);
+    // Each channel's own picture stands at its place.
+    for (const i of [0, 1, 2]) expect(inOrder[2 * i]).toEqual([...own[i]!.data]);
     // Half-way is nearer to both ends than they are to each other.
     for (const [from, half, to] of [
       [0, 1, 2],
@@ -105,6 +108,21 @@ describe('animate', () => {
     expect(JSON.parse(decodePng(bytes).text['phosphene']!)).toMatchObject({ kind: 'morph', between: 2 });
     // Again, with the workers in another order.
     expect((await animated({ frames: 2, morph: true, delay: 60 })).bytes).toEqual(bytes);
+  });
+
+  it('moves little from one picture to the next', async () => {
+    const { bytes } = await animated({ frames: 8, morph: true }, { channels: [3, 5], steps: 8 });
+    const { frames } = decodeApng(bytes);
+    const inOrder = [...frames.slice(1), frames[0]!].map((f) => [...f.data]);
+    const distance = (a: number, b: number): number => Math.hypot(...inOrder[a]!.map((v, i) => v - inOrder[b]![i]!));
+    const ends = distance(0, 8);
+    for (let i = 0; i < 16; i++) expect(distance(i, (i + 1) % 16)).toBeLessThan(ends / 2);
+  });
+
+  it('turns channels into one another from noise if pictures cannot be begun with', async () => {
+    const maco = { kind: 'maco', spectrum: 'photographs' } as const;
+    const { events } = await animated({ frames: 2, morph: true }, { channels: [3, 5], param: maco, steps: 1 });
+    expect(events.at(-1)).toMatchObject({ type: 'file', frames: 4 });
   });
 
   it('writes what the ending says', async () => {
