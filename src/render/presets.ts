@@ -2,6 +2,7 @@
 import type { FinishSpec } from '../output/finish.ts';
 import type { OptimiserSpec } from '../optimiser/index.ts';
 import type { ParamSpec } from '../param/index.ts';
+import type { Iterates } from './iterate.ts';
 import type { OverrideSpec } from './overrides.ts';
 import type { TransformSpec } from '../transform/index.ts';
 
@@ -17,6 +18,8 @@ export interface Preset {
   readonly transforms: readonly TransformSpec[];
   readonly optimiser: OptimiserSpec;
   readonly gradient?: OverrideSpec;
+  /** Which iterate is kept; the last of all steps unless it says otherwise. */
+  readonly iterates?: Partial<Iterates>;
   readonly finish: FinishSpec;
 }
 
@@ -83,6 +86,7 @@ const table = {
       { kind: 'rotate', by: 3, still: 0 },
     ],
     optimiser: { ...ascent, rate: 4, momentum: 0.85, limit: 0.55 },
+    iterates: { keep: 'best' },
     finish: { kind: 'contrast', crop: 25, contrast: 0.26, stretch: false },
   },
   lucid: {
@@ -119,6 +123,9 @@ const table = {
 
 /** The name of a preset. */
 export type PresetName = keyof typeof table;
+
+/** The preset of those who ask for none: the best pictures for the time that people wait (docs/quality.md). */
+export const DEFAULT_PRESET = 'keras' satisfies PresetName;
 
 /** The presets by name. */
 export const presets: Readonly<Record<PresetName, Preset>> = table;

@@ -14,6 +14,7 @@ import {
   setDigestOf,
   type RecipeOptions,
   settle,
+  sizeShown,
   unitSpec,
   type TargetFacts,
 } from '../../src/render/recipe.ts';
@@ -83,6 +84,28 @@ describe('settle', () => {
     expect(settle({}, { width: 96 }).size).toEqual({ height: 180, width: 96 });
     expect(settle({ size: 64, finish: { crop: 0 } }, { height: 224 }).size).toEqual({ height: 64, width: 64 });
   });
+  it('shows a network of a fixed size crops of that size, of a canvas that is as much larger', () => {
+    const maco = (fixed?: { height?: number; width?: number }, options: RecipeOptions = {}) => {
+      const settled = settle({ preset: 'maco', ...options }, fixed);
+      return { size: settled.size, view: (settled.transforms[0] as { view: number }).view, seen: sizeShown(settled) };
+    };
+    const square = (length: number) => ({ height: length, width: length });
+    expect(maco()).toEqual({ size: square(256), view: 180, seen: square(180) });
+    expect(maco(square(224))).toEqual({ size: square(319), view: 224, seen: square(224) });
+    expect(maco(square(32))).toEqual({ size: square(46), view: 32, seen: square(32) });
+    // A canvas of one's own is kept, and so are transforms of one's own.
+    expect(maco(square(224), { size: 256 })).toEqual({ size: square(256), view: 224, seen: square(224) });
+    expect(maco(square(224), { transforms: [{ kind: 'crop', view: 96 }] }).view).toBe(96);
+    // What is no square is as large as what is seen of it.
+    expect(maco({ height: 96, width: 128 })).toMatchObject({ view: 0, seen: { height: 96, width: 128 } });
+    expect(maco({ width: 128 })).toMatchObject({ view: 0, seen: { height: 256, width: 128 } });
+  });
+  it('says which iterate is kept only if it is not the last of all steps', () => {
+    expect(settle({ preset: 'keras', keep: 'last', patience: 0 })).toEqual(settle({ preset: 'keras' }));
+    expect(settle({ keep: 'best', patience: 5 })).toMatchObject({ keep: 'best', patience: 5 });
+    expect(settle({ preset: 'best' }).keep).toBe('best');
+    expect(settle({ preset: 'best', keep: 'last' })).not.toHaveProperty('keep');
+  });
   it.each([
     [{ preset: 'kears' }, 'unknown-preset', 'preset `kears` is not known; did you mean `keras`?', 'preset'],
     [{ preset: 'toString' }, 'unknown-preset', 'preset `toString` is not known; there is keras', 'preset'],
@@ -93,6 +116,8 @@ describe('settle', () => {
     [{ steps: 1e6 + 1 }, 'bad-option', 'steps: ', 'steps'],
     [{ seed: Number.NaN }, 'bad-option', 'seed: ', 'seed'],
     [{ seed: 0.5 }, 'bad-option', 'seed: ', 'seed'],
+    [{ keep: 'first' }, 'bad-option', 'keep: one of last, best', 'keep'],
+    [{ patience: -1 }, 'bad-option', 'patience: a whole number from 0', 'patience'],
     [{ border: -1 }, 'bad-option', 'border: ', 'border'],
     [{ param: { noise: -0.1 } }, 'bad-option', 'noise: a number from 0', 'noise'],
     [{ optimiser: { rate: 0 } }, 'bad-option', 'rate: a number above 0', 'rate'],
@@ -164,6 +189,8 @@ describe('the digest', () => {
     weights: { ...recipe, model: { ...recipe.model, digest: 'abd' } },
     seed: { ...recipe, seed: 1 },
     steps: { ...recipe, steps: 31 },
+    'iterate that is kept': channelRecipe(settle({ keep: 'best' }), facts, 'conv', 7),
+    patience: channelRecipe(settle({ patience: 3 }), facts, 'conv', 7),
     height: { ...recipe, size: { height: 181, width: 180 } },
     width: { ...recipe, size: { height: 180, width: 181 } },
     'scale of preprocessing': { ...recipe, preprocess: { ...recipe.preprocess, scale: [1, 1, 2] } },
@@ -221,6 +248,8 @@ describe('flatSettings', () => {
       'steps',
       'seed',
       'border',
+      'keep',
+      'patience',
       'redirect',
       'pooling',
       'param',
