@@ -73,7 +73,8 @@ export async function* ascend(step: CompiledStep, job: Job, signal?: AbortSignal
       if (isBest) best = entering;
       if (isOver) break;
     }
-    let image = await pictureOf(step, (name) => run.read(name));
+    const last = await pictureOf(step, (name) => run.read(name));
+    let image = last;
     // What looking does to the states is of no account: they are closed next.
     const look = async (of: Run): Promise<number> => lossOf(await of.step(feedsAt(unshaken(step), job, job.steps)));
     let plain = losses.length > 0 && (isShaken(step) || best) ? await look(run) : undefined;
@@ -92,6 +93,7 @@ export async function* ascend(step: CompiledStep, job: Job, signal?: AbortSignal
       losses,
       start,
       image,
+      last,
       ...(plain === undefined ? {} : { plain }),
       redirected: redirectedIn(step),
     });

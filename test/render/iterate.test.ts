@@ -118,6 +118,11 @@ describe('an ascent', () => {
     expect(ascent.image.data[0]).toBe(4);
     expect(ascent.diagnosis).toMatchObject({ status: 'not-finite', plain: 4 });
   });
+  it('that only fell is not dead, though the start is kept', async () => {
+    const { ascent } = await run(hill((z) => -z).step, { keep: 'best' });
+    expect(ascent.image.data[0]).toBe(0);
+    expect(ascent.diagnosis.status).toBe('not-rising');
+  });
   it('ends when its patience does', async () => {
     const { step, log } = hill(top);
     const { ascent, seen } = await run(step, { patience: 1 });
