@@ -23,12 +23,12 @@ export interface Preset {
   readonly finish: FinishSpec;
 }
 
-/** What the study of `sobolev` found; the exponent is that of a layer at stride 8, and others are found from the layer. */
+/** What the study of `sobolev` found; the exponent is found from the layer. */
 const ascent = {
   kind: 'sobolev',
   rate: 5,
   momentum: 0.75,
-  exponent: 1,
+  exponent: 1.4,
   mixing: 'root',
   limit: 0.45,
   anneal: 'linear',
@@ -73,8 +73,8 @@ const table = {
     ...moved,
     help: 'The preconditioned ascent with time to settle, shown at the contrast of a photograph',
     steps: 56,
-    optimiser: { ...ascent, limit: 0.5 },
-    finish: { kind: 'contrast', crop: 25, contrast: 0.24, stretch: false },
+    optimiser: { ...ascent, limit: 0.55 },
+    finish: { kind: 'contrast', crop: 25, contrast: 0.26, stretch: false },
   },
   best: {
     ...moved,
@@ -85,9 +85,9 @@ const table = {
       { kind: 'scale', from: 0.95, to: 1.05 },
       { kind: 'rotate', by: 3, still: 0 },
     ],
-    optimiser: { ...ascent, rate: 4, momentum: 0.85, limit: 0.55 },
+    optimiser: { ...ascent, rate: 4, momentum: 0.85, limit: 0.6 },
     iterates: { keep: 'best' },
-    finish: { kind: 'contrast', crop: 25, contrast: 0.26, stretch: false },
+    finish: { kind: 'contrast', crop: 25, contrast: 0.28, stretch: false },
   },
   lucid: {
     help: "Lucid's: Fourier coefficients in decorrelated colours, moved about, by Adam",
@@ -125,7 +125,7 @@ const table = {
 export type PresetName = keyof typeof table;
 
 /** The preset of those who ask for none: the best pictures for the time that people wait (docs/quality.md). */
-export const DEFAULT_PRESET = 'keras' satisfies PresetName;
+export const DEFAULT_PRESET = 'natural' satisfies PresetName;
 
 /** The presets by name. */
 export const presets: Readonly<Record<PresetName, Preset>> = table;

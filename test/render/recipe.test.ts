@@ -1,7 +1,7 @@
 /** @file Recipes: how options expand, what is refused, and what the digest tells apart. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { params } from '../../src/param/index.ts';
-import { presets } from '../../src/render/presets.ts';
+import { DEFAULT_PRESET, presets } from '../../src/render/presets.ts';
 import {
   canonical,
   channelRecipe,
@@ -29,7 +29,7 @@ const recipe = channelRecipe(settle(), facts, 'conv', 7);
 describe('settle', () => {
   it('expands the preset of the Keras example', () => {
     // The numbers of https://keras.io/examples/vision/visualizing_what_convnets_learn/.
-    expect(settle()).toEqual({
+    expect(settle({ preset: 'keras' })).toEqual({
       preset: 'keras',
       size: { height: 180, width: 180 },
       border: 2,
@@ -40,10 +40,15 @@ describe('settle', () => {
       optimiser: { kind: 'normalised', rate: 10 },
       finish: { kind: 'contrast', crop: 25, contrast: 0.15, stretch: false },
     });
-    expect(settle({ preset: 'keras' })).toEqual(settle({}));
+  });
+  it('expands `natural` unless another is asked for', () => {
+    expect(settle({ preset: 'natural' })).toEqual(settle({}));
+    expect(settle()).toEqual(settle({}));
+    expect(DEFAULT_PRESET).toBe('natural');
   });
   it('puts what is given in its place and keeps the rest', () => {
     const changed = settle({
+      preset: 'keras',
       size: { height: 96, width: 128 },
       steps: 0,
       seed: -3,
@@ -127,7 +132,12 @@ describe('settle', () => {
       'optimiser `sgd` is not known; there are normalised, adam',
       'optimiser',
     ],
-    [{ optimiser: { beta1: 0.5 } }, 'bad-option', 'optimiser `normalised`: there is no setting `beta1`', 'beta1'],
+    [
+      { preset: 'keras', optimiser: { beta1: 0.5 } },
+      'bad-option',
+      'optimiser `normalised`: there is no setting `beta1`',
+      'beta1',
+    ],
     [{ finish: { contrast: 99 } }, 'bad-option', 'contrast: a number above 0 to 1 is needed, not 99', 'contrast'],
     [{ finish: { contrast: 0 } }, 'bad-option', 'contrast: ', 'contrast'],
     [{ finish: { crop: 90 } }, 'bad-option', 'nothing of 180×180; choose a crop of at most 89', 'crop'],
@@ -158,7 +168,7 @@ describe('settle', () => {
 describe('fitted', () => {
   const target = (...dims: number[]) => ({ dims, channels: { axis: 1 } });
   const borderOf = (options: RecipeOptions, ...dims: number[]): number =>
-    fitted(settle(options), options, target(...dims)).border;
+    fitted(settle({ preset: 'keras', ...options }), options, target(...dims)).border;
   it('narrows a border that nobody asked for until it leaves something', () => {
     expect(borderOf({}, 1, 8, 12, 12)).toBe(2);
     expect(borderOf({}, 1, 8, 5, 5)).toBe(2);
@@ -171,7 +181,7 @@ describe('fitted', () => {
   it('leaves one that was asked for', () => expect(borderOf({ border: 2 }, 1, 8, 3, 3)).toBe(2));
   it('reads the map beside the channels, wherever these are', () => {
     const nhwc = { dims: [1, 3, 3, 64], channels: { axis: 3 } };
-    expect(fitted(settle(), {}, nhwc).border).toBe(1);
+    expect(fitted(settle({ preset: 'keras' }), {}, nhwc).border).toBe(1);
   });
 });
 
@@ -283,8 +293,16 @@ describe('flatSettings', () => {
   });
   it('has the defaults of the default preset', () => {
     const defaults = Object.fromEntries(flat.map((s) => [s.name, s.setting.default]));
-    expect(defaults).toMatchObject({ optimiser: 'normalised', beta1: 0.9, stretch: false });
-    expect(defaults).toMatchObject({ steps: 30, seed: 0, border: 2, noise: 0.125, rate: 10, crop: 25, contrast: 0.15 });
+    const { steps, border, optimiser, param, finish } = presets[DEFAULT_PRESET];
+    expect(defaults).toMatchObject({
+      optimiser: optimiser.kind,
+      beta1: 0.9,
+      stretch: false,
+      keep: 'last',
+      patience: 0,
+    });
+    expect(defaults).toMatchObject({ steps, seed: 0, border, noise: (param as { noise: number }).noise });
+    expect(defaults).toMatchObject({ rate: optimiser.rate, crop: finish.crop });
   });
   it('says which kind a setting belongs to, if not to all', () => {
     const helps = Object.fromEntries(flat.map((s) => [s.name, s.setting.help]));
