@@ -21,7 +21,7 @@ export default {
   disableTypeChecks: false,
   incrementalFile: '.stryker/incremental.json',
   tempDirName: '.stryker/sandbox',
-  ignorePatterns: ['out', '.fuzz', 'training', 'docs', 'bench', '/test/**/*-changed.png'],
+  ignorePatterns: ['.stryker', 'out', '.fuzz', 'training', 'docs', 'bench', '/test/**/*-changed.png'],
   reporters: ['clear-text', 'html', 'json'],
   htmlReporter: { fileName: '.stryker/report.html' },
   jsonReporter: { fileName: '.stryker/report.json' },

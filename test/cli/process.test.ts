@@ -17,6 +17,12 @@ import type { Manifest } from '../../src/runs/index.ts';
 import { noise } from '../check.ts';
 import { barredFile } from '../render/barred.ts';
 import { temporary } from './command.ts';
+import '../../src/cli/core/animate.ts';
+import '../../src/cli/core/dream.ts';
+import '../../src/cli/core/layers.ts';
+import '../../src/cli/core/measure.ts';
+import '../../src/cli/core/render.ts';
+import '../../src/cli/core/sheet.ts';
 import { fakeIo, fakeStream, said } from './fake.ts';
 
 // Threads run what is built; these workers run the source.
