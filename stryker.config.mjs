@@ -22,7 +22,7 @@ export default {
   incrementalFile: '.stryker/incremental.json',
   tempDirName: '.stryker/sandbox',
   ignorePatterns: ['.stryker', 'out', '.fuzz', 'training', 'docs', 'bench', '/test/**/*-changed.png'],
-  reporters: ['clear-text', 'html', 'json'],
+  reporters: ['progress-append-only', 'clear-text', 'html', 'json'],
   htmlReporter: { fileName: '.stryker/report.html' },
   jsonReporter: { fileName: '.stryker/report.json' },
   clearTextReporter: { allowColor: false, logTests: false, reportTests: false },

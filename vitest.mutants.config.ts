@@ -9,7 +9,7 @@ const about: Readonly<Record<string, readonly string[]>> = {
   cli: ['cli', 'hub/models*'],
   grad: ['grad', 'objective', 'render/step*'],
   import: ['import', 'hub/open*', 'hub/architecture*', 'hub/labels*'],
-  jobs: ['jobs', 'render/start*'],
+  jobs: ['jobs', 'live/look*', 'render/start*'],
   objective: ['objective', 'jobs/plan*'],
   output: ['output', 'runs', 'render/record*'],
   render: ['render', 'jobs/plan*', 'jobs/rendering*', 'settings*'],

@@ -181,6 +181,21 @@ describe('channels', () => {
   });
 });
 
+describe('a plan says which options are at fault', () => {
+  it.each<[RenderOptions, string[]]>([
+    [{ channels: [1], objective: 'second:1' }, ['channels', 'objective']],
+    [{ layer: 'second', objective: 'second:1 + tv()' }, ['layer', 'objective']],
+    [{ layer: 'second', channels: [1], pictures: 2 }, ['pictures', 'objective']],
+    [{ objective: 'second:1 + tv()', neuron: 'centre' }, ['neuron', 'objective']],
+  ])('%j', async (asked, option) => {
+    const { layer: _, ...rest } = options;
+    expect(await rejected(planOf(network, { ...rest, ...asked }))).toMatchObject({
+      code: 'bad-option',
+      details: { option },
+    });
+  });
+});
+
 describe('an objective', () => {
   const pair = 'second:1 + diversity(second)';
   const planned = (more: RenderOptions = {}): Promise<Plan> =>
@@ -252,6 +267,15 @@ describe('an objective', () => {
     });
     const barred = await openBytes(barredFile());
     expect((await rejected(targetOf(barred, 'lasst', settled))).message).toContain('did you mean `last`');
+    // One that cannot be listed at this size is not called unknown.
+    const b = new Builder();
+    const first = b.relu(b.input('x', 'float32', [1, 3, 8, 8]), 'first');
+    const pooled = b.one('MaxPool', [first], { kernel_shape: [3, 3] }, 'pooled');
+    const window = await openBytes(encodeOnnx(b.graph([pooled])));
+    expect(await rejected(targetOf(window, 'pooled', { size: { height: 2, width: 2 } }))).toMatchObject({
+      code: 'shape',
+      message: expect.stringContaining('a window of 3 does not fit an axis of 2') as string,
+    });
     const engine = watched().engine;
     const plan = await planOf(barred, { ...options, layer: 'last', channels: [0] });
     const error = await rejected(all(plan.render(engine)));
@@ -420,6 +444,17 @@ describe('dreams', () => {
     expect((await refused({ layer: 'secnd' })).code).toBe('unknown-layer');
     expect((await refused({ photo: photo('p', [1, 3, 15, 32]) })).message).toContain('choose a larger photo');
     expect([submitted, started]).toEqual([[], []]);
+  });
+  it('move the pixels of a tile by the rate, root mean square', async () => {
+    const grey = float32(new Random('grey').uniform(3 * 16 * 24, -0.5, 0.5), [1, 3, 16, 24]);
+    const b = new Builder();
+    const x = b.input('data', 'float32', [1, 3, 16, 24]);
+    const oblong = await openBytes(encodeOnnx(b.graph([b.conv(x, noise(b, [4, 3, 3, 3]), undefined, {}, 'second')])));
+    const own = { ...settings, octaves: 1, steps: 1, rate: 0.01 };
+    const events = await all(dreamPhoto(oblong, wanted({ photo: grey, settings: own }), watched().engine));
+    const { image } = ofType(events, 'dream')[0]!.dream;
+    const square = image.data.reduce((sum, v, i) => sum + (v - grey.data[i]!) ** 2, 0) / image.data.length;
+    expect(Math.sqrt(square)).toBeCloseTo(0.01, 4);
   });
   it('end with `aborted`, and say what may help if numbers overflow', async () => {
     const stop = new AbortController();
