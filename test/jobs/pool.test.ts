@@ -376,12 +376,11 @@ describe('a death', () => {
 
   it('fails the jobs that wait if no other worker can be started', async () => {
     const host = fakeHost(1);
-    const { spawn } = host;
     let left = 1;
     const pool = createPool({
       ...host,
       spawn() {
-        if (left-- > 0) return spawn.call(host);
+        if (left-- > 0) return host.spawn();
         throw new Error('no threads left');
       },
     });
