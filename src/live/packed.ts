@@ -26,7 +26,7 @@ export function packed(_: string, value: unknown): unknown {
  * For `JSON.parse`: the typed arrays that {@link packed} made. Whoever wrote the text may be a stranger: what is not whole is left as it is.
  *
  * @example
- * JSON.parse(text, unpacked);
+ * JSON.parse(JSON.stringify({ data: Uint8Array.of(1) }, packed), unpacked);
  */
 export function unpacked(_: string, value: unknown): unknown {
   if (typeof value !== 'object' || value === null || !('base64' in value) || !('type' in value)) return value;

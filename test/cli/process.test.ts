@@ -406,6 +406,7 @@ describe('layers', () => {
       dims: [70, 14, 14],
       parameters: 0,
       channels: 70,
+      shows: 'filters',
       target: true,
     });
     expect(list.layers.find((l) => l['name'] === 'first')).toMatchObject({ parameters: 70 * 27, dims: [70, 14, 14] });

@@ -116,11 +116,11 @@ export async function visit(
   return { page, faults, requests };
 }
 
-/** A small network, quick anywhere; `name` gives its second layer any name. */
-export function tinyNetwork(name = 'deep', channels = 24): Uint8Array {
+/** A small network, quick anywhere; `name` gives its second layer any name, and another seed makes another checkpoint of it. */
+export function tinyNetwork(name = 'deep', channels = 24, seed = 'tiny'): Uint8Array {
   const b = new Builder();
   const picture = b.input('image', 'float32', [1, 3, 32, 32]);
-  const random = new Random('tiny');
+  const random = new Random(seed);
   const first = b.relu(b.conv(picture, b.constant(float32(random.normal(8 * 27), [8, 3, 3, 3]))));
   const second = b.conv(first, b.constant(float32(random.normal(channels * 72), [channels, 8, 3, 3])));
   return encodeOnnx(b.graph({ shallow: first, [name]: second }));

@@ -3,7 +3,7 @@ import { signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { ModelFacts } from 'phosphene/web';
 import { isImage, MOST_PHOTOS, openPhotos } from '../photos.ts';
-import { amend, at, go, type Route, route } from '../route.ts';
+import { amend, at, go, MOST_PINS, type Route, route } from '../route.ts';
 import { failure, offer } from '../state.ts';
 import { expects, origins, plainName } from '../words.ts';
 
@@ -26,7 +26,7 @@ async function take(files: readonly File[], wanted?: string): Promise<void> {
   reading.value = files.length === 1 ? files[0]!.name : `${files.length} files`;
   try {
     const name = await offer(files);
-    if (wanted === undefined) return go({ model: name, settings: {} });
+    if (wanted === undefined) return go(opened(name));
     if (name === wanted) return location.reload();
     refusal.value = `This is another file: its contents are ${name.slice(-12)}…, and the link means ${wanted.slice(-12)}…`;
   } catch (error) {
@@ -34,6 +34,14 @@ async function take(files: readonly File[], wanted?: string): Promise<void> {
   } finally {
     reading.value = undefined;
   }
+}
+
+/** Where a model that was opened is seen: alone, or beside what is being compared, at the same place. */
+function opened(model: string): Route {
+  const { view, pins = [], preset, settings, ...now } = route.value;
+  if (view !== 'compare' || pins.length === 0) return { model, settings: {}, pins };
+  const { layer, unit } = pins.at(-1)!;
+  return { ...now, view, preset, settings, pins: [...pins, { model, layer, unit }].slice(-MOST_PINS) };
 }
 
 function Chooser({ wanted, children }: { readonly wanted?: string; readonly children: preact.ComponentChildren }) {
