@@ -10,7 +10,7 @@ import { createPool } from '../dist/jobs/pool.js';
 import { ascend } from '../dist/render/ascend.js';
 import { nodeRuntime } from '../dist/runtime/node.js';
 import { Builder } from '../dist/ir/builder.js';
-import { inlineFused } from '../dist/ir/fuse.js';
+import { inlineFused } from '../dist/grad/fuse.js';
 import { encodeOnnx } from '../dist/ir/onnx.js';
 import { float32, int64 } from '../dist/ir/tensor.js';
 

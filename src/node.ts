@@ -41,7 +41,7 @@ import {
 import { checked, flag, normalised, whole } from './settings.ts';
 import { VERSION } from './version.ts';
 import type { Optional } from './noun.ts';
-import { contactSheet, type SheetRow } from './output/contact.ts';
+import { contactSheet, sideBySide, type SheetRow, type SidePicture } from './output/contact.ts';
 import { tileOf } from './output/tile.ts';
 import { encodeApng } from './output/apng.ts';
 import { encodeGif } from './output/gif.ts';
@@ -209,6 +209,84 @@ export async function* renderToFolder(
   }
 }
 
+/** One pool for several runs in turn. Each worker keeps one program: most runs have their own, and each takes the memory of a step. */
+function sharedPool({ pool, workers }: Running, jobs: number): { pool: Pool; leave: () => Promise<void> } {
+  if (pool) return { pool, leave: async () => {} };
+  if (workers !== undefined) checked(threads, 'workers', workers);
+  const host = nodeHost({ parallelism: workers });
+  const own = createPool(host, { workers: Math.max(1, Math.min(host.parallelism, jobs)), warm: 1 });
+  return { pool: own, leave: () => own.close() };
+}
+
+/** What is rendered by several presets. */
+export interface SideBySideWanted extends Omit<RenderOptions, 'preset'> {
+  /** From left to right; repeated ones count once. */
+  readonly presets: readonly PresetName[];
+}
+
+/** The pictures of a preset begin, or all grids stand side by side in a file. */
+export type SideBySideEvent =
+  | {
+      readonly type: 'preset';
+      readonly preset: PresetName;
+      readonly index: number;
+      readonly of: number;
+      /** Steps of each of its pictures. */
+      readonly steps: number;
+    }
+  | { readonly type: 'side-by-side'; readonly file: string; readonly width: number; readonly height: number };
+
+/** The file of grids that stand side by side, in its folder of results. */
+const SIDE_BY_SIDE = 'side_by_side.png';
+
+/**
+ * The same pictures by several presets, and their grids side by side. Each preset is rendered as {@link renderToFolder} does, so pictures
+ * that are there are kept. Yields what that does, a `preset` before each, and last `side-by-side`.
+ *
+ * Throws what {@link renderToFolder} throws, `bad-option` if there is no preset, and `too-large` if the grids are.
+ *
+ * @example
+ * const wanted = { channels: [0, 1, 2, 3], presets: ['keras', 'natural'] } as const;
+ * for await (const event of renderSideBySide(network, wanted, { out: 'out' }))
+ *   if (event.type === 'side-by-side') console.log(event.file);
+ */
+export async function* renderSideBySide(
+  network: Network,
+  { presets: chosen, ...options }: SideBySideWanted,
+  running: RunningToFolder,
+): AsyncGenerator<RenderEvent | RunEvent | SideBySideEvent, void> {
+  const names = [...new Set(chosen)];
+  // A mistake in the last of them is found before the first is rendered.
+  const plans = await Promise.all(names.map((preset) => planOf(network, { ...options, preset })));
+  const pictures: SidePicture[] = [];
+  const { pool, leave } = sharedPool(running, plans[0]?.jobs ?? 1);
+  try {
+    for (const [index, preset] of names.entries()) {
+      yield { type: 'preset', preset, index, of: names.length, steps: plans[index]!.settled.steps };
+      for await (const event of renderToFolder(network, { ...options, preset }, { ...running, pool })) {
+        yield event;
+        if (event.type === 'grid')
+          pictures.push({ title: preset, picture: decodePng(await readFile(event.file)).raster });
+      }
+    }
+  } finally {
+    await leave();
+  }
+  const picture = sideBySide(pictures);
+  const { layer, channels } = plans[0]!;
+  const record = {
+    format: 'phosphene-side-by-side/1',
+    version: VERSION,
+    model: network.name,
+    layer,
+    channels,
+    presets: names,
+  };
+  const file = join(running.out, SIDE_BY_SIDE);
+  await writeWhole(file, encodePng(picture, { Software: `phosphene ${VERSION}`, phosphene: asciiJson(record) }));
+  yield { type: 'side-by-side', file, width: picture.width, height: picture.height };
+}
+
 /** What stands on a contact sheet: a row for each layer, preset and seed. */
 export interface SheetWanted extends Omit<
   RenderOptions,
@@ -267,37 +345,36 @@ export async function* contact(
   rows.sort((a, b) => order.indexOf(a.layer) - order.indexOf(b.layer));
   const titled = (key: 'layer' | 'preset' | 'seed'): boolean => new Set(rows.map((row) => row[key])).size > 1;
   const sheet: SheetRow[] = [];
-  for (const [i, { layer, preset, seed }] of rows.entries()) {
-    const recipe = { ...options, preset, seed } as RecipeOptions;
-    const { name, channels: has } = await targetOf(network, layer, settle(recipe, network.input.size));
-    const own = channels.filter((channel) => channel < has.count);
-    const differs = [
-      ...(titled('layer') || !(titled('preset') || titled('seed')) ? [name] : []),
-      ...(titled('preset') ? [preset] : []),
-      ...(titled('seed') ? [`seed ${seed}`] : []),
-    ];
-    const title = differs.join('  ');
-    yield { type: 'row', row: i, of: rows.length, title, pictures: own.length };
-    let folder: string | undefined;
-    for await (const event of renderToFolder(
-      network,
-      { ...recipe, start, layer: name, channels: own },
-      { out, ...running },
-    )) {
-      yield event;
-      if (event.type === 'grid') ({ folder } = event);
+  const { pool, leave } = sharedPool(running, channels.length);
+  try {
+    for (const [i, { layer, preset, seed }] of rows.entries()) {
+      const recipe = { ...options, preset, seed } as RecipeOptions;
+      const { name, channels: has } = await targetOf(network, layer, settle(recipe, network.input.size));
+      const own = channels.filter((channel) => channel < has.count);
+      const differs = [
+        ...(titled('layer') || !(titled('preset') || titled('seed')) ? [name] : []),
+        ...(titled('preset') ? [preset] : []),
+        ...(titled('seed') ? [`seed ${seed}`] : []),
+      ];
+      const title = differs.join('  ');
+      yield { type: 'row', row: i, of: rows.length, title, pictures: own.length };
+      let folder: string | undefined;
+      const wanted = { ...recipe, start, layer: name, channels: own };
+      for await (const event of renderToFolder(network, wanted, { out, ...running, pool })) {
+        yield event;
+        if (event.type === 'grid') ({ folder } = event);
+      }
+      const tiles = await Promise.all(
+        own.map(async (channel) => {
+          const { raster, text } = decodePng(await readFile(join(folder!, `${channel}.png`)));
+          const { status } = JSON.parse(text['phosphene']!) as { readonly status: string };
+          return tileOf(raster, { label: captions ? String(channel) : undefined, status });
+        }),
+      );
+      sheet.push({ title, tiles });
     }
-    const tiles = await Promise.all(
-      own.map(async (channel) => {
-        const { raster, text } = decodePng(await readFile(join(folder!, `${channel}.png`)));
-        const { diagnosis } = JSON.parse(text['phosphene']!) as { readonly diagnosis?: string };
-        return tileOf(raster, {
-          label: captions ? String(channel) : undefined,
-          trouble: diagnosis?.replaceAll('-', ' '),
-        });
-      }),
-    );
-    sheet.push({ title, tiles });
+  } finally {
+    await leave();
   }
   const picture = contactSheet(sheet, margin === undefined ? {} : { margin });
   const record = { format: 'phosphene-sheet/1', version: VERSION, model: network.name, rows, channels };

@@ -4,6 +4,7 @@
  *     npm run mutants                                      all of src: hours
  *     npm run mutants grad render/step.ts                  folders and files of src
  *     npm run mutants -- --sample 200 --seed 1 grad        200 mutants drawn from a folder
+ *     npm run mutants -- --named                           those of test/named-mutants.js
  *
  * Results of the same folder are kept in `.stryker` and only what has changed since is run anew; a sample is always run whole.
  */
@@ -13,6 +14,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { runNamed } from './named-mutants.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
@@ -23,6 +25,7 @@ const { values: options, positionals } = parseArgs({
     sample: { type: 'string' },
     seed: { type: 'string', default: '0' },
     concurrency: { type: 'string', default: '2' },
+    named: { type: 'boolean', default: false },
     fresh: { type: 'boolean', default: false },
     'without-shared': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -34,6 +37,7 @@ if (options.help) {
   --sample N         N mutants, drawn at random
   --seed S           draws others (0)
   --concurrency N    test processes (2)
+  --named            those that a review made by hand, with ../shared and without
   --fresh            forgets the results of earlier runs
   --without-shared   as where ../shared is absent`);
   process.exit(0);
@@ -50,12 +54,15 @@ function pattern(name) {
 if (options['without-shared']) process.env.PHOSPHENE_SHARED = '/nonexistent';
 else process.env.PHOSPHENE_SHARED ??= fileURLToPath(new URL('../../shared', import.meta.url));
 
+process.env.PHOSPHENE_MUTANTS = positionals.join();
+
 // A few tests also run the built package.
 const npx = (args) =>
   spawnSync('npx', ['--no-install', ...args], { stdio: 'inherit', shell: process.platform === 'win32' });
 if (npx(['tsc', '-p', 'tsconfig.build.json']).status !== 0) process.exit(1);
 if (npx(['node', 'bundle.js']).status !== 0) process.exit(1);
 
+if (options.named) process.exit((await runNamed(root, process.env.PHOSPHENE_SHARED)) === 0 ? 0 : 1);
 if (options.sample !== undefined) sampleOnly(Number(options.sample), Number(options.seed));
 
 /**

@@ -46,6 +46,27 @@ export function numbers(help: string, count?: number): Setting<readonly number[]
   };
 }
 
+/** `a,b,c`, one or more. `item` reads one of them, and says undefined of what is none. */
+export function list<T>(
+  help: string,
+  takes: string,
+  item: (text: string) => T | undefined,
+): Setting<readonly T[] | undefined> {
+  return {
+    help,
+    default: undefined,
+    takes,
+    accept(value) {
+      const items = value as readonly (T | undefined)[];
+      return items.length > 0 && !items.includes(undefined) ? (items as readonly T[]) : undefined;
+    },
+    parse: (text) => text.split(',').map((part) => item(part.trim())),
+  };
+}
+
+/** An item of a {@link list} that may be any text but none. */
+export const word = (text: string): string | undefined => text || undefined;
+
 /** Row and column of a map, or its centre. */
 export type Position = 'centre' | { readonly row: number; readonly column: number };
 

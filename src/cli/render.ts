@@ -8,17 +8,15 @@ import {
   modelOf,
   modelOptions,
   modelPositional,
+  noteDoubt,
   outputOptions,
   preprocessOf,
   type PreprocessSpec,
-  originInWords,
-  REMEDY,
-  valuesInWords,
   weightsOptions,
   workersOption,
 } from './model.ts';
 import { type Given, optional, type Options, optionsOf, section } from './options.ts';
-import { type FilterRange, filters, position, type Position } from './parse.ts';
+import { type FilterRange, filters, list, position, type Position, word } from './parse.ts';
 import { jsonLine } from './report.ts';
 import { pictureSettings, presetNames } from './settings.ts';
 import { counted, duration, megabytes, printable } from './text.ts';
@@ -47,6 +45,8 @@ export interface RenderRequest {
   readonly pictures: number | undefined;
   readonly size: { readonly height: number; readonly width: number } | undefined;
   readonly preset: string;
+  /** Presets whose grids are to stand beside that of `preset`. */
+  readonly beside?: readonly string[];
   /** A photo to begin with, as a path. */
   readonly start: string | undefined;
   /** The settings that were given, by the name that the core has for each. */
@@ -85,6 +85,16 @@ export type RenderNews =
       /** What the diagnosis means, and what may help. */
       readonly hint?: string;
     }
+  /** The pictures of one of several presets begin. */
+  | {
+      readonly type: 'preset';
+      readonly preset: string;
+      readonly index: number;
+      readonly of: number;
+      readonly steps: number;
+    }
+  /** The grids of several presets are side by side in a file; the last. */
+  | { readonly type: 'side-by-side'; readonly file: string; readonly width: number; readonly height: number }
   | {
       readonly type: 'grid';
       readonly file: string;
@@ -232,23 +242,42 @@ export function requestOf(
   };
 }
 
+const several = {
+  ...renderOptions,
+  preset: {
+    ...renderOptions.preset,
+    setting: {
+      ...list(
+        `${renderOptions.preset.setting.help}; or several, whose grids stand side by side`,
+        'names with commas between',
+        word,
+      ),
+      default: [renderOptions.preset.setting.default] as readonly string[],
+    },
+    value: 'NAME[,NAME…]',
+    otherwise: renderOptions.preset.setting.default,
+  },
+} as const;
+
 /** The command on a core, which is loaded when work begins. */
-export function renderCommand(load: () => Promise<RenderCore>): Command<typeof renderOptions> {
+export function renderCommand(load: () => Promise<RenderCore>): Command<typeof several> {
   return command({
-    options: renderOptions,
+    options: several,
     positional: modelPositional,
     examples: [
       ['phosphene render --filters 0-15', '16 filters of the built-in model'],
+      ['phosphene render --preset keras,natural', 'the same filters by two presets, side by side'],
       ['phosphene render resnet50v2 --layer conv4_block6_out --filters 1,7,200', 'three filters of the real network'],
       ['phosphene render model.onnx --preprocess torch --size 224', 'a network of torchvision, exported to ONNX'],
       ["phosphene render model.onnx --class 'great white shark' --labels imagenet", 'a class of a classifier'],
       ['phosphene render --objective "conv3_block4_out:7 + diversity(conv3_block4_out)"', 'a filter, in four ways'],
     ],
     async run(given, context) {
-      const request = requestOf(given, context);
+      const [preset, ...beside] = given.preset;
+      const request = requestOf({ ...given, preset: preset! }, context);
       const core = await load();
       context.progress.show({ key: 'read', label: `Reading ${printable(request.model)}` });
-      await core(request, teller(given, context));
+      await core({ ...request, ...(beside.length > 0 ? { beside } : {}) }, teller(given, context));
     },
   });
 }
@@ -271,13 +300,13 @@ export function teller(
   { json, quiet }: { readonly json: boolean; readonly quiet: boolean },
   { print, note, progress }: Context,
 ): (news: RenderNews) => Promise<void> {
-  const begun = performance.now();
+  let begun = performance.now();
   const seconds = (): number => Math.round(performance.now() - begun) / 1000;
   const say = async (event: Readonly<Record<string, unknown>>): Promise<void> => {
     if (json) await print(jsonLine(event));
   };
   const under = new Map<number, number>();
-  let [layer, count, steps, done] = ['', 0, 0, 0];
+  let [layer, count, steps, done, preset] = ['', 0, 0, 0, ''];
   let what: 'filter' | 'picture' = 'filter';
   let [finished, compiled] = [false, false];
   const paint = (): void => {
@@ -286,7 +315,7 @@ export function teller(
     const work = [...under.values()].reduce((a, b) => a + b, 0);
     progress.show({
       key: 'render',
-      label: layer,
+      label: preset + layer,
       done: done * steps + work,
       total: count * steps,
       detail: `${done} of ${counted(count, what)}`,
@@ -303,17 +332,25 @@ export function teller(
           detail: megabytes(news.received) + (news.total === undefined ? '' : ` of ${megabytes(news.total)}`),
         });
         return;
+      case 'preset': {
+        const { type: event, index, of } = news;
+        preset = of > 1 ? `${news.preset} (${index + 1} of ${of}), ` : '';
+        begun = performance.now();
+        [finished, compiled, done, steps] = [false, false, 0, Math.max(1, news.steps)];
+        under.clear();
+        await say({ event, preset: news.preset, index, of });
+        break;
+      }
+      case 'side-by-side': {
+        const { type: event, file, width, height } = news;
+        await say({ event, file, width, height, seconds: seconds() });
+        if (!json && !quiet) await print(`${file} (${width}×${height})\n`);
+        break;
+      }
       case 'begin':
         [layer, count, steps] = [printable(news.layer), news.filters, Math.max(1, news.steps)];
         if (news.isObjective) what = 'picture';
-        if (news.input.from === 'assumed')
-          note(
-            `phosphene: nothing says how the model wants its pictures; ${valuesInWords(news.input)} is ${originInWords(news.input)}, which is doubtful; ${REMEDY}`,
-          );
-        else if (news.input.from === 'inferred')
-          note(
-            `phosphene: nothing says how the model wants its pictures; ${valuesInWords(news.input)} is ${originInWords(news.input)}; ${REMEDY}`,
-          );
+        noteDoubt(news.input, note);
         break;
       case 'resumed':
         done += news.filters.length;

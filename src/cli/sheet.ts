@@ -1,8 +1,8 @@
 /** @file phosphene sheet: the same filters of several layers, presets or seeds, a row each. The words; what is done is in core/sheet.ts. */
-import type { Setting } from '../settings.ts';
 import { type Command, command } from './command.ts';
 import { modelPositional } from './model.ts';
 import { section } from './options.ts';
+import { list, word } from './parse.ts';
 import { renderOptions, type RenderNews, type RenderRequest, requestOf, teller } from './render.ts';
 import { jsonLine } from './report.ts';
 import { printable } from './text.ts';
@@ -27,25 +27,6 @@ export type SheetCore = (
   tell: (news: SheetNews) => Promise<void>,
 ) => Promise<void>;
 
-/** `a,b,c`. */
-function list<T>(
-  help: string,
-  takes: string,
-  item: (text: string) => T | undefined,
-): Setting<readonly T[] | undefined> {
-  return {
-    help,
-    default: undefined,
-    takes,
-    accept(value) {
-      const items = value as readonly (T | undefined)[];
-      return items.length > 0 && !items.includes(undefined) ? (items as readonly T[]) : undefined;
-    },
-    parse: (text) => text.split(',').map((part) => item(part.trim())),
-  };
-}
-
-const word = (text: string): string | undefined => text || undefined;
 const wholeNumber = (text: string): number | undefined =>
   /^-?\d+$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined;
 

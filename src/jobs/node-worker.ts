@@ -1,7 +1,7 @@
 /** @file What a thread of {@link nodeHost} runs. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { nodeRuntime } from '../runtime/node.ts';
-import type { ToWorker } from './protocol.ts';
+import { type ToWorker, transfersOf } from './protocol.ts';
 import { serve } from './serve.ts';
 
 const port = parentPort!;
@@ -9,7 +9,7 @@ const stop = workerData as Int32Array<SharedArrayBuffer>;
 
 serve(
   {
-    post: (message) => port.postMessage(message),
+    post: (message) => port.postMessage(message, transfersOf(message)),
     receive: (listener) => void port.on('message', (message: ToWorker) => listener(message)),
     stopped: () => Atomics.load(stop, 0) !== 0,
     close: () => port.close(),

@@ -34,6 +34,18 @@ export type FromWorker =
   | { readonly type: 'done'; readonly id: number; readonly ascent: Ascent }
   | { readonly type: 'failed'; readonly id: number; readonly error: ErrorData };
 
+/**
+ * The memory of a message that goes with it, where a host would else copy it: a picture that is sent is not used again by who sent it.
+ *
+ * @example
+ * port.postMessage(message, transfersOf(message));
+ */
+export function transfersOf(message: FromWorker): ArrayBuffer[] {
+  const image =
+    message.type === 'done' ? message.ascent.image : message.type === 'snapshot' ? message.image : undefined;
+  return image?.data.buffer instanceof ArrayBuffer ? [image.data.buffer] : [];
+}
+
 /** A worker's side of the line. */
 export interface Port {
   post(message: FromWorker): void;

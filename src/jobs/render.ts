@@ -1,8 +1,7 @@
 /** @file Pictures of a layer's channels, and of any objective: recipes become jobs, jobs become pictures. */
 import { PhospheneError } from '../errors.ts';
-import { inlineFused, lowerings } from '../grad/index.ts';
+import { lowerings } from '../grad/index.ts';
 import { indexOf, type Network, type Size, unknownLayer } from '../import/network.ts';
-import { Builder } from '../ir/builder.ts';
 import { encodeOnnx } from '../ir/onnx.ts';
 import { float32, sameDims, type Tensor, type Tensors } from '../ir/tensor.ts';
 import { type Objective, outOfRange } from '../objective/index.ts';
@@ -27,9 +26,10 @@ import {
 import { stepOf, valuesOf, workerMemory } from '../render/step.ts';
 import { reaching, type Target, targetAt } from '../render/targets.ts';
 import type { LoweringName } from '../runtime/index.ts';
-import { IMAGE, type Job, LOSS, NEXT, type StepData, Z } from '../step/step.ts';
+import type { Job, StepData } from '../step/step.ts';
 import { transforms } from '../transform/index.ts';
 import { concurrently } from './concurrently.ts';
+import { evaluated, forwardProgram, keptProgram } from './forward.ts';
 import type { JobEvent, Pool } from './pool.ts';
 
 /** A picture, finished. */
@@ -150,10 +150,6 @@ export async function factsOf(network: Network): Promise<TargetFacts> {
   };
 }
 
-/** Programs that a network keeps: one who looks at its layers comes back to the last few. */
-const KEPT = 4;
-const programs = new WeakMap<Network, Map<string, Promise<StepData>>>();
-
 /** What a program is of. */
 type Shaped = Pick<Raised, 'objective' | 'targets' | 'pictures'>;
 
@@ -187,17 +183,7 @@ export async function programOf(
     model: await network.digest(),
     preprocess: network.input.preprocess,
   });
-  const kept = programs.get(network) ?? new Map<string, Promise<StepData>>();
-  programs.set(network, kept);
-  const program = kept.get(id) ?? built(id, network, raised, settled, lowering);
-  // The one used longest ago stands first. One that failed is tried anew.
-  kept.delete(id);
-  kept.set(id, program);
-  if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
-  return program.catch((error: unknown) => {
-    kept.delete(id);
-    throw error;
-  });
+  return keptProgram(network, id, () => built(id, network, raised, settled, lowering));
 }
 
 async function built(
@@ -423,44 +409,24 @@ async function supplied(
   return { ...objective, values: { ...objective.values, ...Object.fromEntries(values) } };
 }
 
-/**
- * A layer's activation for a photo [1, c, h, w]. A worker computes it, as a job of no steps: its state is the photo, and what its picture
- * would be is the activation.
- */
+/** A layer's activation for a photo [1, c, h, w]. Throws `shape` for a photo of another size than the network sees. */
 async function activationOf(
   network: Network,
   layer: string,
   photo: Tensor<'float32'>,
   size: Size,
-  { pool, lowering, signal }: Engine,
+  engine: Engine,
 ): Promise<Tensor> {
-  const cut = await network.cut([layer], size);
-  const { dims } = cut.inputs[0]!;
+  const dims = [1, network.input.channels, size.height, size.width];
   if (!sameDims(photo.dims, dims))
     throw new PhospheneError(
       'shape',
       `photos: a photo is [${photo.dims.join(', ')}], and [${dims.join(', ')}] is needed: what the network sees`,
       { option: 'photos', dims: photo.dims, wanted: dims },
     );
-  const b = new Builder([IMAGE]);
-  const value = inlineFused(b, cut, { [IMAGE]: b.input(Z, 'float32', dims) }, { lowering: lowerings[lowering] });
-  const own = new Builder();
-  const z = own.input(Z, 'float32', dims);
-  const program: StepData = {
-    id: canonical({
-      activation: layer,
-      size,
-      lowering,
-      model: await network.digest(),
-      preprocess: network.input.preprocess,
-    }),
-    states: [{ name: Z, dtype: 'float32', dims, start: { kind: 'fill', value: 0 } }],
-    feeds: [],
-    values: [],
-    graph: encodeOnnx(own.graph({ [LOSS]: own.float(0), [NEXT + Z]: z })),
-    image: encodeOnnx(b.graph({ [IMAGE]: b.cast(value.get(layer)!, 'float32') })),
-  };
-  const job = { values: {}, key: layer, steps: 0, start: { [Z]: photo } };
-  for await (const event of pool.submit(program, job, { signal })) if (event.type === 'done') return event.ascent.image;
-  throw new Error('internal: a job ended without a result');
+  const { lowering } = engine;
+  const program = await forwardProgram(network, { what: 'activation', layers: [layer], size, lowering }, (_, value) =>
+    value(layer),
+  );
+  return evaluated(program, photo, engine);
 }

@@ -1,6 +1,6 @@
 /** @file A studio: networks that stay open, and pictures that can be watched while they are made. */
 import { PhospheneError } from '../errors.ts';
-import { defaultSize, type Network } from '../import/network.ts';
+import { defaultSize, type Network, type Size } from '../import/network.ts';
 import type { PreprocessSpec } from '../import/preprocess.ts';
 import {
   checkChannel,
@@ -13,7 +13,9 @@ import {
   renderObjective,
   targetOf,
 } from '../jobs/render.ts';
+import { activationMap, strengthsOf } from '../jobs/look.ts';
 import type { Pool } from '../jobs/pool.ts';
+import { nearestTo, portraitOf } from '../jobs/study.ts';
 import { remedyOf } from '../render/diagnosis.ts';
 import type { PresetName } from '../render/presets.ts';
 import {
@@ -29,11 +31,13 @@ import {
 } from '../render/recipe.ts';
 import { encodePicture, type Expected, type Finished } from '../render/record.ts';
 import { checkMemory } from '../render/step.ts';
+import { raster, type Raster } from '../output/raster.ts';
 import { strideOfAll, surveyed, type Target } from '../render/targets.ts';
 import type { LoweringName } from '../runtime/index.ts';
 import { checked, whole } from '../settings.ts';
 import { catalogueOf, optionsOf } from './catalogue.ts';
-import type { Catalogue, ModelFacts, ModelRef, News, Shown, Wish } from './protocol.ts';
+import { heatOf, peaksOf, valuesAt } from './seen.ts';
+import type { Catalogue, Look, ModelFacts, ModelRef, News, Seen, Shown, Studied, Study, Wish } from './protocol.ts';
 
 /** Where finished pictures are kept: a picture of the same digest is the same picture. It may forget any of them. */
 export interface Store {
@@ -50,6 +54,8 @@ export interface StudioOptions {
   /** Opens one of them. Asked once for each name and preprocessing. */
   readonly open: (name: string, preprocess: PreprocessSpec | undefined) => Promise<Network>;
   readonly pool: Pool;
+  /** Where photos are looked at; `pool` unless given. One of its own answers while pictures are being made. */
+  readonly eyes?: Pool | undefined;
   /** How gradients are spelled for the pool's runtime. */
   readonly lowering: LoweringName;
   /** The engine in words. */
@@ -73,6 +79,20 @@ export interface Studio {
    *   if (news.type !== 'step') console.log(news.type);
    */
   watch(wish: Wish, signal?: AbortSignal): AsyncIterable<News>;
+  /**
+   * What a network sees in a photo. Throws `unknown-layer`, `bad-option`, `too-large`, what opening throws, and what running throws.
+   *
+   * @example
+   * const seen = await studio.look({ model: { name: 'net.onnx' }, photo, ask: { what: 'heat', layer: 'conv1', channel: 3 } });
+   */
+  look(look: Look, signal?: AbortSignal): Promise<Seen>;
+  /**
+   * What a layer's channels are like, judged by how they answer to noise. Throws what {@link look} throws.
+   *
+   * @example
+   * const { byActivation } = await studio.study({ model, layer: 'conv1', ask: { what: 'nearest', channel: 3 } });
+   */
+  study(study: Study, signal?: AbortSignal): Promise<Studied>;
   /** Closes the networks. The pool is its maker's. */
   close(): Promise<void>;
 }
@@ -82,7 +102,10 @@ const limits = {
   frames: whole({ help: 'Pictures of the way', default: 0, to: 128 }),
   steps: whole({ help: 'Steps of ascent', default: 0, to: 1 << 13 }),
   size: whole({ help: 'Picture size in pixels', default: 0, from: 1, to: 1 << 11 }),
+  photo: whole({ help: 'Size of a photo in pixels', default: 0, from: 1, to: 1 << 10 }),
 } as const;
+/** Someone waits for the answer to a photo with the finger on it. */
+const FIRST = Number.MAX_SAFE_INTEGER;
 /** Letters of a name or a setting. */
 const MOST_LETTERS = 4096;
 
@@ -99,7 +122,8 @@ const MOST_LETTERS = 4096;
  *   memory: () => 2 ** 31,
  * });
  */
-export function createStudio({ models, open, pool, lowering, engine, memory, store }: StudioOptions): Studio {
+export function createStudio(options: StudioOptions): Studio {
+  const { models, open, pool, eyes = pool, lowering, engine, memory, store } = options;
   const networks = new Map<string, Promise<Network>>();
 
   const opened = ({ name, preprocess }: ModelRef): Promise<Network> => {
@@ -183,7 +207,44 @@ export function createStudio({ models, open, pool, lowering, engine, memory, sto
     }
   };
 
+  /** How a network is looked at with a picture of this size. Throws `too-large`. */
+  const seeing = (network: Network, photo: Size, signal: AbortSignal | undefined): Engine => {
+    const targets = network.layers(defaultSize(network.input, photo)).layers.slice(-1);
+    checkMemory(memoryOf(network, { targets }, { size: defaultSize(network.input, photo) }), memory());
+    return { pool: eyes, lowering, signal, priority: FIRST };
+  };
+
+  const look = async ({ model, photo: given, ask }: Look, signal?: AbortSignal): Promise<Seen> => {
+    const photo = photoOf(given);
+    const network = await opened(model);
+    const eye = seeing(network, photo, signal);
+    if (ask.what === 'strengths') return { what: ask.what, layers: await strengthsOf(network, photo, eye) };
+    const map = await activationMap(network, textOf('layer', ask.layer), photo, eye);
+    switch (ask.what) {
+      case 'peaks':
+        return peaksOf(map);
+      case 'place':
+        return { what: ask.what, values: valuesAt(map, ask) };
+      case 'heat':
+        return heatOf(map, ask.channel);
+      default:
+        throw unasked((ask as Look['ask']).what);
+    }
+  };
+
+  const study = async ({ model, layer: given, ask }: Study, signal?: AbortSignal): Promise<Studied> => {
+    const network = await opened(model);
+    const layer = textOf('layer', given);
+    const { size } = settle({ finish: { crop: 0 } }, network.input.size);
+    const eye = seeing(network, size, signal);
+    if (ask.what === 'portrait') return { what: ask.what, ...(await portraitOf(network, layer, size, eye)) };
+    if (ask.what === 'nearest') return { what: ask.what, ...(await nearestTo(network, layer, ask.channel, size, eye)) };
+    throw unasked((ask as Study['ask']).what);
+  };
+
   return {
+    look,
+    study,
     catalogue: () => catalogueOf({ models, engine, workers: pool.workers }),
     facts,
     watch,
@@ -250,6 +311,17 @@ export function spread(count: number, steps: number): readonly number[] {
   if (count >= steps) return Array.from({ length: Math.max(0, steps - 1) }, (_, i) => i + 1);
   const at = Array.from({ length: count }, (_, i) => Math.max(i + 1, Math.round(steps * ((i + 0.5) / count) ** 1.5)));
   return [...new Set(at)].filter((step) => step >= 1 && step < steps);
+}
+
+const unasked = (what: unknown): PhospheneError =>
+  new PhospheneError('bad-option', `\`${String(what)}\` is nothing that can be asked`, { what });
+
+/** A page's photo, if it is one. */
+function photoOf({ width, height, data }: Look['photo']): Raster {
+  checked(limits.photo, 'photo', Math.max(width, height));
+  if (!(data instanceof Uint8Array))
+    throw new PhospheneError('bad-option', 'photo: its bytes are missing', { option: 'photo' });
+  return raster(width, height, data);
 }
 
 /** A text of a page that is not absurdly long. */

@@ -1,7 +1,7 @@
 /** @file The stitched grid: tiles in reading order with gutters between them and none outside. */
 import { PhospheneError } from '../errors.ts';
 import type { Raster } from './raster.ts';
-import { mostPixels, raster } from './raster.ts';
+import { mostPixels, paste, raster } from './raster.ts';
 
 /** How a grid is laid out. */
 export interface GridOptions {
@@ -116,11 +116,4 @@ export function gridSize(
  */
 export function defaultColumns(count: number): number {
   return Math.max(1, Math.ceil(Math.sqrt(count)));
-}
-
-function paste(tile: Raster, sheet: Raster, left: number, top: number): void {
-  const stride = 3 * tile.width;
-  for (let y = 0; y < tile.height; y++) {
-    sheet.data.set(tile.data.subarray(y * stride, (y + 1) * stride), 3 * ((top + y) * sheet.width + left));
-  }
 }

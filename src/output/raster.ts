@@ -49,6 +49,18 @@ export function raster(width: number, height: number, data?: Uint8Array, alpha?:
   return { width, height, data: bytes, alpha };
 }
 
+/**
+ * Copies a picture's colours into a larger one, its upper left corner at column `left` and row `top`. All of it must fit; alpha is left out.
+ *
+ * @example
+ * paste(tile, sheet, 135, 0);
+ */
+export function paste(picture: Raster, into: Raster, left: number, top: number): void {
+  const stride = 3 * picture.width;
+  for (let y = 0; y < picture.height; y++)
+    into.data.set(picture.data.subarray(y * stride, (y + 1) * stride), 3 * ((top + y) * into.width + left));
+}
+
 function isSide(side: number): boolean {
   return Number.isInteger(side) && side > 0;
 }

@@ -73,7 +73,8 @@ export async function* ascend(step: CompiledStep, job: Job, signal?: AbortSignal
       if (isBest) best = entering;
       if (isOver) break;
     }
-    const last = await pictureOf(step, (name) => run.read(name));
+    // Without a step, nothing has changed.
+    const last = job.steps === 0 ? start : await pictureOf(step, (name) => run.read(name));
     let image = last;
     // What looking does to the states is of no account: they are closed next.
     const look = async (of: Run): Promise<number> => lossOf(await of.step(feedsAt(unshaken(step), job, job.steps)));

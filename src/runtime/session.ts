@@ -2,7 +2,7 @@
 import { PhospheneError } from '../errors.ts';
 import type { Graph } from '../ir/graph.ts';
 import { encodeOnnx } from '../ir/onnx.ts';
-import { arrayTypes, type DType, sizeOf, type Tensor, type Tensors } from '../ir/tensor.ts';
+import { arrayTypes, type DType, sameDims, sizeOf, type Tensor, type Tensors } from '../ir/tensor.ts';
 import { NEXT, type Program, type Run } from './index.ts';
 
 /** A tensor as ONNX Runtime has it. */
@@ -41,6 +41,12 @@ export function programOf<T extends EngineTensor>({ wrap, writesInto }: Engine<T
   const carried = outputNames.filter((name) => name.startsWith(NEXT)).map((name) => name.slice(NEXT.length));
   const evaluate = (feeds: Record<string, T>, fetches: Record<string, T | null>) =>
     explaining('failed', () => session.run(feeds, fetches));
+  // Memory of runs that are over, for the next: garbage is collected late, and by then sixty runs have left a hundred megabytes.
+  const idle = new Map<string, Slot[]>();
+  const slotFor = (name: string, state: Tensor): Slot => {
+    const left = idle.get(name)?.pop();
+    return left && sameDims(left.tensor.dims, state.dims) ? left : slot(emptyLike(state));
+  };
   const wrapped = (feeds: Tensors): Record<string, T> =>
     Object.fromEntries(inputNames.flatMap((name) => (feeds[name] ? [[name, wrap(feeds[name])]] : [])));
 
@@ -53,10 +59,16 @@ export function programOf<T extends EngineTensor>({ wrap, writesInto }: Engine<T
     async open(states) {
       for (const name of carried)
         if (!states[name]) throw new PhospheneError('runtime', `the run needs the state \`${name}\``, { state: name });
-      const now = new Map(Object.entries(states).map(([name, t]) => [name, slot(copyOf(t))]));
+      const now = new Map(
+        Object.entries(states).map(([name, t]) => {
+          const own = slotFor(name, t);
+          own.tensor.data.set(t.data as never);
+          return [name, own];
+        }),
+      );
       // Two buffers in turn: what the engine allocates for a result comes back to it only when garbage is collected, and fresh
       // memory costs a step a twentieth of its time.
-      const spare = new Map(writesInto ? carried.map((name) => [name, slot(emptyLike(states[name]!))]) : []);
+      const spare = new Map(writesInto ? carried.map((name) => [name, slotFor(name, states[name]!)]) : []);
       return {
         async step(feeds) {
           const inputs = wrapped(feeds);
@@ -78,6 +90,10 @@ export function programOf<T extends EngineTensor>({ wrap, writesInto }: Engine<T
           return copyOf(found.tensor);
         },
         async close() {
+          // What the engine has allocated itself is its own.
+          if (writesInto)
+            for (const slots of [now, spare])
+              for (const [name, left] of slots) idle.set(name, [...(idle.get(name) ?? []), left]);
           now.clear();
           spare.clear();
         },
@@ -87,7 +103,9 @@ export function programOf<T extends EngineTensor>({ wrap, writesInto }: Engine<T
     dispose: () => explaining('cannot free the graph', () => session.release()),
   };
 
-  function slot(tensor: Tensor): { readonly tensor: Tensor; readonly engine: T } {
+  type Slot = { readonly tensor: Tensor; readonly engine: T };
+
+  function slot(tensor: Tensor): Slot {
     return { tensor, engine: wrap(tensor) };
   }
 }

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { PhospheneError } from '../errors.ts';
 import { systemCode } from '../filesystem.ts';
+import { packed, unpacked } from '../live/packed.ts';
 import type { FromStudio, ToStudio } from '../live/protocol.ts';
 import { type Answering, serveStudio } from '../live/serve.ts';
 import type { Studio } from '../live/studio.ts';
@@ -28,7 +29,8 @@ export interface Serving {
 
 /** Pages that may listen at a time, and the most that one may say at once. */
 const MOST_SESSIONS = 32;
-const MOST_BODY = 1 << 20;
+/** A photo as large as a studio takes, and what stands around it. */
+const MOST_BODY = 5 << 20;
 const MOST_QUESTIONS = 256;
 /** Bytes that wait for a slow page; what it would not miss is then left out. */
 const SLOW = 1 << 20;
@@ -56,6 +58,9 @@ const headers = {
   'content-security-policy': policy,
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
+  // A photo may be taken if the visitor says so; nothing else of the machine is the page's business.
+  'permissions-policy':
+    'camera=(self), microphone=(), geolocation=(), display-capture=(), usb=(), serial=(), bluetooth=(), midi=()',
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
 } as const;
@@ -195,7 +200,7 @@ async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
 
 function parsed(text: string): { readonly session: string; readonly questions: readonly ToStudio[] } | undefined {
   try {
-    const said = JSON.parse(text) as unknown;
+    const said = JSON.parse(text, unpacked) as unknown;
     if (typeof said !== 'object' || said === null) return undefined;
     const { session, questions } = said as Readonly<Record<string, unknown>>;
     if (typeof session !== 'string' || !Array.isArray(questions) || questions.length > MOST_QUESTIONS) return undefined;
@@ -204,10 +209,4 @@ function parsed(text: string): { readonly session: string; readonly questions: r
   } catch {
     return undefined;
   }
-}
-
-/** Bytes as JSON can hold them. */
-function packed(_: string, value: unknown): unknown {
-  if (!(value instanceof Uint8Array)) return value;
-  return { base64: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') };
 }

@@ -60,6 +60,8 @@ describe('words', () => {
     [['-seed=1'], 'option `-seed=1`: write `--seed`'],
     [['-sead'], 'option `-sead` is not known; did you mean `--seed`?'],
     [['-s4'], 'option `-s4`: write `-s 4`'],
+    [['-s-4'], 'option `-s-4`: write `-s -4`'],
+    [['-sx4'], 'option `-sx4` is not known; --help lists all'],
     [['-ks'], 'option `-ks` is not known; --help lists all'],
     [['--s', '1'], 'option `--s`: write `-s`'],
     [['--seed'], 'option `--seed`: it needs a value'],

@@ -215,6 +215,15 @@ describe('errors', () => {
     ).toBe('');
   });
 
+  it('of words say which word', async () => {
+    const of = async (...words: string[]): Promise<unknown> =>
+      (JSON.parse((await said([...words, '--json'])).stdout) as { details: unknown }).details;
+    expect(await of('layers', 'a', 'b')).toEqual({ word: 'b' });
+    expect(await of('layers', '--wrong')).toEqual({ word: '--wrong' });
+    expect(await of('layers', '--size=')).toEqual({ word: '--size' });
+    expect(await of('rendr')).toEqual({ known: Object.keys(commands) });
+  });
+
   it('of a reader that has gone are silence and code 141', async () => {
     const gone = Object.assign(new Error('EPIPE'), { code: 'EPIPE' });
     const io = fakeIo(fakeStream({ error: gone }));

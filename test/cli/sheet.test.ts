@@ -6,7 +6,7 @@ import type { RenderRequest } from '../../src/cli/render.ts';
 import { sheetCommand, type SheetNews, type SheetRequest } from '../../src/cli/sheet.ts';
 import { openModel } from '../../src/hub/open.ts';
 import { createPool } from '../../src/jobs/pool.ts';
-import { contact } from '../../src/node.ts';
+import { contact, renderSideBySide } from '../../src/node.ts';
 import { decodePng } from '../../src/output/png.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import { inlineHost } from '../jobs/hosts.ts';
@@ -104,5 +104,51 @@ describe('contact', () => {
     });
     const again = await run(['conv1_conv', 'conv2_block1_out']);
     expect(again.filter((e) => e.type === 'picture')).toEqual([]);
+  });
+
+  it('marks what went wrong', async () => {
+    await using network = await openModel('resnet50v2-mini');
+    await using pool = createPool(inlineHost(nodeRuntime, 1));
+    const out = temporary();
+    // A step too short to move anything.
+    const wanted = { layers: ['conv1_conv'], channels: [0], size: 24, steps: 2, optimiser: { rate: 1e-30 } } as const;
+    const options = { ...wanted, finish: { crop: 2 }, preset: undefined };
+    for await (const _ of contact(network, options, { out, pool, margin: 0 }));
+    const { raster } = decodePng(readFileSync(join(out, 'contact_sheet.png')));
+    const corner = 3 * (14 * raster.width + raster.width - 1);
+    expect([...raster.data.subarray(corner, corner + 3)]).toEqual([240, 170, 50]);
+  });
+});
+
+describe('renderSideBySide', () => {
+  it('renders each preset once, and puts their grids side by side', async () => {
+    await using network = await openModel('resnet50v2-mini');
+    await using pool = createPool(inlineHost(nodeRuntime, 2));
+    const out = temporary();
+    const wanted = { layer: 'conv1_conv', channels: [0, 3], size: 24, steps: 1, finish: { crop: 2 } } as const;
+    const run = async (presets: readonly ('keras' | 'sobolev')[]) => {
+      const events: { readonly type: string }[] = [];
+      for await (const event of renderSideBySide(network, { ...wanted, presets }, { out, pool, margin: 1 }))
+        events.push(event);
+      return events;
+    };
+    const events = await run(['sobolev', 'keras', 'sobolev']);
+    expect(events.filter((e) => e.type === 'preset')).toEqual([
+      { type: 'preset', preset: 'sobolev', index: 0, of: 2, steps: 1 },
+      { type: 'preset', preset: 'keras', index: 1, of: 2, steps: 1 },
+    ]);
+    expect(events.filter((e) => e.type === 'grid')).toHaveLength(2);
+    const file = join(out, 'side_by_side.png');
+    // Grids of 41x20, 20 pixels between and around them, titles of 14.
+    expect(events.at(-1)).toEqual({ type: 'side-by-side', file, width: 2 * 41 + 3 * 20, height: 14 + 20 + 2 * 20 });
+    const { text } = decodePng(readFileSync(file));
+    expect(JSON.parse(text['phosphene']!)).toMatchObject({
+      format: 'phosphene-side-by-side/1',
+      layer: 'conv1_conv',
+      channels: [0, 3],
+      presets: ['sobolev', 'keras'],
+    });
+    expect((await run(['keras', 'sobolev'])).filter((e) => e.type === 'picture')).toEqual([]);
+    await expect(run([])).rejects.toMatchObject({ code: 'bad-option' });
   });
 });

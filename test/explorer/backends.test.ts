@@ -29,6 +29,11 @@ const end = (child: ChildProcess): Promise<void> =>
     child.kill('SIGTERM');
   });
 
+const photo = fileURLToPath(new URL('../photo/files/plain.jpg', import.meta.url));
+/** What each way said of it. */
+const answers: string[] = [];
+const strongest: string[] = [];
+
 /** Each way to the page, and how it is left. */
 const ways = {
   'computed in the page': async () => staticHost(),
@@ -74,6 +79,35 @@ describe.skipIf(executable === undefined)('the explorer (needs Chromium)', { tim
       expect(faults).toEqual([]);
       await page.context().close();
     });
+
+    it('knows which channels are strong, and which are alike', async () => {
+      const { page, faults } = await visit(browser, host.url, '#/resnet50v2-mini/conv1_conv?order=strongest');
+      await page.waitForSelector('.ordered:has-text("greatest activation")');
+      const [first] = await page
+        .locator('.grid a')
+        .evaluateAll((links) => links.map((a) => a.getAttribute('data-channel')));
+      strongest.push(first!);
+      expect(new Set(strongest).size).toBe(1);
+      expect(faults).toEqual([]);
+      await page.context().close();
+    });
+
+    it('looks at a photo, which goes nowhere but to this machine', async () => {
+      const { page, faults } = await visit(browser, host.url, '#/resnet50v2-mini/conv1_conv?view=photo');
+      await page.setInputFiles('.sources input >> nth=0', photo);
+      await page.waitForSelector('h2:text("Fires most")');
+      const strongest = await page.waitForSelector('section .strip a >> nth=0');
+      // The same channel, and nearly the same number, whoever computes it.
+      expect(await strongest.getAttribute('aria-label')).toMatch(/^Channel \d+ [\d.]+$/);
+      answers.push((await strongest.getAttribute('aria-label'))!);
+      expect(new Set(answers.map((answer) => answer.slice(0, -2))).size).toBe(1);
+      await strongest.click();
+      await page.waitForSelector('.chosen .facts:has-text("Fires up to")');
+      // The picture of the channel comes from where all pictures come from.
+      await page.waitForSelector('.chosen .picture[data-state=done]');
+      expect(faults).toEqual([]);
+      await page.context().close();
+    });
   });
 
   it('says what happened when its server ends, and when another takes its place', async () => {
@@ -103,6 +137,8 @@ describe.skipIf(executable === undefined)('the explorer (needs Chromium)', { tim
     expect(await page.locator('.large .facts').textContent()).toBe('Made beforehand');
     await page.evaluate("location.hash = '#/resnet50v2-mini/conv2_block1_out/1'");
     await page.waitForSelector('text=This page was opened as a file');
+    await page.click('text=Photos');
+    await page.waitForSelector('text=To look at photos, the page must compute');
     expect(faults).toEqual([]);
     await page.context().close();
   });

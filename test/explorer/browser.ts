@@ -1,7 +1,8 @@
 /** @file A real browser for tests, and the built page in it. Where there is no browser, its tests are skipped. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,8 +22,24 @@ export const executable: string | undefined = [
 
 if (executable === undefined) console.warn('no Chromium: the tests of the explorer in a browser are skipped');
 
+/** With a camera that shows a test picture, and that nobody is asked for. */
+const CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+
 export function launch(): Promise<Browser> {
-  return chromium.launch({ executablePath: executable!, args: ['--no-sandbox', '--js-flags=--expose-gc'] });
+  const args = ['--no-sandbox', '--js-flags=--expose-gc', ...CAMERA];
+  return chromium.launch({ executablePath: executable!, args });
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What keeps people from using a page as it stands there: rules of WCAG that it breaks, and what is wider than the window. */
+export async function barriers(page: Page): Promise<readonly string[]> {
+  await page.evaluate(axe);
+  const found = await page.evaluate<string[]>(`axe
+    .run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
+    .then(({ violations }) => violations.map((v) => v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html).join(' ')))`);
+  const wider = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+  return wider > 0 ? [...found, `${wider} pixels too wide`] : found;
 }
 
 const root = fileURLToPath(new URL('../../dist/explorer/', import.meta.url));
@@ -99,11 +116,11 @@ export async function visit(
   return { page, faults, requests };
 }
 
-/** A small network, quick anywhere; `name` gives its second layer any name. */
-export function tinyNetwork(name = 'deep', channels = 24): Uint8Array {
+/** A small network, quick anywhere; `name` gives its second layer any name, and another seed makes another checkpoint of it. */
+export function tinyNetwork(name = 'deep', channels = 24, seed = 'tiny'): Uint8Array {
   const b = new Builder();
   const picture = b.input('image', 'float32', [1, 3, 32, 32]);
-  const random = new Random('tiny');
+  const random = new Random(seed);
   const first = b.relu(b.conv(picture, b.constant(float32(random.normal(8 * 27), [8, 3, 3, 3]))));
   const second = b.conv(first, b.constant(float32(random.normal(channels * 72), [channels, 8, 3, 3])));
   return encodeOnnx(b.graph({ shallow: first, [name]: second }));

@@ -1,14 +1,12 @@
 /** @file The explorer in a real browser, computing for itself: every flow of a visitor. */
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { decodePng } from '../../src/output/png.ts';
 import { sharedPath } from '../shared.ts';
-import { executable, launch, staticHost, tinyNetwork, visit, type Watched } from './browser.ts';
+import { barriers, executable, launch, staticHost, tinyNetwork, visit, type Watched } from './browser.ts';
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const QUICK = 'steps=4&crop=2&border=1';
 const MINI = `#/resnet50v2-mini?size=48&${QUICK}`;
 
@@ -266,12 +264,7 @@ describe.skipIf(executable === undefined)('the explorer in a browser (needs Chro
       const page = await open(hash, { width, dark });
       await done(page);
       if (hash.includes('/5')) await page.click('summary:text("Settings")');
-      expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
-      await page.evaluate(axe);
-      const violations = await page.evaluate<string[]>(`axe
-        .run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
-        .then(({ violations }) => violations.map((v) => v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html).join(' ')))`);
-      expect(violations).toEqual([]);
+      expect(await barriers(page)).toEqual([]);
       expect(now!.faults).toEqual([]);
       await page.context().close();
     }

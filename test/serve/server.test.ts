@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { packed, unpacked } from '../../src/live/packed.ts';
 import type { FromStudio, News, Wish } from '../../src/live/protocol.ts';
 import type { Studio } from '../../src/live/studio.ts';
 import { raster } from '../../src/output/raster.ts';
@@ -43,6 +44,12 @@ const studio: Studio = {
       else await new Promise<void>((resolve) => (wake = resolve));
     }
   },
+  // What is asked of a photo, and what was understood.
+  async look(look) {
+    const values = Float32Array.of(look.photo.width, look.photo.data.length, look.photo.data[0] ?? -1);
+    return { what: 'place', values };
+  },
+  study: () => Promise.reject(new Error('none')),
   close: async () => {},
 };
 
@@ -136,6 +143,11 @@ describe('the page', () => {
       expect(policy).not.toMatch(/unsafe-inline|https?:|\*/);
       expect(headers['x-content-type-options']).toBe('nosniff');
       expect(headers['referrer-policy']).toBe('no-referrer');
+      // The camera for its own page, if the visitor agrees, and nothing else of the machine.
+      const permissions = headers['permissions-policy'] as string;
+      expect(permissions).toContain('camera=(self)');
+      expect(permissions.replace('camera=(self)', '')).not.toMatch(/self|\*/);
+      expect(permissions).toContain('microphone=()');
       expect(headers['cross-origin-resource-policy']).toBe('same-origin');
       expect(headers['access-control-allow-origin']).toBeUndefined();
     }
@@ -254,7 +266,7 @@ describe('what a page may send', () => {
     leave();
   });
   it('is not long', async () => {
-    const long = 'x'.repeat(1 << 21);
+    const long = 'x'.repeat(6 << 20);
     const refused = await ask(own('ask'), { ...json, 'content-length': String(long.length) }, 'POST', long).catch(
       () => undefined,
     );
@@ -307,11 +319,26 @@ describe('questions and answers', () => {
     expect(heard[0]).toEqual({
       type: 'news',
       id: 1,
-      news: { type: 'frame', step: 3, raster: { width: 1, height: 1, data: { base64: '/wAB' } } },
+      news: { type: 'frame', step: 3, raster: { width: 1, height: 1, data: { base64: '/wAB', type: 'uint8' } } },
     });
     expect(signal!.aborted).toBe(false);
     leave();
     await expect.poll(() => signal!.aborted).toBe(true);
+  });
+
+  it('bring photos, which stay on this machine, and take what is no photo for none', async () => {
+    const { session, heard, until, leave } = await page();
+    const photo = { width: 1, height: 1, data: Uint8Array.of(7, 8, 9) };
+    const ask1 = { type: 'look', id: 1, look: { model: wish.model, photo, ask: { what: 'strengths' } } };
+    const body = JSON.stringify({ session, questions: [ask1] }, packed);
+    expect((await ask(own('ask'), json, 'POST', body)).status).toBe(204);
+    await until(() => heard.length === 1);
+    const { seen } = JSON.parse(JSON.stringify(heard[0]), unpacked) as Extract<FromStudio, { type: 'seen' }>;
+    expect(seen).toEqual({ what: 'place', values: Float32Array.of(1, 3, 7) });
+    await say(session, { type: 'look', id: 2 });
+    await until(() => heard.length === 2);
+    expect(heard[1]).toMatchObject({ type: 'failed', id: 2 });
+    leave();
   });
 
   it('end with the server', async () => {

@@ -7,6 +7,7 @@ import {
   type FromStudio,
   openNetwork,
   type OpenOptions,
+  type Pool,
   PhospheneError,
   serveStudio,
   type ToStudio,
@@ -31,11 +32,12 @@ const BUILT_IN = 'resnet50v2-mini';
 const { hardwareConcurrency, deviceMemory = 4 } = navigator as Navigator & { readonly deviceMemory?: number };
 /** One is left for the page; on small devices memory is what there is too little of. */
 const parallelism = Math.max(1, Math.min((hardwareConcurrency || 2) - 1, deviceMemory <= 2 ? 1 : 16));
-const pool = createPool(
-  webHost(() => new Worker(new URL('./engine.ts', import.meta.url), { type: 'module', name: 'phosphene engine' }), {
-    parallelism,
-  }),
-);
+const engines = (count: number): Pool =>
+  createPool(
+    webHost(() => new Worker(new URL('./engine.ts', import.meta.url), { type: 'module', name: 'phosphene engine' }), {
+      parallelism: count,
+    }),
+  );
 const models = new Map<string, readonly File[]>();
 /** Model files that the page has. */
 const addresses = new Map<string, string>();
@@ -57,7 +59,9 @@ const studio = createStudio({
       });
     return openFiles(files, { preprocess });
   },
-  pool,
+  pool: engines(parallelism),
+  // One more, which is not loaded before a photo is there.
+  eyes: engines(1),
   lowering: 'wasm',
   engine: 'onnxruntime-web, WebAssembly',
   // WebAssembly ends at 4 GiB, and a phone long before.

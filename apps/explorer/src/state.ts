@@ -1,5 +1,5 @@
 /** @file What the page knows: its backends, what they offer, and the networks that were opened. */
-import { type ReadonlySignal, signal } from '@preact/signals';
+import { computed, type ReadonlySignal, signal } from '@preact/signals';
 import type { Catalogue, LayerFacts, ModelFacts, ModelRef, PresetFacts, Tiles } from 'phosphene/web';
 import { type Backend, Failure } from './backend/backend.ts';
 import { serverBackend } from './backend/server.ts';
@@ -42,7 +42,12 @@ export function backendOf(model: string): Backend {
 export const canMake = (model: string): boolean => backendOf(model).makes?.(model) ?? true;
 
 /** Opens files that the visitor chose, and returns the name of the model. Throws {@link Failure}. */
-export const offer = (files: readonly File[]): Promise<string> => worker.offer!(files);
+export async function offer(files: readonly File[]): Promise<string> {
+  const name = await worker.offer!(files);
+  own.value = [...new Set([...own.value, name])];
+  return name;
+}
+const own = signal<readonly string[]>([]);
 
 /** Whatever was thrown, as something that can be said. */
 export function failure(error: unknown): Failure {
@@ -73,6 +78,9 @@ export function opening(ref: ModelRef): ReadonlySignal<Opening> {
   return now;
 }
 
+/** Models that can be seen: those of the catalogue, and those that the visitor has opened on this visit. */
+export const knownModels = computed(() => [...new Set([...(catalogue.value?.models ?? []), ...own.value])]);
+
 /** The model of a route: the first of the catalogue if it names none. */
 export function modelOf(route: Route): ModelRef | undefined {
   const name = route.model ?? catalogue.value?.models[0];
@@ -90,6 +98,16 @@ export function presetOf(route: Route): PresetFacts | undefined {
 export type Target = LayerFacts & { readonly channels: number };
 export function isTarget(layer: LayerFacts): layer is Target {
   return layer.obstacle === undefined && layer.channels !== undefined;
+}
+
+/** Some channel of some layer, each as likely as the others. */
+export function anyOf(layers: readonly Target[]): { readonly layer: string; readonly unit: number } {
+  let unit = Math.floor(Math.random() * layers.reduce((sum, { channels }) => sum + channels, 0));
+  for (const { name, channels } of layers) {
+    if (unit < channels) return { layer: name, unit };
+    unit -= channels;
+  }
+  return { layer: layers[0]!.name, unit: 0 };
 }
 
 /** Whether the visitor asked for little movement. */

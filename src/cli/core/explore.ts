@@ -21,6 +21,7 @@ export const explore: ExploreCore = async (request, ready) => {
   const name = network.name;
   await network.close();
   const pool = createPool(nodeHost({ parallelism: workers }));
+  const eyes = createPool(nodeHost({ parallelism: 1 }));
   const studio = createStudio({
     models: [name, ...(name === BUILT_IN ? [] : [BUILT_IN])],
     open: (asked, changed) =>
@@ -28,6 +29,7 @@ export const explore: ExploreCore = async (request, ready) => {
         ? open(model, { preprocess: changed ?? preprocess, weights, cacheDir: cache, signal })
         : open(BUILT_IN, { preprocess: changed }),
     pool,
+    eyes,
     lowering: 'cpu',
     engine: 'onnxruntime-node',
     memory: () => freemem() / workers,
@@ -40,7 +42,7 @@ export const explore: ExploreCore = async (request, ready) => {
     if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
   } finally {
     await server.close();
-    await pool.close();
+    await Promise.all([pool.close(), eyes.close()]);
     await studio.close();
   }
 };

@@ -9,6 +9,7 @@ import {
   readLabels,
   type RenderEvent,
   type RenderOptions,
+  renderSideBySide,
   renderToFolder,
 } from '../../node.ts';
 import { presetOf, settle } from '../../render/recipe.ts';
@@ -90,12 +91,19 @@ export async function told(event: RenderEvent, tell: (news: RenderNews) => Promi
 }
 
 export const render: RenderCore = async (request, tell) => {
-  const { out, columns, margin, captions, workers, signal } = request;
+  const { out, columns, margin, captions, workers, signal, beside = [] } = request;
+  for (const name of beside) presetOf(name);
   const { network, options } = await opened(request, tell);
   try {
     const running = { out: resolve(out), columns, margin, captions, workers, signal };
-    for await (const event of renderToFolder(network, options, running)) {
-      if (event.type === 'resumed') await tell({ type: 'resumed', filters: event.channels });
+    const presets = [request.preset, ...beside] as PresetName[];
+    const events =
+      beside.length > 0
+        ? renderSideBySide(network, { ...options, presets }, running)
+        : renderToFolder(network, options, running);
+    for await (const event of events) {
+      if (event.type === 'preset' || event.type === 'side-by-side') await tell(event);
+      else if (event.type === 'resumed') await tell({ type: 'resumed', filters: event.channels });
       else if (event.type === 'grid') await tell(event);
       else await told(event, tell);
     }

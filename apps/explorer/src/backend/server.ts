@@ -1,11 +1,13 @@
 /** @file Pictures from a server on this machine: questions are posted, answers come as a stream of events. */
-import type { FromStudio, ToStudio } from 'phosphene/web';
+import { type FromStudio, packed, type ToStudio, unpacked } from 'phosphene/web';
 import type { Backend } from './backend.ts';
 import { type PageLine, remote } from './remote.ts';
 
 /** Milliseconds until a lost server is looked for again, at first and at most. */
 const SOON = 250;
 const LATE = 4000;
+/** Questions that are sent together. */
+const MOST_TOGETHER = 256;
 const LOST = 'The server does not answer. If you start it again, this page goes on.';
 const GONE =
   'The server that this page came from has ended. Start `phosphene explore` again, and open the address that it prints.';
@@ -29,12 +31,14 @@ function serverLine(base: URL): PageLine {
     sending = true;
     // All that is asked in one turn travels together.
     await Promise.resolve();
-    const questions = waiting.splice(0, 256);
+    // A photo travels alone: what is sent at once may not be of any length.
+    const photo = waiting.findIndex(({ type }) => type === 'look');
+    const questions = waiting.splice(0, photo < 0 ? MOST_TOGETHER : Math.min(Math.max(photo, 1), MOST_TOGETHER));
     try {
       await fetch(new URL('ask', base), {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ session, questions }),
+        body: JSON.stringify({ session, questions }, packed),
         signal: closing.signal,
       });
     } catch {
@@ -101,13 +105,6 @@ async function* eventsOf(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGe
     text += value;
     const events = text.split('\n\n');
     text = events.pop()!;
-    for (const event of events)
-      if (event.startsWith('data: ')) yield JSON.parse(event.slice(6), (_, v: unknown) => unpacked(v)) as Told;
+    for (const event of events) if (event.startsWith('data: ')) yield JSON.parse(event.slice(6), unpacked) as Told;
   }
-}
-
-function unpacked(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || !('base64' in value) || typeof value.base64 !== 'string')
-    return value;
-  return Uint8Array.from(atob(value.base64), (letter) => letter.charCodeAt(0));
 }

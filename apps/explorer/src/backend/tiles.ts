@@ -23,6 +23,14 @@ export function tilesBackend(tiles: Tiles, base: URL, engine: Backend): Backend 
   };
   // Browsers start no workers for a page of `file://`.
   const makes = (name: string): boolean => find(name).file !== undefined && location.protocol !== 'file:';
+  const cannot = (): Failure =>
+    new Failure({
+      code: 'runtime',
+      message:
+        location.protocol === 'file:'
+          ? 'This page was opened as a file, so that it shows only pictures that were made beforehand. On any web server it computes others too, and looks at photos.'
+          : 'This page has only pictures of this model that were made beforehand. To look at photos, open the file of the model.',
+    });
   return {
     kind: 'tiles',
     makes,
@@ -38,15 +46,16 @@ export function tilesBackend(tiles: Tiles, base: URL, engine: Backend): Backend 
       const last = wish.kept !== false || !makes(wish.model.name);
       if (url !== undefined) yield { type: 'ready', url, last };
       if (url !== undefined && last) return;
-      if (!makes(wish.model.name))
-        throw new Failure({
-          code: 'runtime',
-          message:
-            location.protocol === 'file:'
-              ? 'This page was opened as a file, so that it shows only pictures that were made beforehand. On any web server it makes others too.'
-              : 'This page has only pictures of this model that were made beforehand.',
-        });
+      if (!makes(wish.model.name)) throw cannot();
       yield* engine.watch(wish, signal);
+    },
+    async look(look) {
+      if (!makes(look.model.name)) throw cannot();
+      return engine.look(look);
+    },
+    async study(study) {
+      if (!makes(study.model.name)) throw cannot();
+      return engine.study(study);
     },
     close: () => {},
   };

@@ -2,7 +2,8 @@
 import { signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { ModelFacts } from 'phosphene/web';
-import { amend, go, type Route, route } from '../route.ts';
+import { isImage, MOST_PHOTOS, openPhotos } from '../photos.ts';
+import { amend, at, go, MOST_PINS, type Route, route } from '../route.ts';
 import { failure, offer } from '../state.ts';
 import { expects, origins, plainName } from '../words.ts';
 
@@ -16,10 +17,16 @@ const reading = signal<string | undefined>(undefined);
 async function take(files: readonly File[], wanted?: string): Promise<void> {
   if (files.length === 0) return;
   refusal.value = undefined;
+  // Photos are looked at by the network that is open.
+  if (wanted === undefined && files.every(isImage)) {
+    const { value: now } = route;
+    if (openPhotos(files)) go({ ...at(now, { layer: now.layer, unit: now.unit }), view: 'photo' });
+    return;
+  }
   reading.value = files.length === 1 ? files[0]!.name : `${files.length} files`;
   try {
     const name = await offer(files);
-    if (wanted === undefined) return go({ model: name, settings: {} });
+    if (wanted === undefined) return go(opened(name));
     if (name === wanted) return location.reload();
     refusal.value = `This is another file: its contents are ${name.slice(-12)}…, and the link means ${wanted.slice(-12)}…`;
   } catch (error) {
@@ -27,6 +34,14 @@ async function take(files: readonly File[], wanted?: string): Promise<void> {
   } finally {
     reading.value = undefined;
   }
+}
+
+/** Where a model that was opened is seen: alone, or beside what is being compared, at the same place. */
+function opened(model: string): Route {
+  const { view, pins = [], preset, settings, ...now } = route.value;
+  if (view !== 'compare' || pins.length === 0) return { model, settings: {}, pins };
+  const { layer, unit } = pins.at(-1)!;
+  return { ...now, view, preset, settings, pins: [...pins, { model, layer, unit }].slice(-MOST_PINS) };
 }
 
 function Chooser({ wanted, children }: { readonly wanted?: string; readonly children: preact.ComponentChildren }) {
@@ -67,6 +82,33 @@ export function OpenButton() {
   );
 }
 
+/** Files that were dropped, and those in a folder that was. */
+async function dropped({ items, files }: DataTransfer): Promise<readonly File[]> {
+  const plain = [...files];
+  // Must be asked for before the first wait: the list is empty after it.
+  const entries = [...items].map((item) => item.webkitGetAsEntry());
+  if (!entries.some((entry) => entry?.isDirectory)) return plain;
+  const found: File[] = [];
+  const enter = async (entry: FileSystemEntry | null): Promise<void> => {
+    if (!entry || found.length > MOST_PHOTOS) return;
+    if (entry.isFile)
+      found.push(await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject)));
+    else {
+      const reader = (entry as FileSystemDirectoryEntry).createReader();
+      for (;;) {
+        // A part of a folder at a time.
+        const part = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+        if (part.length === 0) break;
+        for (const inside of part) await enter(inside);
+      }
+    }
+  };
+  for (const entry of entries) await enter(entry).catch(() => {});
+  // Of a folder with both, the photos are meant.
+  const images = found.filter(isImage);
+  return images.length > 0 ? images : found;
+}
+
 /** The whole page takes files that are dropped on it. */
 export function DropZone() {
   const over = useSignal(false);
@@ -84,7 +126,7 @@ export function DropZone() {
       if (!hasFiles(event)) return;
       event.preventDefault();
       over.value = false;
-      void take([...(event.dataTransfer?.files ?? [])]);
+      void dropped(event.dataTransfer!).then((files) => take(files));
     };
     addEventListener('dragover', enter);
     addEventListener('dragleave', leave);
@@ -97,7 +139,7 @@ export function DropZone() {
   }, []);
   return over.value ? (
     <div class="drop" aria-hidden="true">
-      <p>Drop the model. It stays on this machine.</p>
+      <p>Drop a model or photos. They stay on this machine.</p>
     </div>
   ) : null;
 }
