@@ -87,19 +87,19 @@ describe('preprocess_input in a model', () => {
   it('of mode `torch` has one number for each colour, in Keras 3', async () => {
     const network = await model(
       op('TrueDivide', 'd', [t('x'), 255]),
-      op('Add', 'a', [t('d'), numbers([[[mean!.map((m) => -m)]]])]),
+      op('Add', 'a', [t('d'), numbers([[[mean.map((m) => -m)]]])]),
       op('TrueDivide', 'e', [t('a'), { class_name: '__numpy__', config: { value: deviation, dtype: 'float32' } }]),
     );
-    await expectChannels(network, 'e', (raw, c) => (raw[c]! / 255 - mean![c]!) / deviation![c]!);
+    await expectChannels(network, 'e', (raw, c) => (raw[c]! / 255 - mean[c]!) / deviation[c]!);
   });
 
   it('of mode `torch` has one number for each colour, in Keras 2', async () => {
     const network = await model(
       lambda('TFOpLambda', 'd', 'math.truediv', 'x', { y: 255, name: null }),
-      lambda('TFOpLambda', 'a', 'nn.bias_add', 'd', { bias: mean!.map((m) => -m), data_format: 'channels_last' }),
+      lambda('TFOpLambda', 'a', 'nn.bias_add', 'd', { bias: mean.map((m) => -m), data_format: 'channels_last' }),
       lambda('TFOpLambda', 'e', 'math.truediv', 'a', { y: deviation, name: null }),
     );
-    await expectChannels(network, 'e', (raw, c) => (raw[c]! / 255 - mean![c]!) / deviation![c]!);
+    await expectChannels(network, 'e', (raw, c) => (raw[c]! / 255 - mean[c]!) / deviation[c]!);
   });
 
   const caffe = (raw: number[], c: number): number => raw[2 - c]! - MEAN[c]!;

@@ -67,7 +67,7 @@ function build(
       barred.set(spec.name, why);
       if (spec.path !== undefined) barred.set(spec.path, why);
     };
-    const inherited = barred.get(String(spec.inputs.find((i) => typeof i === 'string' && barred.has(i))));
+    const [inherited] = spec.inputs.flatMap((i) => (typeof i === 'string' ? (barred.get(i) ?? []) : []));
     if (inherited) {
       bar(inherited);
       continue;
