@@ -8,7 +8,7 @@ import { grid, type GridOptions } from '../output/grid.ts';
 import type { Raster } from '../output/raster.ts';
 import { tileOf } from '../output/tile.ts';
 import { canStart, params, startFrom } from '../param/index.ts';
-import { raisedIn, programOf, type Engine, type RenderEvent } from './render.ts';
+import { raisedIn, programOf, runOf, type Engine, type RenderEvent } from './render.ts';
 import { unitSpec } from '../render/recipe.ts';
 import { valuesOf } from '../render/step.ts';
 import { concurrently } from './concurrently.ts';
@@ -61,9 +61,12 @@ export async function* animateAscent(
     if (event.type === 'snapshot') found.get(event.step)?.set(event.channel, event.raster);
     yield event;
   }
+  const last = new Map<number, Raster>();
   const frames = steps.map((step) => {
     const tiles = plan.channels.map((channel) => {
-      const picture = found.get(step)!.get(channel);
+      // One whose patience ended stands still.
+      const picture = found.get(step)!.get(channel) ?? last.get(channel);
+      if (picture) last.set(channel, picture);
       return picture && tileOf(picture, { label: captions ? String(channel) : undefined });
     });
     return grid(tiles, layout);
@@ -134,16 +137,13 @@ export async function* animateMorph(
   const ascent = async function* (i: number): AsyncGenerator<RenderEvent, void> {
     const { from, to, t } = stretch(i);
     const values = valuesOf({ objective: (await at(i)).objective, optimiser });
-    const key = `${settled.seed}/${layer}/morph`;
-    const job = begins
-      ? {
-          values,
-          key,
-          steps: Math.ceil(settled.steps * Math.min(t, 1 - t)),
-          start: startFrom(param, mixed(ends.get(from)!, ends.get(to)!, t)),
-        }
-      : { values, key, steps: settled.steps };
-    for await (const event of pool.submit(program, job, { signal, priority }))
+    // One key: the same draws for all, so that only the objective moves.
+    const job = { values, key: `${settled.seed}/${layer}/morph`, ...runOf(settled) };
+    const begun = begins && {
+      steps: Math.ceil(settled.steps * Math.min(t, 1 - t)),
+      start: startFrom(param, mixed(ends.get(from)!, ends.get(to)!, t)),
+    };
+    for await (const event of pool.submit(program, { ...job, ...begun }, { signal, priority }))
       if (event.type === 'done') {
         frames[i] = finish(event.ascent.image.data, settled.size);
         yield made(event.ascent.losses.at(-1) ?? 0);
