@@ -491,6 +491,10 @@ describe('sheet', () => {
     [['--preset', 'keras,kears'], 'preset `kears` is not known'],
     [['--layer', 'wide', '--filters', '4'], '--filters: filter 4 is out of range: `wide` has 4 channels (0-3)'],
     [['--start', 'no.jpg'], 'no.jpg'],
+    [
+      ['--layer', 'features,wide', '-f', '70'],
+      '--filters: filter 70 is out of range: `features, wide` has 70 channels',
+    ],
   ])('refuses %j', async (more, message) => {
     const { code, stderr } = await said([...words, ...more, '--out', newFolder()]);
     expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
