@@ -23,7 +23,7 @@ export default {
   disableTypeChecks: false,
   incrementalFile: '.stryker/incremental.json',
   tempDirName: '.stryker/sandbox',
-  ignorePatterns: ['.stryker', 'out', '.fuzz', 'training', 'docs', 'bench', '/test/**/*-changed.png'],
+  ignorePatterns: ['.stryker', 'out', '.fuzz', 'training', 'docs/images', 'bench', '/test/**/*-changed.png'],
   reporters: ['progress-append-only', 'clear-text', 'html', 'json'],
   htmlReporter: { fileName: '.stryker/report.html' },
   jsonReporter: { fileName: '.stryker/report.json' },
