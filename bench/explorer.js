@@ -4,7 +4,7 @@
  * the page's memory over many units. Nothing else should compute meanwhile.
  *
  *     --chromium FILE   the browser; $CHROMIUM, or where Debian puts it
- *     --rounds N        of everything that is timed, 5
+ *     --rounds N        of everything that is timed, 5; with 0, nothing is
  *     --units N         that are seen while memory is measured, 500
  */
 import { spawn } from 'node:child_process';
@@ -106,7 +106,7 @@ const toFirst = (url) =>
     return page.evaluate('performance.now()');
   });
 
-const STEPS = 120;
+const STEPS = 40;
 let seed = 0;
 /** Steps a second of one large picture, from its first report on. */
 const stepsPerSecond = (url) =>
@@ -119,7 +119,7 @@ const stepsPerSecond = (url) =>
         const text = document.querySelector('.large .facts')?.textContent ?? '';
         const step = Number(/^Step (\\d+) of/.exec(text)?.[1] ?? 0);
         // The first steps warm up.
-        if (!first && step >= 10) first = [step, performance.now()];
+        if (!first && step >= 4) first = [step, performance.now()];
         const over = /^\\d+ steps/.test(text);
         if (over) resolve(first && [first, performance.now()]);
         else setTimeout(look, 4);
@@ -140,11 +140,8 @@ console.log(
   `${here.cpu}, ${here.cores} cores, load ${here.load.toFixed(1)}, Chromium ${browser.version()}, ${rounds} rounds\n`,
 );
 
-const ways = {
-  'in the page': await staticHost(join(dist, 'explorer')),
-  'phosphene explore': await explorer(),
-  'phosphene site': await site(),
-};
+const ways = { 'in the page': await staticHost(join(dist, 'explorer')) };
+if (rounds > 0) Object.assign(ways, { 'phosphene explore': await explorer(), 'phosphene site': await site() });
 
 const times = Object.fromEntries(Object.keys(ways).map((name) => [name, []]));
 const rates = { wasm: [], native: [], ratio: [] };
@@ -162,12 +159,14 @@ for (let round = 0; round < rounds; round++) {
   rates.native.push(native);
   rates.ratio.push(native / wasm);
 }
-console.log('time to the first finished picture, ms');
-for (const [name, all] of Object.entries(times)) console.log(`  ${name.padEnd(20)}${spread(all, 0)}`);
-console.log('\nsteps a second, one thread, keras preset, 180 px, conv3_block4_out');
-console.log(`  ${'WebAssembly'.padEnd(20)}${spread(rates.wasm, 1)}`);
-console.log(`  ${'native'.padEnd(20)}${spread(rates.native, 1)}`);
-console.log(`  ${'native / WebAssembly'.padEnd(20)} ${spread(rates.ratio, 2)}`);
+if (rounds > 0) {
+  console.log('time to the first finished picture, ms');
+  for (const [name, all] of Object.entries(times)) console.log(`  ${name.padEnd(20)}${spread(all, 0)}`);
+  console.log('\nsteps a second, one thread, keras preset, 180 px, conv3_block4_out');
+  console.log(`  ${'WebAssembly'.padEnd(20)}${spread(rates.wasm, 1)}`);
+  console.log(`  ${'native'.padEnd(20)}${spread(rates.native, 1)}`);
+  console.log(`  ${'native / WebAssembly'.padEnd(20)} ${spread(rates.ratio, 2)}`);
+}
 
 const zipped = async (urls) => {
   const sizes = await Promise.all(
@@ -202,7 +201,7 @@ const openWide = async (page) => {
   return new URL(page.url()).hash;
 };
 
-console.log('\nframes while 2,048 tiles are scrolled');
+if (rounds > 0) console.log('\nframes while 2,048 tiles are scrolled');
 for (let round = 0; round < rounds; round++)
   await visit(`${url}#/`, async (page) => {
     const hash = await openWide(page);
