@@ -1,5 +1,6 @@
 /** @file The pool: jobs in order of priority, on workers that stay, with programs that stay compiled. */
 import { PhospheneError } from '../errors.ts';
+import type { Packed } from '../ir/onnx.ts';
 import type { Tensor } from '../ir/tensor.ts';
 import type { Ascent } from '../render/ascend.ts';
 import type { Job, StepData } from '../step/step.ts';
@@ -226,8 +227,8 @@ export function createPool(host: Host, { workers = host.parallelism, warm = 2 }:
     const { graph, image } = step;
     const made = {
       ...step,
-      graph: host.share(graph),
-      image: image instanceof Uint8Array ? host.share(image) : image,
+      graph: sharedBytes(graph, host.share),
+      image: 'state' in image ? image : sharedBytes(image, host.share),
     };
     shared.set(step, made);
     return made;
@@ -297,6 +298,11 @@ export function createPool(host: Host, { workers = host.parallelism, warm = 2 }:
   };
 
   return { workers, start, submit, close, [Symbol.asyncDispose]: close };
+}
+
+function sharedBytes(bytes: Packed | Uint8Array, share: (bytes: Uint8Array) => Uint8Array): Packed | Uint8Array {
+  if (bytes instanceof Uint8Array) return share(bytes);
+  return { model: share(bytes.model), weights: share(bytes.weights) };
 }
 
 /** The next job to be given to a worker. */

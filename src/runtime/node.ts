@@ -4,7 +4,7 @@ import type * as Ort from 'onnxruntime-node';
 import { PhospheneError } from '../errors.ts';
 import type { Tensor } from '../ir/tensor.ts';
 import type { Runtime } from './index.ts';
-import { explaining, ownBytes, programOf } from './session.ts';
+import { explaining, programOf, sessionModel } from './session.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -39,8 +39,10 @@ export const nodeRuntime: Runtime = {
   },
   async compile(model, { threads = 1 } = {}) {
     const ort = library();
+    const { bytes, options } = await sessionModel(model);
     const session = await explaining('cannot compile the graph', () =>
-      ort.InferenceSession.create(ownBytes(model), {
+      ort.InferenceSession.create(bytes, {
+        ...options,
         executionProviders: ['cpu'],
         intraOpNumThreads: threads,
         interOpNumThreads: 1,

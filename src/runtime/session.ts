@@ -1,7 +1,7 @@
 /** @file Programs and runs on a session of ONNX Runtime, the same in Node and in browsers, except that only some engines write results into memory that they are given. */
 import { PhospheneError } from '../errors.ts';
 import type { Graph } from '../ir/graph.ts';
-import { encodeOnnx } from '../ir/onnx.ts';
+import { type Packed, PACKED_WEIGHTS, packOnnx } from '../ir/onnx.ts';
 import { arrayTypes, type DType, sameDims, sizeOf, type Tensor, type Tensors } from '../ir/tensor.ts';
 import { NEXT, type Program, type Run } from './index.ts';
 
@@ -120,11 +120,23 @@ export async function explaining<T>(what: string, work: () => T | Promise<T>): P
   }
 }
 
-/** ONNX bytes in memory that is not shared, which ONNX Runtime refuses. */
-export function ownBytes(model: Graph | Uint8Array): Uint8Array {
-  if (!(model instanceof Uint8Array)) return encodeOnnx(model);
+/** A model as ONNX Runtime takes it: its bytes, and the option that says where its external data lies. */
+export interface SessionModel {
+  readonly bytes: Uint8Array;
+  readonly options: { readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[] };
+}
+
+/** The model of a session. It is in memory that is not shared, which ONNX Runtime refuses; weights beside it may be. */
+export async function sessionModel(model: Graph | Packed | Uint8Array): Promise<SessionModel> {
+  if (model instanceof Uint8Array) return { bytes: unshared(model), options: {} };
+  const packed = 'weights' in model ? model : await packOnnx(model);
+  const externalData = [{ path: PACKED_WEIGHTS, data: packed.weights }];
+  return { bytes: unshared(packed.model), options: packed.weights.length > 0 ? { externalData } : {} };
+}
+
+function unshared(bytes: Uint8Array): Uint8Array {
   // A page that is not isolated has no such class.
-  return typeof SharedArrayBuffer !== 'undefined' && model.buffer instanceof SharedArrayBuffer ? model.slice() : model;
+  return typeof SharedArrayBuffer !== 'undefined' && bytes.buffer instanceof SharedArrayBuffer ? bytes.slice() : bytes;
 }
 
 function tensorOf(t: EngineTensor): Tensor {
