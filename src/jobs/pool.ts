@@ -222,13 +222,14 @@ export function createPool(host: Host, { workers = host.parallelism, warm = 2 }:
   /** Bytes are copied into shared memory once a program, however many workers get it. */
   const share = (step: StepData): StepData => {
     if (!host.share) return step;
+    const to = (bytes: Uint8Array): Uint8Array => host.share!(bytes);
     const found = shared.get(step);
     if (found) return found;
     const { graph, image } = step;
     const made = {
       ...step,
-      graph: sharedBytes(graph, host.share),
-      image: 'state' in image ? image : sharedBytes(image, host.share),
+      graph: sharedBytes(graph, to),
+      image: 'state' in image ? image : sharedBytes(image, to),
     };
     shared.set(step, made);
     return made;

@@ -39,7 +39,7 @@ export const nodeRuntime: Runtime = {
   },
   async compile(model, { threads = 1 } = {}) {
     const ort = library();
-    const { bytes, options } = await sessionModel(model);
+    const { bytes, options, session: entries } = await sessionModel(model);
     const session = await explaining('cannot compile the graph', () =>
       ort.InferenceSession.create(bytes, {
         ...options,
@@ -53,9 +53,8 @@ export const nodeRuntime: Runtime = {
         graphOptimizationLevel: 'all',
         // Errors reach us as exceptions; a model's faults are not printed from native code.
         logSeverityLevel: 4,
-        // Denormal numbers slow convolutions a hundredfold and change no picture.
         extra: {
-          session: { set_denormal_as_zero: '1' },
+          session: entries,
           // ONNX Runtime folds a Pad of zeros into the MaxPool after it, which pads with -inf: wrong below zero (ResNet V2's pool1_pad).
           optimization: { disable_specified_optimizers: 'Pad_Fusion' },
         },

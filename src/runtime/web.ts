@@ -60,7 +60,7 @@ export function createWebRuntime({ wasmPaths, wasmBinary }: WebRuntimeOptions = 
     },
     async compile(model) {
       const ort = await library();
-      const { bytes, options } = await sessionModel(model);
+      const { bytes, options, session: entries } = await sessionModel(model);
       const session = await explaining('cannot compile the graph', () =>
         ort.InferenceSession.create(bytes, {
           ...options,
@@ -70,7 +70,7 @@ export function createWebRuntime({ wasmPaths, wasmBinary }: WebRuntimeOptions = 
           logSeverityLevel: 3,
           enableMemPattern: false,
           extra: {
-            session: { set_denormal_as_zero: '1' },
+            session: entries,
             // It is wrong below zero, as in Node.
             optimization: { disable_specified_optimizers: 'Pad_Fusion' },
           },
