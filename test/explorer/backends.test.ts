@@ -86,7 +86,7 @@ describe.skipIf(executable === undefined)('the explorer (needs Chromium)', { tim
       const [first] = await page
         .locator('.grid a')
         .evaluateAll((links) => links.map((a) => a.getAttribute('data-channel')));
-      strongest.push(first!);
+      strongest.push(first);
       expect(new Set(strongest).size).toBe(1);
       expect(faults).toEqual([]);
       await page.context().close();

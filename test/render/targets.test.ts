@@ -6,7 +6,7 @@ import type { Network } from '../../src/import/network.ts';
 import { Builder, type Value } from '../../src/ir/builder.ts';
 import { encodeOnnx } from '../../src/ir/onnx.ts';
 import { render } from '../../src/node.ts';
-import { surveyed, targets } from '../../src/render/targets.ts';
+import { surveyed, targetAt, targets } from '../../src/render/targets.ts';
 import { noise } from '../check.ts';
 import { openBytes } from '../import/open.ts';
 import { barredFile } from './barred.ts';
@@ -100,6 +100,23 @@ describe('differentiable', () => {
     const { graph } = (await model(barredFile())).layers(size);
     const overrides = { ReduceProd: ({ g }: { g: Value }) => [g] };
     expect([...differentiable(graph, 'image', { overrides })]).toEqual(expect.arrayContaining(['sums', 'last']));
+  });
+});
+
+describe('a layer without channels', () => {
+  it('is no target', async () => {
+    const vector = await model(file((b, x) => b.one('Reshape', [b.relu(x), b.ints([768])], {}, 'flat')));
+    const listing = vector.layers(size);
+    const at = listing.layers.findIndex(({ name }) => name === 'flat');
+    expect(listing.layers[at]!.channels).toBeUndefined();
+    expect(() => targetAt(listing, at)).toThrow(
+      expect.objectContaining({
+        code: 'unknown-layer',
+        message: 'layer `flat` is [768] and has no channels that can be told apart; choose another layer',
+        details: { option: 'layer', layer: 'flat', dims: [768] },
+      }) as Error,
+    );
+    expect(targets(vector, size).map(({ name }) => name)).not.toContain('flat');
   });
 });
 

@@ -120,7 +120,7 @@ function Foot({ model }: { readonly model: string | undefined }) {
           {own && value.engine.includes('node')
             ? 'onnxruntime-web, WebAssembly'
             : `${value.engine}, ${counted(value.workers, 'worker')}`}{' '}
-          · phosphene {value.version}
+          · phosphene {value.version} · <a href="./licenses.txt">Licenses</a>
         </p>
       )}
     </footer>
