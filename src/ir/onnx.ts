@@ -92,7 +92,7 @@ const ALIGNMENT = 64;
  *
  * @example
  * const b = new Builder();
- * const { model, weights } = await packOnnx(b.graph({ y: b.matmul(b.input('x', 'float32', [1, 8]), b.constant(matrix)) }));
+ * const { model, weights } = await packOnnx(b.graph({ y: b.relu(b.input('x', 'float32', [1, 8])) }));
  */
 export async function packOnnx(graph: Graph): Promise<Packed> {
   let length = 0;

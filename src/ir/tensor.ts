@@ -56,7 +56,8 @@ export function isLazy(constant: Constant): constant is Lazy {
  * of another takes memory only while it is written.
  *
  * @example
- * const doubled = derived(kernel, kernel.dims, (w) => float32(w.data.map((v) => 2 * v), w.dims));
+ * const ones = float32([1, 1]);
+ * derived(ones, ones.dims, ({ data, dims }) => float32(data.map((v) => 2 * v), dims));
  */
 export function derived<T extends DType>(
   constant: Tensor<T> | Lazy<T>,

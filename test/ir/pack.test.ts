@@ -140,7 +140,7 @@ describe('a packed graph', () => {
     // The first kernel has 3456 bytes.
     expect(beside.toSorted()).toEqual(all.filter((name) => name !== 'plain'));
     for (const t of tensors.filter(({ externalData }) => externalData.length > 0)) {
-      const place = Object.fromEntries(t.externalData.map(({ key, value }) => [key!, value!]));
+      const place = Object.fromEntries(t.externalData.map(({ key, value }) => [key, value]));
       expect(place['location']).toBe(PACKED_WEIGHTS);
       const [offset, length] = [Number(place['offset']), Number(place['length'])];
       expect(offset % 64).toBe(0);
