@@ -3,9 +3,18 @@
  * the provider, so each spelling stands here, in one visible place.
  */
 import type { Builder, Value, WindowAttributes } from '../ir/builder.ts';
-import { transpose } from '../ir/fold.ts';
 import type { Attributes } from '../ir/graph.ts';
-import { float32, sizeOf, type Dims, type Tensor } from '../ir/tensor.ts';
+import {
+  type Constant,
+  derived,
+  type Dims,
+  float32,
+  isFloat32,
+  isLazy,
+  sameDims,
+  sizeOf,
+  type Tensor,
+} from '../ir/tensor.ts';
 import type { Window } from '../ir/window.ts';
 import {
   type Pair,
@@ -64,12 +73,12 @@ export const cpuLowering: Lowering = () => {
 
     convInput(b, g, weights, window, group, x) {
       const unit = (list: readonly number[]): boolean => list.every((v) => v === 1);
-      const w = weights.constant as Tensor<'float32'> | undefined;
-      if (!w || w.dims.length !== 4) return transposed(b, g, weights, window, group, x);
+      const w = b.stored(weights);
+      if (!w || !isFloat32(w) || w.dims.length !== 4) return transposed(b, g, weights, window, group, x);
       const [out, inGroup, ...kernel] = w.dims as [number, number, number, number];
       const strided = !unit(window.strides);
       // What `pad` spelled.
-      if (!strided && group === out && inGroup === 1 && unit(kernel) && w.data.every((v) => v === 1))
+      if (!strided && group === out && inGroup === 1 && unit(kernel) && isOnes(w))
         return spreads.crop(
           b,
           g,
@@ -83,11 +92,8 @@ export const cpuLowering: Lowering = () => {
         if (strided || fewer) return phased(spreads, b, g, w, window, x, fewer);
       }
       if (strided) return transposed(b, g, weights, window, group, x);
-      b.budget.take(4 * w.data.length);
       // Stride 1: a Conv with the kernel flipped and its channels exchanged within each group, as fast as the forward one.
-      const split: Tensor = { ...w, dims: [group, out / group, inGroup, ...kernel] };
-      const exchanged = transpose(split, [0, 2, 1, 3, 4], [3, 4]);
-      const flipped = { ...exchanged, dims: [group * inGroup, out / group, ...kernel] } as Tensor;
+      const flipped = flippedKernel(b, weights, group);
       const full = window.pads.map((p, i) => (window.kernel[i % 2]! - 1) * window.dilations[i % 2]! - p);
       const pads = full.map((p) => Math.max(p, 0));
       const attributes: WindowAttributes = {
@@ -95,7 +101,7 @@ export const cpuLowering: Lowering = () => {
         ...(unit(window.dilations) ? {} : { dilations: window.dilations }),
         ...(group > 1 ? { group } : {}),
       };
-      const grown = b.conv(g, b.constant(flipped), undefined, attributes);
+      const grown = b.conv(g, flipped, undefined, attributes);
       // Padding wider than the kernel reaches: what fell on it is cropped away.
       return spreads.crop(
         b,
@@ -142,6 +148,32 @@ function scaleChannels(b: Builder, g: Value, scale: Tensor<'float32'>): Value {
   return b.one('BatchNormalization', [g, b.constant(scale), zero, zero, one], { epsilon: 0 });
 }
 
+function isOnes(w: Constant<'float32'>): boolean {
+  return !isLazy(w) && w.data.every((v) => v === 1);
+}
+
+/**
+ * A kernel [out, in/group, kh, kw] read backwards along its windows, its channels exchanged within each group. The engine computes it
+ * when it compiles the graph, so that who builds a graph, and who carries it to workers, holds each weight once.
+ */
+function flippedKernel(b: Builder, weights: Value, group: number): Value {
+  const later = (op: string, inputs: readonly Value[], attributes: Attributes = {}): Value =>
+    b.op(op, inputs, attributes, { folded: false })[0]!;
+  const shaped = (v: Value, dims: Dims): Value => (sameDims(v.dims, dims) ? v : later('Reshape', [v, b.ints(dims)]));
+  const [out, inGroup, ...kernel] = weights.dims as [number, number, number, number];
+  const exchanged =
+    group === 1
+      ? later('Transpose', [weights], { perm: [1, 0, 2, 3] })
+      : shaped(
+          later('Transpose', [shaped(weights, [group, out / group, inGroup, ...kernel])], { perm: [0, 2, 1, 3, 4] }),
+          [group * inGroup, out / group, ...kernel],
+        );
+  const axes = [2, 3].filter((axis) => exchanged.dims[axis] !== 1);
+  if (axes.length === 0) return exchanged;
+  const all = (value: number): Value => b.ints(axes.map(() => value));
+  return later('Slice', [exchanged, all(-1), all(Number.MIN_SAFE_INTEGER), b.ints(axes), all(-1)]);
+}
+
 /** The general spelling: any stride, dilation, group and rank. */
 function transposed(b: Builder, g: Value, weights: Value, window: Window, group: number, x: Dims): Value {
   const size = x.slice(2);
@@ -167,7 +199,7 @@ function phased(
   spreads: Spreads,
   b: Builder,
   g: Value,
-  w: Tensor<'float32'>,
+  w: Constant<'float32'>,
   window: Window,
   x: Dims,
   spread?: Spread,
@@ -217,12 +249,12 @@ function phased(
  */
 function phaseKernel(
   b: Builder,
-  w: Tensor<'float32'>,
+  w: Constant<'float32'>,
   stride: number,
   modulus: number,
   at: Pair,
   wanted: readonly Pair[],
-): { kernel: Tensor<'float32'>; first: Pair; last: Pair } | undefined {
+): { kernel: Constant<'float32'>; first: Pair; last: Pair } | undefined {
   const [out, channels, ...size] = w.dims as [number, number, number, number];
   const spans = size.map((k, axis) => {
     const from = stride * at[axis]!;
@@ -235,25 +267,26 @@ function phaseKernel(
   const [[top, bottom], [left, right]] = spans as [Pair, Pair];
   const [height, width] = [bottom - top + 1, right - left + 1];
   if (height <= 0 || width <= 0) return undefined;
-  const kernel = b.budget.floats(wanted.length * channels * out * height * width);
-  wanted.forEach(([row, column], i) => {
-    for (let d = top; d <= bottom; d++) {
-      for (let e = left; e <= right; e++) {
-        const [y, x] = [modulus * d + row - stride * at[0], modulus * e + column - stride * at[1]];
-        if (y < 0 || y >= size[0] || x < 0 || x >= size[1]) continue;
-        const tap = (bottom - d) * width + (right - e);
-        for (let c = 0; c < channels; c++)
-          for (let o = 0; o < out; o++)
-            kernel[((i * channels + c) * out + o) * height * width + tap] =
-              w.data[((o * channels + c) * size[0] + y) * size[1] + x]!;
+  const dims = [wanted.length * channels, out, height, width];
+  b.budget.take(4 * sizeOf(dims));
+  const kernel = derived(w, dims, ({ data }) => {
+    const taps = new Float32Array(sizeOf(dims));
+    wanted.forEach(([row, column], i) => {
+      for (let d = top; d <= bottom; d++) {
+        for (let e = left; e <= right; e++) {
+          const [y, x] = [modulus * d + row - stride * at[0], modulus * e + column - stride * at[1]];
+          if (y < 0 || y >= size[0] || x < 0 || x >= size[1]) continue;
+          const tap = (bottom - d) * width + (right - e);
+          for (let c = 0; c < channels; c++)
+            for (let o = 0; o < out; o++)
+              taps[((i * channels + c) * out + o) * height * width + tap] =
+                data[((o * channels + c) * size[0] + y) * size[1] + x]!;
+        }
       }
-    }
+    });
+    return float32(taps, dims);
   });
-  return {
-    kernel: float32(kernel, [wanted.length * channels, out, height, width]),
-    first: [top, left],
-    last: [bottom, right],
-  };
+  return { kernel, first: [top, left], last: [bottom, right] };
 }
 
 /** The general spelling, for every window: MaxPool's own indices, and a scatter that adds up the wins of overlapping windows. */
