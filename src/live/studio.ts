@@ -90,7 +90,8 @@ export interface Studio {
    * What a layer's channels are like, judged by how they answer to noise. Throws what {@link look} throws.
    *
    * @example
-   * const { byActivation } = await studio.study({ model, layer: 'conv1', ask: { what: 'nearest', channel: 3 } });
+   * const studied = await studio.study({ model: { name: 'net.onnx' }, layer: 'conv1', ask: { what: 'nearest', channel: 3 } });
+   * if (studied.what === 'nearest') console.log(studied.byActivation);
    */
   study(study: Study, signal?: AbortSignal): Promise<Studied>;
   /** Closes the networks. The pool is its maker's. */

@@ -368,14 +368,19 @@ describe('animations', () => {
       details: { option: 'steps' },
     });
   });
-  it('turn channels into one another from one noise, in as many jobs as there are pictures', async () => {
+  it('turn channels into one another, in as many jobs as there are pictures', async () => {
     const { engine, submitted, started } = watched({ priority: 5 });
     const plan = await planOf(network, { ...options, channels: [0, 3] });
     const events = await all(animateMorph(network, plan, engine, { between: 2 }));
     expect(started).toEqual([undefined]);
     expect(submitted).toHaveLength(4);
-    expect(new Set(submitted.map(({ job }) => job.key))).toEqual(new Set(['0/second/morph']));
-    for (const { options: o } of submitted) expect(o).toEqual({ signal: undefined, priority: 5 });
+    // The channels' own pictures first; then what lies half-way, from a mix of them and by half of the steps.
+    const between = submitted.filter(({ job }) => job.key === '0/second/morph');
+    expect(between.map(({ job }) => [job.steps, Object.keys(job.start ?? {})])).toEqual([
+      [Math.ceil(plan.settled.steps / 2), ['z']],
+      [Math.ceil(plan.settled.steps / 2), ['z']],
+    ]);
+    for (const { options: o } of submitted) expect(o).toMatchObject({ signal: undefined, priority: 5 });
     expect(events.filter((e) => e.type === 'ready')).toEqual([{ type: 'ready', workers: 2 }]);
     const steps = events.flatMap((e) => (e.type === 'steps' ? [[e.channel, e.done, Number.isFinite(e.loss)]] : []));
     expect(steps).toEqual([1, 2, 3, 4].map((done) => [0, done, true]));
