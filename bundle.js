@@ -5,9 +5,10 @@
  * The bundle is flat and as deep as the folders of `src`, so that what a module finds by its own address (the built-in model, the
  * thread's script) is found from both.
  */
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { rolldown } from 'rolldown';
+import { licensesOf } from './licenses/index.js';
 
 /** Packages that become part of the bundle, since they are small and of many files. All others stay what npm installed. */
 const included = [
@@ -44,17 +45,4 @@ const bundle = await rolldown({
 await bundle.write({ dir: 'dist/bundle', format: 'esm', cleanDir: true, chunkFileNames: '[name]-[hash].js' });
 for (const file of decoders) copyFileSync(`node_modules/${file}`, `dist/bundle/${basename(file)}`);
 
-const licenses = included.map((name) => {
-  const { version, license } = JSON.parse(readFileSync(`node_modules/${name}/package.json`, 'utf8'));
-  // A package without its text has it in `licenses`.
-  const text = [
-    `node_modules/${name}/LICENSE`,
-    `node_modules/${name}/LICENSE.md`,
-    `licenses/${name.replace('/', '+')}.txt`,
-  ].find((file) => existsSync(file));
-  if (!text) throw new Error(`${name} is bundled, and nothing says its license; put it into licenses`);
-  // A decoder was compiled from a library with a license of its own.
-  const texts = [text, `node_modules/${name}/codec/LICENSE.codec.md`].filter((file) => existsSync(file));
-  return `${name} ${version} (${license})\n\n${texts.map((file) => readFileSync(file, 'utf8').trim()).join('\n\n')}\n`;
-});
-writeFileSync('dist/bundle/LICENSES.txt', licenses.join(`\n${'='.repeat(72)}\n\n`));
+writeFileSync('dist/bundle/LICENSES.txt', licensesOf(included));

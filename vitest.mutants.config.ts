@@ -9,10 +9,10 @@ const about: Readonly<Record<string, readonly string[]>> = {
   cli: ['cli', 'hub/models*'],
   grad: ['grad', 'objective', 'render/step*'],
   import: ['import', 'hub/open*', 'hub/architecture*', 'hub/labels*'],
-  jobs: ['jobs', 'render/dream*', 'render/start*', 'cli/process*'],
+  jobs: ['jobs', 'live/look*', 'render/start*'],
   objective: ['objective', 'jobs/plan*'],
   output: ['output', 'runs', 'render/record*'],
-  render: ['render', 'jobs/plan*', 'runs', 'cli/process*', 'cli/options*'],
+  render: ['render', 'jobs/plan*', 'jobs/rendering*', 'settings*'],
 };
 // What test/mutants.js was asked for: `cli`, `render/step.ts`, `src/jobs`.
 const asked = (process.env['PHOSPHENE_MUTANTS'] ?? '')
@@ -39,6 +39,7 @@ export default defineConfig({
       'test/render/pictures.test.ts',
       // Whole networks against their recorded outputs: a mutant that only they notice takes a test of its own, and each mutant that
       // survives would cost half a minute.
+      'test/jobs/engines.test.ts',
       'test/import/networks.test.ts',
       'test/import/resnet.test.ts',
       'test/render/golden.test.ts',

@@ -145,7 +145,15 @@ export {
 } from './render/record.ts';
 export { dreamDigest, type DreamRecipe, dreamSettings, type DreamSettings } from './render/dream.ts';
 export { type Cut, stepOf, type StepParts, valuesOf } from './render/step.ts';
-export { type Obstacle, surveyed, type Target, targetAt, targets } from './render/targets.ts';
+export {
+  type Obstacle,
+  type Shows,
+  surveyed,
+  type Surveyed,
+  type Target,
+  targetAt,
+  targets,
+} from './render/targets.ts';
 
 // Workers.
 export { createPool, type JobEvent, type Pool, type PoolOptions, type SubmitOptions } from './jobs/pool.ts';
@@ -161,6 +169,7 @@ export {
 } from './jobs/animate.ts';
 export { type Dream, type DreamEvent, dreamPhoto, type DreamWanted } from './jobs/dream.ts';
 export { activationMap, type ActivationMap, type Strengths, strengthsOf } from './jobs/look.ts';
+export { type Alike, type Nearest, nearestTo, type Portrait, portraitOf } from './jobs/study.ts';
 export { type Plan, planOf, type RenderOptions } from './jobs/plan.ts';
 export {
   type Engine,
@@ -188,6 +197,8 @@ export type {
   Seen,
   SettingFacts,
   Shown,
+  Studied,
+  Study,
   Tiles,
   TilesOfModel,
   ToStudio,

@@ -367,11 +367,8 @@ export async function* contact(
       const tiles = await Promise.all(
         own.map(async (channel) => {
           const { raster, text } = decodePng(await readFile(join(folder!, `${channel}.png`)));
-          const { diagnosis } = JSON.parse(text['phosphene']!) as { readonly diagnosis?: string };
-          return tileOf(raster, {
-            label: captions ? String(channel) : undefined,
-            trouble: diagnosis?.replaceAll('-', ' '),
-          });
+          const { status } = JSON.parse(text['phosphene']!) as { readonly status: string };
+          return tileOf(raster, { label: captions ? String(channel) : undefined, status });
         }),
       );
       sheet.push({ title, tiles });

@@ -62,7 +62,7 @@ const npx = (args) =>
 if (npx(['tsc', '-p', 'tsconfig.build.json']).status !== 0) process.exit(1);
 if (npx(['node', 'bundle.js']).status !== 0) process.exit(1);
 
-if (options.named) process.exit(runNamed(root, process.env.PHOSPHENE_SHARED) === 0 ? 0 : 1);
+if (options.named) process.exit((await runNamed(root, process.env.PHOSPHENE_SHARED)) === 0 ? 0 : 1);
 if (options.sample !== undefined) sampleOnly(Number(options.sample), Number(options.seed));
 
 /**

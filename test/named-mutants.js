@@ -3,9 +3,9 @@
  * the tests beside it must notice it, with `../shared` and without. `npm run mutants -- --named` runs them and prints the table of
  * docs/testing.md.
  */
-import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createVitest } from 'vitest/node';
 
 /**
  * What is wrong, in which file, what stands there, what the mutant has in its place, and the tests that are asked. Where the code has moved
@@ -195,7 +195,7 @@ const mutants = [
 ];
 
 /** Runs the mutants in a copy of the checkout below `root`, and returns how many live. */
-export function runNamed(root, shared) {
+export async function runNamed(root, shared) {
   const copy = join(root, '.stryker', 'named');
   rmSync(copy, { recursive: true, force: true });
   mkdirSync(copy, { recursive: true });
@@ -203,28 +203,32 @@ export function runNamed(root, shared) {
     cpSync(join(root, name), join(copy, name), { recursive: true });
   for (const name of ['models', 'dist']) symlinkSync(join(root, name), join(copy, name));
 
+  // One process for all: only what a mutant changes is read anew.
+  const vitest = await createVitest('test', { root: copy, watch: false, reporters: [{}], bail: 1, maxWorkers: 1 });
   /** The name of a test that fails, undefined if none does. */
-  const noticing = (tests, folder) => {
-    const { stdout } = spawnSync(
-      process.execPath,
-      [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...tests, '--reporter=json', '--bail=1', '--maxWorkers=1'],
-      { cwd: copy, encoding: 'utf8', env: { ...process.env, PHOSPHENE_SHARED: folder }, maxBuffer: 1 << 28 },
-    );
-    const { testResults } = JSON.parse(stdout.slice(stdout.indexOf('{"')));
-    for (const { assertionResults, status, message } of testResults) {
-      const failed = assertionResults.find((test) => test.status === 'failed');
-      if (failed) return failed.fullName.trim();
-      if (status === 'failed') return message.split('\n')[0];
+  const noticing = async (tests, folder) => {
+    process.env.PHOSPHENE_SHARED = folder;
+    const wanted = await vitest.globTestSpecifications(tests);
+    if (wanted.length !== tests.length) throw new Error(`${tests.join(', ')}: ${wanted.length} of them found`);
+    const { testModules } = await vitest.runTestSpecifications(wanted);
+    for (const module of testModules) {
+      // Those of earlier runs are there too.
+      if (!wanted.some(({ moduleId }) => moduleId === module.moduleId)) continue;
+      for (const test of module.children.allTests('failed')) return test.fullName.replaceAll(' > ', ', ');
+      if (!module.ok()) return module.errors()[0]?.message ?? 'it cannot be loaded';
     }
     return undefined;
   };
 
   const folders = { with: shared, without: '/nonexistent' };
   const all = [...new Set(mutants.map(([, , , , tests]) => tests))];
-  for (const [which, folder] of Object.entries(folders)) {
-    const failing = noticing(all, folder);
-    if (failing !== undefined) throw new Error(`without any mutant, ${which} ../shared, this test fails: ${failing}`);
-  }
+  const checkSound = async () => {
+    for (const [which, folder] of Object.entries(folders)) {
+      const failing = await noticing(all, folder);
+      if (failing !== undefined) throw new Error(`without any mutant, ${which} ../shared, this test fails: ${failing}`);
+    }
+  };
+  await checkSound();
   let living = 0;
   console.log('| mutant | file | with `../shared` | without | noticed by |\n|---|---|---|---|---|');
   for (const [what, file, find, replace, tests] of mutants) {
@@ -236,14 +240,20 @@ export function runNamed(root, shared) {
       path,
       source.replace(find, () => replace),
     );
-    const [one, other] = Object.values(folders).map((folder) => noticing([tests], folder));
+    vitest.invalidateFile(path);
+    const one = await noticing([tests], shared);
+    const other = await noticing([tests], folders.without);
     writeFileSync(path, source);
+    vitest.invalidateFile(path);
     const verdict = (by) => (by === undefined ? '**lives**' : 'dead');
     if (one === undefined || other === undefined) living++;
     const by = other === undefined ? '' : `${tests.slice('test/'.length)}: ${other.replaceAll('|', '\\|')}`;
     console.log(`| ${what} | \`${file}\` | ${verdict(one)} | ${verdict(other)} | ${by} |`);
   }
+  // A verdict is worth something only if the same process still passes what is sound.
+  await checkSound();
   console.log(`\n${mutants.length - living} of ${mutants.length} are dead, with ../shared and without.`);
+  await vitest.close();
   rmSync(copy, { recursive: true, force: true });
   return living;
 }

@@ -1,6 +1,8 @@
 /** @file How the page is built: one classic script, since browsers load no modules from `file://`, and workers beside it. */
+import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin } from 'vite';
+import { licensesOf } from '../../licenses/index.js';
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -19,18 +21,35 @@ const classic: Plugin = {
   },
 };
 
+/** Packages of which something is in the page or in its workers. */
+const used = new Set<string>();
+/** The licenses of all that others have written, beside the page. */
+const licenses = (): Plugin => ({
+  name: 'licenses',
+  apply: 'build',
+  moduleParsed({ id }) {
+    const name = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(id)?.[1];
+    if (name) used.add(name);
+  },
+  closeBundle() {
+    // A font is no module.
+    const names = [...used, '@fontsource-variable/inter'].toSorted();
+    writeFileSync(at('../../dist/explorer/licenses.txt'), licensesOf([...new Set(names)]));
+  },
+});
+
 export default defineConfig({
   root: at('.'),
   // The page may stand in any folder of any host.
   base: './',
-  plugins: [classic],
+  plugins: [classic, licenses()],
   resolve: {
     alias: [
       { find: /^phosphene\/web$/, replacement: at('../../src/web.ts') },
       { find: /^phosphene$/, replacement: at('../../src/index.ts') },
     ],
   },
-  worker: { format: 'es' },
+  worker: { format: 'es', plugins: () => [licenses()] },
   experimental: {
     // A classic script does not know its own address: the page's is what counts, and for a worker that of its folder's parent.
     renderBuiltUrl: (file, { hostType }) =>

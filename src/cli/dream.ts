@@ -8,11 +8,10 @@ import {
   modelOf,
   modelOptions,
   modelPositional,
+  noteDoubt,
   outputOptions,
   preprocessOf,
   type PreprocessSpec,
-  REMEDY,
-  valuesInWords,
   weightsOptions,
   workersOption,
 } from './model.ts';
@@ -179,10 +178,7 @@ function teller(
         });
       case 'begin':
         layer = printable(news.layer);
-        if (news.input.from === 'assumed')
-          note(
-            `phosphene: nothing says how the model wants its pictures; ${valuesInWords(news.input)} is assumed; ${REMEDY}`,
-          );
+        noteDoubt(news.input, note);
         return progress.show({ key: 'compile', label: `Compiling the network up to ${layer}` });
       case 'ready':
         return say({ event: 'ready', workers: news.workers, seconds: seconds() });

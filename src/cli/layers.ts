@@ -9,11 +9,10 @@ import {
   outputOptions,
   preprocessOf,
   type PreprocessSpec,
-  REMEDY,
 } from './model.ts';
 import { section } from './options.ts';
 import { jsonLine, spelled } from './report.ts';
-import { printable, shortened, table } from './text.ts';
+import { counted, printable, shortened, table } from './text.ts';
 import type { PhospheneError } from '../errors.ts';
 import { flag } from '../settings.ts';
 
@@ -33,12 +32,18 @@ export interface ListedLayer {
   readonly name: string;
   /** The path of its module in PyTorch, which is a name of it too. */
   readonly path?: string | undefined;
+  /** The names of the models in which it is nested, outermost first. */
+  readonly within?: readonly string[] | undefined;
   readonly type: string;
   /** Of its output, without the batch. */
   readonly dims: readonly number[];
   readonly parameters: number;
-  /** How many filters it has; undefined if no axis of it is one of channels. */
+  /** How many filters or units it has; undefined if no axis of it is one of channels. */
   readonly channels: number | undefined;
+  /** What is rendered of it; undefined if nothing can be. */
+  readonly shows?: 'filters' | 'units' | 'logits' | undefined;
+  /** Whether it only combines another layer with weights, position by position. */
+  readonly isDetail?: boolean | undefined;
   /** Why it cannot be rendered; undefined if it can. */
   readonly obstacle?: string | undefined;
 }
@@ -49,6 +54,8 @@ export interface LayerList {
   readonly input: InputFacts;
   readonly size: { readonly height: number; readonly width: number };
   readonly layers: readonly ListedLayer[];
+  /** The layer that is rendered if none is asked for. */
+  readonly defaultLayer: string;
   /** Why the list ends before the network does. */
   readonly barrier?: PhospheneError | undefined;
 }
@@ -64,7 +71,7 @@ const options = {
   ...section('Which layers', {
     all: {
       setting: flag({
-        help: 'Also those that only normalise, activate, pad or reshape what another layer gives; JSON has all either way',
+        help: 'Also those that only normalise, scale, activate, pad or reshape what another layer gives; JSON has all either way',
         default: false,
       }),
     },
@@ -84,8 +91,8 @@ const DETAILS = new RegExp(
 );
 
 /** Whether a layer stands in the table: the last one always does, being what the network says. */
-function stands({ type }: ListedLayer, at: number, layers: readonly ListedLayer[]): boolean {
-  return at === layers.length - 1 || !DETAILS.test(type);
+function stands({ type, isDetail = false }: ListedLayer, at: number, layers: readonly ListedLayer[]): boolean {
+  return at === layers.length - 1 || !(isDetail || DETAILS.test(type));
 }
 
 /** The command on a core, which is loaded when work begins. */
@@ -124,31 +131,78 @@ export function layersCommand(load: () => Promise<LayersCore>): Command<typeof o
   });
 }
 
-function asJson({ model, input, size, layers, barrier }: LayerList): string {
-  const rows = layers.map(({ obstacle, ...layer }) => ({
+function asJson({ layers, barrier, ...list }: LayerList): string {
+  const rows = layers.map(({ obstacle, isDetail, ...layer }) => ({
     ...layer,
+    ...(isDetail ? { isDetail } : {}),
     target: obstacle === undefined,
     ...(obstacle === undefined ? {} : { obstacle }),
   }));
   const end = barrier && { barrier: { ...barrier.details, code: barrier.code, message: barrier.message } };
-  return jsonLine({ model, input, size, layers: rows, ...end });
+  return jsonLine({ ...list, layers: rows, ...end });
 }
 
-function asTable({ model, input, size, layers }: LayerList, isWhole: boolean): string {
+function asTable({ model, input, size, layers, defaultLayer }: LayerList, isWhole: boolean): string {
   const cell = (text: string, most: number): string => shortened(printable(text), most);
   const shown = isWhole ? layers : layers.filter(stands);
-  const rows = shown.map(({ name, path, type, dims, parameters, obstacle }) => [
-    cell(path ?? name, LONGEST),
+  const rows = asTree(shown).map(({ layer: { name, path, within, type, dims, parameters, ...layer }, level }) => [
+    // What is nested stands below its model, and its own name is enough.
+    `${'  '.repeat(level)}${cell(within ? name : (path ?? name), LONGEST)}`,
     cell(type, LONGEST_TYPE),
     dims.join('×'),
     parameters === 0 ? '' : parameters.toLocaleString('en'),
-    obstacle === undefined ? 'yes' : `no: ${cell(obstacle, LONGEST)}`,
+    targetInWords(layer, cell),
   ]);
-  const about = `${printable(model)}: input of ${inputInWords(input)}${input.from === 'assumed' ? `; ${REMEDY}` : ''}\n`;
+  const about = `${printable(model)}: input of ${inputInWords(input)}\n`;
   const rest = layers.length - shown.length;
-  const more = rest === 0 ? '' : `, without ${rest} that only normalise, activate, pad or reshape (--all lists them)`;
+  const more =
+    rest === 0 ? '' : `, without ${rest} that only normalise, scale, activate, pad or reshape (--all lists them)`;
   const head = `Layers at ${size.height}×${size.width}${more}:\n\n`;
-  return about + head + table([['layer', 'type', 'output', 'parameters', 'target'], ...rows], [3]);
+  const body = table([['layer', 'type', 'output', 'parameters', 'target'], ...rows], [3]);
+  return about + head + body + howTo(layers, cell(defaultLayer, LONGEST));
+}
+
+/** What can be rendered of a layer: `64 filters`, `10 units`, or why nothing can. */
+function targetInWords(
+  { channels, shows, obstacle }: Pick<ListedLayer, 'channels' | 'shows' | 'obstacle'>,
+  cell: (text: string, most: number) => string,
+): string {
+  if (obstacle !== undefined) return `no: ${cell(obstacle, LONGEST)}`;
+  const one = shows === 'logits' ? 'class' : (shows ?? 'filters').slice(0, -1);
+  return shows === 'logits' && channels !== 1 ? `${channels} classes` : counted(channels ?? 0, one);
+}
+
+/** How filters, units and classes are asked for, as far as there are any. */
+function howTo(layers: readonly ListedLayer[], defaultLayer: string): string {
+  if (!layers.some(({ obstacle }) => obstacle === undefined)) return '';
+  const has = (what: ListedLayer['shows']): boolean => layers.some(({ shows }) => shows === what);
+  return [
+    `\nFilters are rendered with --layer (unless given: ${defaultLayer}) and --filters`,
+    has('units') || has('logits') ? ', units and classes too' : '',
+    has('logits') ? '; of a class its logit is raised, and --class takes its name or number' : '',
+    '.\n',
+  ].join('');
+}
+
+/**
+ * The layers in the order in which they are shown, each with how many models it is nested in: a nested model stands above its layers, not
+ * behind them as in the network.
+ */
+function asTree(layers: readonly ListedLayer[]): readonly { readonly layer: ListedLayer; readonly level: number }[] {
+  const path = ({ within = [], name }: ListedLayer): string => JSON.stringify([...within, name]);
+  const models = new Map(layers.map((layer) => [path(layer), layer]));
+  const rows: { layer: ListedLayer; level: number }[] = [];
+  const placed = new Set<ListedLayer>();
+  const place = (layer: ListedLayer): void => {
+    if (placed.has(layer)) return;
+    const { within = [] } = layer;
+    const around = models.get(JSON.stringify(within));
+    if (around) place(around);
+    placed.add(layer);
+    rows.push({ layer, level: within.length });
+  };
+  layers.forEach(place);
+  return rows;
 }
 
 export default layersCommand(() => import('./core/layers.ts').then((m) => m.layers));

@@ -145,14 +145,14 @@ const origins: Readonly<Record<InputFacts['from'], string>> = {
 };
 
 /** What to do about a preprocessing that nothing states. */
-export const REMEDY =
+const REMEDY =
   'if the model was trained otherwise, give --preprocess torch, caffe or raw, or --range, --mean, --std and --bgr';
 
 /**
- * A network's input in words.
+ * A network's input in words, and what to do if it is no more than likely.
  *
  * @example
- * inputInWords(network.input); // '3 channels, 224×224 px; RGB in [-1, 1] (assumed)'
+ * inputInWords(network.input); // '3 channels, 224×224 px; RGB in [0, 1] (the file says so)'
  */
 export function inputInWords(input: InputFacts): string {
   const { channels, size: fixed } = input;
@@ -161,17 +161,33 @@ export function inputInWords(input: InputFacts): string {
     fixed?.height === undefined && fixed?.width === undefined
       ? 'any size'
       : `${side(fixed.height)}×${side(fixed.width)} px`;
-  return `${channels} channel${channels === 1 ? '' : 's'}, ${pixels}; ${valuesInWords(input)} (${originInWords(input)})`;
+  return `${channels} channel${channels === 1 ? '' : 's'}, ${pixels}; ${valuesInWords(input)} (${originInWords(input)})${isDoubtful(input) ? `; ${REMEDY}` : ''}`;
 }
 
-/** Where a preprocessing is known from, and how surely: `inferred from the weights, 97 % sure`. */
-export function originInWords({ from, sure }: InputFacts): string {
+/** Where a preprocessing is known from, and how surely: `inferred from the weights, 97 % sure but for the order of colours`. */
+function originInWords({ from, sure, channels }: InputFacts): string {
+  if (sure === undefined) return origins[from];
+  const order = channels === 3 ? ' but for the order of colours' : '';
   // Never quite: nobody has looked at a picture.
-  return sure === undefined ? origins[from] : `${origins[from]}, ${Math.min(Math.floor(100 * sure), 99)} % sure`;
+  return `${origins[from]}, ${Math.min(Math.floor(100 * sure), 99)} % sure${order}`;
+}
+
+/** Notes a preprocessing that nothing states, in one line that says what to do. */
+export function noteDoubt(input: InputFacts, note: (line: string) => void): void {
+  if (!isDoubtful(input)) return;
+  const doubt = input.from === 'assumed' ? ', which is doubtful' : '';
+  note(
+    `phosphene: nothing says how the model wants its pictures; ${valuesInWords(input)} is ${originInWords(input)}${doubt}; ${REMEDY}`,
+  );
+}
+
+/** Whether a preprocessing is no more than likely. */
+function isDoubtful({ from }: InputFacts): boolean {
+  return from === 'assumed' || from === 'inferred';
 }
 
 /** The values that the network expects: `RGB in [0, 1]`, with one range a channel if they differ. */
-export function valuesInWords({ preprocess: { scale, shift, order }, channels }: InputFacts): string {
+function valuesInWords({ preprocess: { scale, shift, order }, channels }: InputFacts): string {
   const round = (value: number): string => String(Number(value.toPrecision(4)));
   const ranges = scale.map((s, i) => `[${round(shift[i]! - s)}, ${round(shift[i]! + s)}]`);
   const colours = channels === 3 ? order.toUpperCase() : channels === 1 ? 'grey' : 'values';

@@ -7,12 +7,10 @@ import {
   modelOf,
   modelOptions,
   modelPositional,
+  noteDoubt,
   outputOptions,
   preprocessOf,
   type PreprocessSpec,
-  originInWords,
-  REMEDY,
-  valuesInWords,
   weightsOptions,
   workersOption,
 } from './model.ts';
@@ -351,14 +349,7 @@ export function teller(
       case 'begin':
         [layer, count, steps] = [printable(news.layer), news.filters, Math.max(1, news.steps)];
         if (news.isObjective) what = 'picture';
-        if (news.input.from === 'assumed')
-          note(
-            `phosphene: nothing says how the model wants its pictures; ${valuesInWords(news.input)} is ${originInWords(news.input)}, which is doubtful; ${REMEDY}`,
-          );
-        else if (news.input.from === 'inferred')
-          note(
-            `phosphene: nothing says how the model wants its pictures; ${valuesInWords(news.input)} is ${originInWords(news.input)}; ${REMEDY}`,
-          );
+        noteDoubt(news.input, note);
         break;
       case 'resumed':
         done += news.filters.length;

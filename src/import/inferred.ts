@@ -11,6 +11,8 @@ export interface FirstConvolution {
   readonly dims: readonly [number, number, number, number];
   readonly kernel: ArrayLike<number>;
   readonly bias?: ArrayLike<number> | undefined;
+  /** Whether a ReLU stands between it and the normalisation. */
+  readonly rectified?: boolean;
   /** What the training pictures gave: one number for each output. */
   readonly seen: { readonly mean: ArrayLike<number>; readonly variance: ArrayLike<number> };
 }
@@ -53,6 +55,7 @@ const [LARGEST, ENOUGH] = [16, 64];
 export function inferredPreprocess(first: FirstConvolution): Inferred | undefined {
   const [outs, channels, height, width] = first.dims;
   if ((channels !== 3 && channels !== 1) || height > LARGEST || width > LARGEST) return undefined;
+  if (isUntouched(first.seen)) return undefined;
   const ways = Object.values(waysOf(channels));
   const near = nearness(height, width);
   const responses = Array.from({ length: Math.min(outs, ENOUGH) }, (_, o) => response(first, o, near));
@@ -65,6 +68,11 @@ export function inferredPreprocess(first: FirstConvolution): Inferred | undefine
   const all = scores.reduce((sum, score) => sum + Math.exp(score - scores[best]!), 0);
   // Whether blue comes first cannot be seen here.
   return Number.isFinite(all) ? { preprocess: ways[best]!, sure: 1 / all } : undefined;
+}
+
+/** Whether a normalisation has never seen a picture, and remembers what it began with: the mean 0 and the variance 1 everywhere. */
+function isUntouched({ mean, variance }: FirstConvolution['seen']): boolean {
+  return Array.from(mean).every((m) => m === 0) && Array.from(variance).every((v) => v === 1);
 }
 
 /** The ways in which pictures of so many channels are prepared. */
@@ -117,7 +125,7 @@ function response({ dims, kernel, bias }: FirstConvolution, out: number, near: F
 function cost(
   { sums, pairs, bias }: Response,
   { scale, shift, order }: Preprocess,
-  { seen }: FirstConvolution,
+  { seen, rectified = false }: FirstConvolution,
   out: number,
 ): number {
   const colour = (c: number): number => (order === 'bgr' ? scale.length - 1 - c : c);
@@ -130,9 +138,33 @@ function cost(
       variance += pairs[c]![d]! * scale[c]! * scale[d]! * DEVIATION ** 2 * TOGETHER[colour(c)]![colour(d)]!;
     });
   });
-  const deviation = Math.sqrt(Math.max(variance, 1e-30));
+  const given = { mean, deviation: Math.sqrt(Math.max(variance, 1e-30)) };
+  const { mean: middle, deviation } = rectified ? behindRelu(given) : given;
   const remembered = Math.sqrt(Math.max(seen.variance[out]!, 1e-12));
-  const off = (mean - seen.mean[out]!) / remembered / SPREAD.mean;
+  const off = (middle - seen.mean[out]!) / remembered / SPREAD.mean;
   const wide = Math.log(deviation / remembered) / SPREAD.deviation;
   return (off ** 2 + wide ** 2) / 2;
+}
+
+interface Spread {
+  readonly mean: number;
+  readonly deviation: number;
+}
+
+/** What a ReLU makes of numbers that are spread as if drawn from a normal distribution. */
+function behindRelu({ mean, deviation }: Spread): Spread {
+  const z = mean / deviation;
+  const density = Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI);
+  const share = normalShare(z);
+  const middle = mean * share + deviation * density;
+  const variance = (mean ** 2 + deviation ** 2) * share + mean * deviation * density - middle ** 2;
+  return { mean: middle, deviation: Math.sqrt(Math.max(variance, 1e-30)) };
+}
+
+/** The share of a normal distribution below z, to within 1e-7 (Abramowitz and Stegun, 26.2.17). */
+function normalShare(z: number): number {
+  const t = 1 / (1 + 0.2316419 * Math.abs(z));
+  const terms = [1.330274429, -1.821255978, 1.781477937, -0.356563782, 0.31938153];
+  const tail = (Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI)) * terms.reduce((sum, c) => (sum + c) * t, 0);
+  return z > 0 ? 1 - tail : tail;
 }

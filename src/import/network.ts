@@ -19,6 +19,8 @@ export interface Layer {
   readonly path?: string;
   /** The name of the node that gives it, if that is another; it is accepted in place of the name. */
   readonly node?: string;
+  /** The names of the models in which it is nested, outermost first. */
+  readonly within?: readonly string[];
   /** Keras' class or the ONNX operator. */
   readonly type: string;
   readonly dims: Dims;
@@ -84,7 +86,7 @@ export interface Built {
   /** Why the others cannot be built, by their names, in order: each by its own fault or by that of what it needs. */
   readonly barred?: ReadonlyMap<string, PhospheneError>;
 }
-export interface BuiltLayer extends Pick<Layer, 'name' | 'path' | 'node' | 'type'> {
+export interface BuiltLayer extends Pick<Layer, 'name' | 'path' | 'node' | 'within' | 'type'> {
   readonly value: Value;
   /** Names of the values that are its weights. */
   readonly weights: readonly Value[];
@@ -103,14 +105,21 @@ export interface NetworkOptions extends Pick<Network, 'name' | 'input' | 'labels
 export function network(options: NetworkOptions): Network {
   const { name, input, labels } = options;
   const close = (): Promise<void> => options.close();
+  const buildAt = ({ height, width }: Size): { b: Builder; image: Value; built: Built } => {
+    const b = new Builder();
+    const image = b.input(IMAGE, 'float32', [1, input.channels, height, width]);
+    return { b, image, built: options.build(b, preprocessed(b, image, input.preprocess)) };
+  };
   const list = remembered((size) => {
     checkSize(size);
-    const b = new Builder();
-    const image = b.input(IMAGE, 'float32', [1, input.channels, size.height, size.width]);
-    const { layers: built, barred = new Map<string, PhospheneError>() } = options.build(
-      b,
-      preprocessed(b, image, input.preprocess),
-    );
+    const { b, image, built: all } = buildAt(size);
+    const { layers: built } = all;
+    const fits = (other: Size): boolean => ![...(buildAt(other).built.barred?.values() ?? [])].some(isOfSize);
+    // Looked for once: every layer behind the first has the same trouble.
+    let remedy: Remedy | undefined;
+    const sized = (barrier: PhospheneError): PhospheneError =>
+      isOfSize(barrier) ? withRemedy(barrier, (remedy ??= remedyFor(input, size, fits))) : barrier;
+    const barred = new Map([...(all.barred ?? [])].map(([name, why]) => [name, () => sized(why)]));
     const axes = channelAxes(
       {
         nodes: b.nodes,
@@ -124,7 +133,7 @@ export function network(options: NetworkOptions): Network {
     );
     // What does not depend on the picture is shape arithmetic, or weights that are computed.
     const seen = built.filter(({ value }) => axes.has(value.name));
-    const [barrier] = barred.values();
+    const barrier = [...barred.values()][0]?.();
     const listing: Listing = {
       layers: seen.map(({ value, weights, ...layer }) => ({
         ...layer,
@@ -137,7 +146,7 @@ export function network(options: NetworkOptions): Network {
         ...b.graph(seen.map(({ value }) => value)),
         inputs: [{ name: IMAGE, dtype: image.dtype, dims: image.dims }],
       },
-      ...(barrier ? { barrier: sized(barrier, input, size) } : {}),
+      ...(barrier ? { barrier } : {}),
     };
     return { listing, built, barred };
   });
@@ -158,7 +167,7 @@ export function network(options: NetworkOptions): Network {
         const index = indexOf(listing.layers, layer);
         if (index >= 0) return index;
         const barrier = barred.get(layer);
-        if (barrier) throw sized(barrier, input, size);
+        if (barrier) throw barrier();
         if (built.some((l) => l.name === layer))
           throw new PhospheneError(
             'unknown-layer',
@@ -227,15 +236,43 @@ export function unknownLayer(model: string, layer: string, layers: readonly Laye
   );
 }
 
-/** A barrier that the size may be to blame for, with the size that the file itself states. */
-function sized(barrier: PhospheneError, { size }: Input, asked: Size): PhospheneError {
-  const height = size?.height ?? asked.height;
-  const width = size?.width ?? asked.width;
-  if (barrier.code !== 'shape' || (height === asked.height && width === asked.width)) return barrier;
+/** Whether the size may be to blame for a barrier. */
+function isOfSize({ code }: PhospheneError): boolean {
+  return code === 'shape';
+}
+
+/** Networks halve a picture so often, and add what they enlarge again to what they had before. */
+const STEPS = [32, 64, 128] as const;
+
+/** What is said of a size that does not fit, and one that may. */
+interface Remedy {
+  readonly words?: string;
+  readonly size?: Size;
+}
+
+/** The file's own size if it states one, else the nearest of round numbers that `fits`. */
+function remedyFor({ size }: Input, asked: Size, fits: (size: Size) => boolean): Remedy {
+  const isAsked = ({ height, width }: Size): boolean => height === asked.height && width === asked.width;
+  const own = { height: size?.height ?? asked.height, width: size?.width ?? asked.width };
+  if (!isAsked(own))
+    return {
+      size: own,
+      words: `the file is for pictures of ${own.height}×${own.width}, not ${asked.height}×${asked.width}`,
+    };
+  const round = (length: number, step: number): number => Math.ceil(length / step) * step;
+  const other = STEPS.map((step) => ({
+    height: size?.height ?? round(asked.height, step),
+    width: size?.width ?? round(asked.width, step),
+  })).find((o) => !isAsked(o) && fits(o));
+  return other ? { size: other, words: `pictures of ${other.height}×${other.width} fit` } : {};
+}
+
+function withRemedy(barrier: PhospheneError, { words, size }: Remedy): PhospheneError {
+  if (words === undefined) return barrier;
   return new PhospheneError(
     barrier.code,
-    `${barrier.message}; the file is for pictures of ${height}×${width}, not ${asked.height}×${asked.width}`,
-    { ...barrier.details, option: 'size', size: { height, width } },
+    `${barrier.message}; ${words}`,
+    { ...barrier.details, option: 'size', size },
     barrier,
   );
 }

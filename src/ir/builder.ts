@@ -9,6 +9,7 @@ import { fold, infer } from './infer.ts';
 import type { Inferred } from './ops/operator.ts';
 import { shapeOf } from './shape.ts';
 import {
+  bounded,
   type Constant,
   type Dims,
   type DType,
@@ -294,12 +295,12 @@ export class Builder {
   concat(values: readonly Value[], axis: number): Value {
     return values.length === 1 ? values[0]! : this.one('Concat', values, { axis });
   }
-  /** Pads with `value`; `pads` is [begin…, end…] over all axes; negative pads crop. */
+  /** Pads with `value`, an infinite one as {@link bounded}; `pads` is [begin…, end…] over all axes; negative pads crop. */
   pad(x: Value, pads: readonly number[], value = 0, name?: string): Value {
     if (name === undefined && pads.every((p) => p === 0)) return x;
     return this.one(
       'Pad',
-      value === 0 ? [x, this.ints(pads)] : [x, this.ints(pads), this.float(value)],
+      value === 0 ? [x, this.ints(pads)] : [x, this.ints(pads), this.float(bounded(value))],
       { mode: 'constant' },
       name,
     );

@@ -145,3 +145,14 @@ export function toInt64(value: number): bigint {
 export function toNumbers(t: Tensor): number[] {
   return Array.from(t.data as ArrayLike<number | bigint>, Number);
 }
+
+/** The largest number of float32. */
+const LARGEST = (2 - 2 ** -23) * 2 ** 127;
+
+/**
+ * What stands around a picture in place of an infinite number: no pooling takes it either, and a gradient that multiplies it by zero
+ * is zero, where ∞ would give no number.
+ */
+export function bounded(value: number): number {
+  return Math.min(Math.max(value, -LARGEST), LARGEST);
+}

@@ -6,7 +6,10 @@ export interface WebWorker {
   postMessage(message: ToWorker): void;
   terminate(): void;
   addEventListener(type: 'message', listener: (event: { readonly data: FromWorker }) => void): void;
-  addEventListener(type: 'error' | 'messageerror', listener: (event: { readonly message?: string }) => void): void;
+  addEventListener(
+    type: 'error' | 'messageerror',
+    listener: (event: { readonly message?: string; preventDefault?(): void }) => void,
+  ): void;
 }
 
 /** How many web workers there are. */
@@ -40,7 +43,11 @@ export function webHost(make: () => WebWorker, { parallelism = cores() }: WebHos
             worker.terminate();
             listener(new Error(what));
           };
-          worker.addEventListener('error', ({ message }) => die(message || 'its script could not be loaded'));
+          worker.addEventListener('error', (event) => {
+            // The pool sees to it: to whoever started the worker, it would be an error of its own.
+            event.preventDefault?.();
+            die(event.message || 'its script could not be loaded');
+          });
           worker.addEventListener('messageerror', () => die('a message could not be read'));
         },
         async stop() {

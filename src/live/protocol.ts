@@ -5,6 +5,7 @@
 import type { ErrorData } from '../errors.ts';
 import type { Input, Layer, Size } from '../import/network.ts';
 import type { Strengths } from '../jobs/look.ts';
+import type { Nearest, Portrait } from '../jobs/study.ts';
 import type { Raster } from '../output/raster.ts';
 import type { Failure } from '../render/diagnosis.ts';
 import type { Recipe } from '../render/recipe.ts';
@@ -158,12 +159,27 @@ export type Seen =
   | { readonly what: 'place'; readonly values: Float32Array }
   | { readonly what: 'heat'; readonly values: Float32Array; readonly height: number; readonly width: number };
 
+/** What is asked of a layer. */
+export interface Study {
+  readonly model: ModelRef;
+  readonly layer: string;
+  readonly ask:
+    /** What its channels are like. */
+    | { readonly what: 'portrait' }
+    /** Which of them are most like one of them. */
+    | { readonly what: 'nearest'; readonly channel: number };
+}
+
+/** What came of a {@link Study}. */
+export type Studied = ({ readonly what: 'portrait' } & Portrait) | ({ readonly what: 'nearest' } & Nearest);
+
 /** What a page asks. */
 export type ToStudio =
   | { readonly type: 'catalogue'; readonly id: number }
   | { readonly type: 'open'; readonly id: number; readonly model: ModelRef }
   | { readonly type: 'watch'; readonly id: number; readonly wish: Wish }
   | { readonly type: 'look'; readonly id: number; readonly look: Look }
+  | { readonly type: 'study'; readonly id: number; readonly study: Study }
   /** The answer is not wanted any more; nothing with this number comes after it was heard. */
   | { readonly type: 'leave'; readonly id: number };
 
@@ -173,6 +189,7 @@ export type FromStudio =
   | { readonly type: 'facts'; readonly id: number; readonly facts: ModelFacts }
   | { readonly type: 'news'; readonly id: number; readonly news: News }
   | { readonly type: 'seen'; readonly id: number; readonly seen: Seen }
+  | { readonly type: 'studied'; readonly id: number; readonly studied: Studied }
   | { readonly type: 'failed'; readonly id: number; readonly error: ErrorData };
 
 /** What a page of files has: pictures that were made beforehand. */

@@ -31,6 +31,8 @@ export function serveStudio(line: Line, studio: Studio): Answering {
       if (question.type === 'catalogue') post({ type: 'catalogue', id, catalogue: studio.catalogue() });
       else if (question.type === 'open') post({ type: 'facts', id, facts: await studio.facts(question.model) });
       else if (question.type === 'look') post({ type: 'seen', id, seen: await studio.look(question.look, signal) });
+      else if (question.type === 'study')
+        post({ type: 'studied', id, studied: await studio.study(question.study, signal) });
       else if (question.type === 'watch')
         for await (const news of studio.watch(question.wish, signal)) post({ type: 'news', id, news });
     } catch (error) {

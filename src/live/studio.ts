@@ -1,6 +1,6 @@
 /** @file A studio: networks that stay open, and pictures that can be watched while they are made. */
 import { PhospheneError } from '../errors.ts';
-import { defaultSize, type Network } from '../import/network.ts';
+import { defaultSize, type Network, type Size } from '../import/network.ts';
 import type { PreprocessSpec } from '../import/preprocess.ts';
 import {
   checkChannel,
@@ -15,6 +15,7 @@ import {
 } from '../jobs/render.ts';
 import { activationMap, strengthsOf } from '../jobs/look.ts';
 import type { Pool } from '../jobs/pool.ts';
+import { nearestTo, portraitOf } from '../jobs/study.ts';
 import { remedyOf } from '../render/diagnosis.ts';
 import type { PresetName } from '../render/presets.ts';
 import {
@@ -35,7 +36,7 @@ import type { LoweringName } from '../runtime/index.ts';
 import { checked, whole } from '../settings.ts';
 import { catalogueOf, optionsOf } from './catalogue.ts';
 import { heatOf, peaksOf, valuesAt } from './seen.ts';
-import type { Catalogue, Look, ModelFacts, ModelRef, News, Seen, Shown, Wish } from './protocol.ts';
+import type { Catalogue, Look, ModelFacts, ModelRef, News, Seen, Shown, Studied, Study, Wish } from './protocol.ts';
 
 /** Where finished pictures are kept: a picture of the same digest is the same picture. It may forget any of them. */
 export interface Store {
@@ -84,6 +85,13 @@ export interface Studio {
    * const seen = await studio.look({ model: { name: 'net.onnx' }, photo, ask: { what: 'heat', layer: 'conv1', channel: 3 } });
    */
   look(look: Look, signal?: AbortSignal): Promise<Seen>;
+  /**
+   * What a layer's channels are like, judged by how they answer to noise. Throws what {@link look} throws.
+   *
+   * @example
+   * const { byActivation } = await studio.study({ model, layer: 'conv1', ask: { what: 'nearest', channel: 3 } });
+   */
+  study(study: Study, signal?: AbortSignal): Promise<Studied>;
   /** Closes the networks. The pool is its maker's. */
   close(): Promise<void>;
 }
@@ -198,16 +206,19 @@ export function createStudio(options: StudioOptions): Studio {
     }
   };
 
-  const look = async (asked: Look, signal?: AbortSignal): Promise<Seen> => {
-    const { ask } = asked;
-    const photo = photoOf(asked.photo);
-    const network = await opened(asked.model);
-    const size = defaultSize(network.input, photo);
-    const targets = network.layers(size).layers.slice(-1);
-    checkMemory(memoryOf(network, { targets }, { size }), memory());
-    const seeing: Engine = { pool: eyes, lowering, signal, priority: FIRST };
-    if (ask.what === 'strengths') return { what: ask.what, layers: await strengthsOf(network, photo, seeing) };
-    const map = await activationMap(network, textOf('layer', ask.layer), photo, seeing);
+  /** How a network is looked at with a picture of this size. Throws `too-large`. */
+  const seeing = (network: Network, photo: Size, signal: AbortSignal | undefined): Engine => {
+    const targets = network.layers(defaultSize(network.input, photo)).layers.slice(-1);
+    checkMemory(memoryOf(network, { targets }, { size: defaultSize(network.input, photo) }), memory());
+    return { pool: eyes, lowering, signal, priority: FIRST };
+  };
+
+  const look = async ({ model, photo: given, ask }: Look, signal?: AbortSignal): Promise<Seen> => {
+    const photo = photoOf(given);
+    const network = await opened(model);
+    const eye = seeing(network, photo, signal);
+    if (ask.what === 'strengths') return { what: ask.what, layers: await strengthsOf(network, photo, eye) };
+    const map = await activationMap(network, textOf('layer', ask.layer), photo, eye);
     switch (ask.what) {
       case 'peaks':
         return peaksOf(map);
@@ -216,12 +227,23 @@ export function createStudio(options: StudioOptions): Studio {
       case 'heat':
         return heatOf(map, ask.channel);
       default:
-        throw new PhospheneError('bad-option', `photo: \`${String((ask as Look['ask']).what)}\` cannot be asked of it`);
+        throw unasked((ask as Look['ask']).what);
     }
+  };
+
+  const study = async ({ model, layer: given, ask }: Study, signal?: AbortSignal): Promise<Studied> => {
+    const network = await opened(model);
+    const layer = textOf('layer', given);
+    const { size } = settle({ finish: { crop: 0 } }, network.input.size);
+    const eye = seeing(network, size, signal);
+    if (ask.what === 'portrait') return { what: ask.what, ...(await portraitOf(network, layer, size, eye)) };
+    if (ask.what === 'nearest') return { what: ask.what, ...(await nearestTo(network, layer, ask.channel, size, eye)) };
+    throw unasked((ask as Study['ask']).what);
   };
 
   return {
     look,
+    study,
     catalogue: () => catalogueOf({ models, engine, workers: pool.workers }),
     facts,
     watch,
@@ -282,6 +304,9 @@ export function spread(count: number, steps: number): readonly number[] {
   const at = Array.from({ length: count }, (_, i) => Math.max(i + 1, Math.round(steps * ((i + 0.5) / count) ** 1.5)));
   return [...new Set(at)].filter((step) => step >= 1 && step < steps);
 }
+
+const unasked = (what: unknown): PhospheneError =>
+  new PhospheneError('bad-option', `\`${String(what)}\` is nothing that can be asked`, { what });
 
 /** A page's photo, if it is one. */
 function photoOf({ width, height, data }: Look['photo']): Raster {

@@ -5,6 +5,8 @@ import { type Raster, raster } from './raster.ts';
 /** What is written below pictures: light grey; and what stands out: amber. */
 const TEXT: Colour = [205, 205, 205];
 const AMBER: Colour = [240, 170, 50];
+/** What came of pictures that show nothing. */
+const EMPTY: readonly string[] = ['dead', 'not-finite'];
 /** What a picture is dimmed towards. */
 const DARK = 22;
 /** How much of a dimmed picture is left. */
@@ -16,8 +18,11 @@ const AROUND = 3;
 export interface TileOptions {
   /** A line below the picture. Without it, nothing is written and the tile is as large as the picture. */
   readonly label?: string | undefined;
-  /** What is amiss, in a word or two: `not rising`. The picture is then dimmed and has an amber corner, and the word joins the label. */
-  readonly trouble?: string | undefined;
+  /**
+   * What came of the picture. All but `ok` has an amber corner, and its words join the label: `not-rising` as `not rising`. A picture that shows
+   * nothing of its filter, since that is dead or its numbers are not finite, is dimmed as well.
+   */
+  readonly status?: string | undefined;
 }
 
 /** How large the letters of a label are below a picture of this width. */
@@ -39,12 +44,14 @@ export function labelHeight(width: number): number {
  * The tile of a picture. What is transparent shows a chequerboard.
  *
  * @example
- * tileOf(tile, { label: '38', trouble: 'not rising' });
+ * tileOf(tile, { label: '38', status: 'not-rising' });
  */
-export function tileOf(picture: Raster, { label, trouble }: TileOptions): Raster {
+export function tileOf(picture: Raster, { label, status = 'ok' }: TileOptions): Raster {
   const { width, height } = picture;
   const tile = raster(width, height + (label === undefined ? 0 : labelHeight(width)));
   tile.data.set(flattened(picture).data);
+  const trouble = status === 'ok' ? undefined : status.replaceAll('-', ' ');
+  if (EMPTY.includes(status)) dim(tile, height);
   if (trouble !== undefined) mark(tile, height);
   if (label === undefined) return tile;
   const scale = scaleFor(width);
@@ -60,9 +67,13 @@ export function tileOf(picture: Raster, { label, trouble }: TileOptions): Raster
   return tile;
 }
 
-/** Dims the picture in the upper `height` rows of a tile, and gives it a corner. */
-function mark({ width, data }: Raster, height: number): void {
+/** Dims the picture in the upper `height` rows of a tile. */
+function dim({ width, data }: Raster, height: number): void {
   for (let i = 0; i < 3 * width * height; i++) data[i] = Math.round(DARK + LEFT * (data[i]! - DARK));
+}
+
+/** Gives the picture in the upper `height` rows of a tile a corner. */
+function mark({ width, data }: Raster, height: number): void {
   const corner = Math.max(3, Math.round(Math.min(width, height) / 7));
   for (let y = 0; y < Math.min(corner, height); y++)
     for (let x = Math.max(0, width - corner + y); x < width; x++) data.set(AMBER, 3 * (y * width + x));

@@ -39,8 +39,18 @@ export function inlineBatch(
     );
 }
 
-/** What mixes pictures along the first axis without changing its length. */
+/** What mixes values along an axis without changing its length. */
 const mixing = new Set(['Softmax', 'LogSoftmax', 'Hardmax', 'CumSum', 'LayerNormalization']);
+
+/** Whether an operator mixes the pictures, which the first axis counts. `rank` is that of its input, if it is known. */
+function mixes({ op, inputs, attributes }: Node, { constants }: Graph, rank: number | undefined): boolean {
+  if (!mixing.has(op)) return false;
+  const given = op === 'CumSum' ? constants.get(inputs[1]!) : undefined;
+  // Nobody can tell along which axis a sum runs that is computed, or read later.
+  if (op === 'CumSum' && (given === undefined || isLazy(given))) return true;
+  const axis = given && !isLazy(given) ? toNumbers(given)[0]! : ((attributes['axis'] as number | undefined) ?? -1);
+  return axis === 0 || axis + (rank ?? 0) === 0;
+}
 
 /**
  * The network on all pictures at once; undefined if that might not be the network on each of them. It is if every value that
@@ -53,8 +63,6 @@ function inlineTogether(
   options: Options,
 ): ReadonlyMap<string, Value> | undefined {
   const n = pictures.dims[0]!;
-  if (graph.nodes.some((node) => mixing.has(node.op) && ((node.attributes['axis'] as number | undefined) ?? -1) === 0))
-    return undefined;
   const scratch = new Builder();
   const one = inlineFused(
     scratch,
@@ -62,6 +70,7 @@ function inlineTogether(
     { [IMAGE]: scratch.input(IMAGE, 'float32', [1, ...pictures.dims.slice(1)]) },
     options,
   );
+  if (graph.nodes.some((node) => mixes(node, graph, one.get(node.inputs[0]!)?.dims.length))) return undefined;
   try {
     const many = inlineFused(b, loosened(graph, one), { [IMAGE]: pictures }, options);
     const depends = dependents(graph);

@@ -2,6 +2,8 @@
 import { PhospheneError } from '../errors.ts';
 import { differentiable } from '../grad/index.ts';
 import type { Layer, Listing, Network, Size } from '../import/network.ts';
+import type { Graph } from '../ir/graph.ts';
+import { sizeOf } from '../ir/tensor.ts';
 import { beforeProbability, isEnd } from '../objective/index.ts';
 import { IMAGE } from '../step/step.ts';
 import { strideOf } from './stride.ts';
@@ -19,19 +21,57 @@ export type Target = Layer & {
 export type Obstacle = 'no channels' | 'no gradient';
 
 /**
- * Each layer at this size, with what keeps it from being a target. Nothing is differentiated for it, and no weight is read.
+ * What is rendered of a layer: filters, each a map of positions; units, each one number; or logits, the units of classes before the
+ * probabilities that the layer gives.
+ */
+export type Shows = 'filters' | 'units' | 'logits';
+
+/** A layer, and what is to be said of it before anything is rendered. */
+export interface Surveyed {
+  readonly layer: Layer;
+  /** What is rendered of it, if something can be. */
+  readonly shows?: Shows;
+  /** Why nothing can be. */
+  readonly obstacle?: Obstacle;
+  /** Whether it only combines another layer with weights, position by position: a bias, or a part of an activation. */
+  readonly isDetail: boolean;
+}
+
+/**
+ * Each layer at this size, with what can be rendered of it, or what keeps it from being a target. Nothing is differentiated for it, and
+ * no weight is read.
  *
  * @example
- * for (const { layer, obstacle } of surveyed(network, { height: 180, width: 180 }))
- *   console.log(layer.name, obstacle ?? `${layer.channels!.count} channels`);
+ * for (const { layer, obstacle, shows } of surveyed(network, { height: 180, width: 180 }))
+ *   console.log(layer.name, obstacle ?? `${layer.channels!.count} ${shows}`);
  */
-export function surveyed(network: Network, size: Size): readonly { layer: Layer; obstacle?: Obstacle }[] {
+export function surveyed(network: Network, size: Size): readonly Surveyed[] {
   const { layers, graph } = network.layers(size);
   const reached = differentiable(graph, IMAGE);
+  const seen = new Set([IMAGE]);
+  const details = new Set<string>();
+  for (const { op, inputs, outputs } of graph.nodes) {
+    const from = inputs.filter((i) => seen.has(i));
+    if (from.length === 0) continue;
+    for (const output of outputs) seen.add(output);
+    if (from.length === 1 && inputs.length === 2 && COMBINING.has(op)) details.add(outputs[0]!);
+  }
   return layers.map((layer, i) => {
-    if (!layer.channels) return { layer, obstacle: 'no channels' as const };
-    return reached.has(graph.outputs[i]!.name) ? { layer } : { layer, obstacle: 'no gradient' as const };
+    const value = graph.outputs[i]!.name;
+    const isDetail = details.has(value) && COMBINING.has(layer.type);
+    if (!layer.channels) return { layer, isDetail, obstacle: 'no channels' };
+    if (!reached.has(value)) return { layer, isDetail, obstacle: 'no gradient' };
+    const isVector = sizeOf(layer.dims) === layer.dims[0]! * layer.channels.count;
+    return { layer, isDetail, shows: isVector ? (isProbability(graph, value) ? 'logits' : 'units') : 'filters' };
   });
+}
+
+/** Operators of ONNX and TensorFlow that combine two values position by position. */
+const COMBINING: ReadonlySet<string> = new Set(['Add', 'AddV2', 'BiasAdd', 'Sub', 'Mul', 'Div', 'RealDiv']);
+
+/** Whether a value is that of probabilities at an end of the network. */
+function isProbability({ nodes }: Graph, value: string): boolean {
+  return beforeProbability(nodes, value) !== undefined && isEnd(nodes, value);
 }
 
 /**
@@ -60,8 +100,8 @@ export function targetAt({ layers, graph }: Listing, index: number): Target {
       { option: 'layer', layer: name, dims },
     );
   const value = graph.outputs[index]!.name;
-  const isProbability = beforeProbability(graph.nodes, value) !== undefined && isEnd(graph.nodes, value);
-  return { ...layer, channels, ...(isProbability ? { probability: true } : {}), stride: strideOf(graph, value) };
+  const probability = isProbability(graph, value) ? { probability: true } : {};
+  return { ...layer, channels, ...probability, stride: strideOf(graph, value) };
 }
 
 /**

@@ -175,12 +175,7 @@ function collect(
       const place = places.get(channel);
       if (place === undefined) throw new Error(`internal: a picture of channel ${channel}, which nobody asked for`);
       const label = captions ? String(channel) : undefined;
-      const { status = 'ok' } = diagnosis ?? {};
-      sheet.put(
-        place,
-        tileOf(raster, { label, trouble: status === 'ok' ? undefined : status.replaceAll('-', ' ') }),
-        set.path(pictureFile(channel)),
-      );
+      sheet.put(place, tileOf(raster, { label, status: diagnosis?.status }), set.path(pictureFile(channel)));
     },
     /** The picture's file is there. */
     done: (channel: number, picture: Finished) => outcomes.set(channel, outcomeOf(picture)),

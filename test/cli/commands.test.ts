@@ -312,8 +312,17 @@ const list: LayerList = {
   model: 'm.onnx',
   input: { ...tf, from: 'file', size: { height: 32, width: 48 } },
   size: { height: 32, width: 48 },
+  defaultLayer: 'getitem_3',
   layers: [
-    { name: 'getitem_3', path: 'features.0', type: 'Conv', dims: [4, 30, 46], parameters: 1234, channels: 4 },
+    {
+      name: 'getitem_3',
+      path: 'features.0',
+      type: 'Conv',
+      dims: [4, 30, 46],
+      parameters: 1234,
+      channels: 4,
+      shows: 'filters',
+    },
     { name: 'x\u202e\n', type: 'Relu', dims: [10], parameters: 0, channels: undefined, obstacle: 'it has no channels' },
     { name: `${'a'.repeat(80)}${'z'.repeat(80)}`, type: 'T'.repeat(40), dims: [4, 1, 1], parameters: 0, channels: 4 },
   ],
@@ -339,16 +348,16 @@ describe('layers', () => {
     ]);
   });
 
-  it('leaves out what only normalises, activates, pads or reshapes, but for the last, and says so', async () => {
+  it('leaves out what only normalises, scales, activates, pads or reshapes, but for the last, and says so', async () => {
     const row = (name: string, type: string) => ({ name, type, dims: [4, 2, 2], parameters: 0, channels: 4 });
     const types = ['InputLayer', 'ZeroPadding2D', 'Conv2D', 'BatchNormalization', 'ReLU', 'LeakyRelu', 'Add', 'Gemm'];
     const more = ['HardSwish', 'DequantizeLinear', 'Concat', 'MaxPool', 'PReLU', 'SpatialDropout2D', 'Activation'];
     const layers = [...types, ...more].map((type, i) => row(`layer${i}`, type));
     const { stdout } = await said(['layers'], listing({ ...list, layers }).entries);
     expect(stdout.split('\n')[1]).toBe(
-      'Layers at 32×48, without 9 that only normalise, activate, pad or reshape (--all lists them):',
+      'Layers at 32×48, without 9 that only normalise, scale, activate, pad or reshape (--all lists them):',
     );
-    const rows = stdout.split('\n').slice(4, -1);
+    const rows = stdout.split('\n').slice(4, -3);
     expect(rows.map((line) => line.split(/ {2,}/)[1])).toEqual([
       'Conv2D',
       'Add',
@@ -357,7 +366,10 @@ describe('layers', () => {
       'MaxPool',
       'Activation',
     ]);
-    expect((await said(['layers', '--all'], listing({ ...list, layers }).entries)).stdout.split('\n')).toHaveLength(20);
+    expect((await said(['layers', '--all'], listing({ ...list, layers }).entries)).stdout.split('\n')).toHaveLength(22);
+    const scaled = [{ ...row('bias', 'Add'), isDetail: true }, row('sum', 'Add'), row('last', 'Conv')];
+    const short = (await said(['layers'], listing({ ...list, layers: scaled }).entries)).stdout.split('\n');
+    expect(short.slice(4, -3).map((line) => line.split(/ {2,}/)[0])).toEqual(['sum', 'last']);
   });
 
   it.each([
@@ -372,10 +384,10 @@ describe('layers', () => {
     const row = (type: string) => ({ name: `of ${type}`, type, dims: [4, 2, 2], parameters: 0, channels: 4 });
     const layers = [...names.split(' '), 'Conv'].map(row);
     const { stdout } = await said(['layers'], listing({ ...list, layers }).entries);
-    expect(stdout.split('\n').slice(4, -1)).toHaveLength(1);
+    expect(stdout.split('\n').slice(4, -3)).toHaveLength(1);
     // Nothing that only begins or ends like one of them.
     const alike = ['MyRelu', 'Padder', 'Conv'].map(row);
-    expect((await said(['layers'], listing({ ...list, layers: alike }).entries)).stdout.split('\n')).toHaveLength(8);
+    expect((await said(['layers'], listing({ ...list, layers: alike }).entries)).stdout.split('\n')).toHaveLength(10);
   });
 
   it('is a table with the input above it', async () => {
@@ -389,9 +401,11 @@ describe('layers', () => {
     ]);
     expect(lines.slice(3).map((line) => line.split(/ {2,}/))).toEqual([
       ['layer', 'type', 'output', 'parameters', 'target'],
-      ['features.0', 'Conv', '4×30×46', '1,234', 'yes'],
+      ['features.0', 'Conv', '4×30×46', '1,234', '4 filters'],
       ['x\\u202e\\u000a', 'Relu', '10', 'no: it has no channels'],
-      [`${'a'.repeat(50)}…${'z'.repeat(49)}`, `${'T'.repeat(16)}…${'T'.repeat(15)}`, '4×1×1', 'yes'],
+      [`${'a'.repeat(50)}…${'z'.repeat(49)}`, `${'T'.repeat(16)}…${'T'.repeat(15)}`, '4×1×1', '4 filters'],
+      [''],
+      ['Filters are rendered with --layer (unless given: getitem_3) and --filters.'],
       [''],
     ]);
   });
@@ -412,7 +426,14 @@ describe('layers', () => {
         from: 'inferred',
         size: { height: 28 },
       }),
-    ).toBe('1 channel, 28×any px; grey in [0, 1] (inferred from the weights)');
+    ).toMatch(
+      /^1 channel, 28×any px; grey in \[0, 1\] \(inferred from the weights\); if the model was trained otherwise, give/,
+    );
+    const likely = { from: 'inferred', sure: 0.9987 } as const;
+    expect(await of({ ...tf, ...likely })).toContain(
+      'RGB in [-1, 1] (inferred from the weights, 99 % sure but for the order of colours); if the model',
+    );
+    expect(await of({ ...tf, channels: 1, ...likely })).toContain('(inferred from the weights, 99 % sure); if');
     expect(await of({ ...tf, preprocess: { ...tf.preprocess, order: 'bgr' } })).toBe(
       '3 channels, any size; BGR in [-1, 1] (as the model was published)',
     );
@@ -421,10 +442,68 @@ describe('layers', () => {
     );
   });
 
+  it('says what is rendered of a layer, and how that is asked for', async () => {
+    const row = (name: string, channels: number, shows: 'filters' | 'units' | 'logits') => ({
+      name,
+      type: 'Dense',
+      dims: [channels],
+      parameters: 0,
+      channels,
+      shows,
+    });
+    const of = async (...layers: LayerList['layers']): Promise<string[]> =>
+      (await said(['layers'], listing({ ...list, layers }).entries)).stdout.split('\n').slice(4);
+    expect(await of(row('map', 1, 'filters'), row('dense', 12, 'units'), row('classes', 10, 'logits'))).toEqual([
+      expect.stringMatching(/ 1 filter$/),
+      expect.stringMatching(/ 12 units$/),
+      expect.stringMatching(/ 10 classes$/),
+      '',
+      'Filters are rendered with --layer (unless given: getitem_3) and --filters, units and classes too; of a class its logit is raised, and --class takes its name or number.',
+      '',
+    ]);
+    expect((await of(row('map', 1, 'filters'), row('dense', 1, 'units'))).slice(1, -1)).toEqual([
+      expect.stringMatching(/ 1 unit$/),
+      '',
+      'Filters are rendered with --layer (unless given: getitem_3) and --filters, units and classes too.',
+    ]);
+    expect(await of({ ...row('no', 1, 'filters'), shows: undefined, obstacle: 'no channels' })).toEqual([
+      expect.stringMatching(/ no: no channels$/),
+      '',
+    ]);
+  });
+
+  it('shows nested models as a tree, each above its layers', async () => {
+    const row = (name: string, ...within: string[]) => ({
+      name,
+      type: 'Conv2D',
+      dims: [4, 2, 2],
+      parameters: 0,
+      channels: 4,
+      shows: 'filters' as const,
+      ...(within.length > 0 ? { within, path: [...within, name].join('/') } : {}),
+    });
+    const layers = [
+      row('first'),
+      row('a', 'net'),
+      row('b', 'net', 'inner'),
+      row('inner', 'net'),
+      row('net'),
+      row('end'),
+    ];
+    const { stdout } = await said(['layers'], listing({ ...list, layers }).entries);
+    expect(stdout.split('\n').slice(4, -3)).toEqual(
+      ['first', 'net  ', '  a  ', '  inner', '    b', 'end  '].map((begin) => expect.stringMatching(`^${begin}`)),
+    );
+    const json = await said(['layers', '--json'], listing({ ...list, layers }).entries);
+    expect((JSON.parse(json.stdout) as LayerList).layers.map((l) => [l.name, l.within])).toEqual(
+      layers.map((l) => [l.name, l.within]),
+    );
+  });
+
   it('as JSON has all names whole', async () => {
     const { stdout } = await said(['layers', '--json'], listing(list).entries);
     const { layers, ...rest } = JSON.parse(stdout) as { layers: readonly object[] };
-    expect(rest).toEqual({ model: 'm.onnx', input: list.input, size: list.size });
+    expect(rest).toEqual({ model: 'm.onnx', input: list.input, size: list.size, defaultLayer: 'getitem_3' });
     expect(layers).toEqual([
       { ...list.layers[0], target: true },
       { name: 'x\u202e\n', type: 'Relu', dims: [10], parameters: 0, target: false, obstacle: 'it has no channels' },

@@ -130,7 +130,7 @@ describe('dream tells', () => {
   it('that a preprocessing is assumed', async () => {
     const begin: DreamNews = { type: 'begin', layer: 'l', input: { ...tf, from: 'assumed' } };
     expect((await said(['dream', 'p.jpg'], dreaming([begin]).entries)).stderr).toContain(
-      'RGB in [-1, 1] is assumed; if',
+      'RGB in [-1, 1] is assumed, which is doubtful; if',
     );
   });
 

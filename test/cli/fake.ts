@@ -2,6 +2,19 @@
 import type { Entry } from '../../src/cli/command.ts';
 import type { Io, Stream } from '../../src/cli/io.ts';
 import { run } from '../../src/cli/program.ts';
+// Loaded with the test, and not while it runs: a mutant of what runs at loading belongs to no test (docs/testing.md).
+import '../../src/cli/animate.ts';
+import '../../src/cli/dream.ts';
+import '../../src/cli/explore.ts';
+import '../../src/cli/help.ts';
+import '../../src/cli/layers.ts';
+import '../../src/cli/measure.ts';
+import '../../src/cli/models.ts';
+import '../../src/cli/progress.ts';
+import '../../src/cli/render.ts';
+import '../../src/cli/sheet.ts';
+import '../../src/cli/signal.ts';
+import '../../src/cli/site.ts';
 
 /** A stream that keeps what it is told; writing fails with `error` if that is given. */
 export function fakeStream(

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { publishedModels } from '../../src/hub/published.ts';
+import '../../src/cli/core/models.ts';
 import { said } from './fake.ts';
 
 const cache = mkdtempSync(join(tmpdir(), 'phosphene-models-'));

@@ -17,6 +17,12 @@ import type { Manifest } from '../../src/runs/index.ts';
 import { noise } from '../check.ts';
 import { barredFile } from '../render/barred.ts';
 import { temporary } from './command.ts';
+import '../../src/cli/core/animate.ts';
+import '../../src/cli/core/dream.ts';
+import '../../src/cli/core/layers.ts';
+import '../../src/cli/core/measure.ts';
+import '../../src/cli/core/render.ts';
+import '../../src/cli/core/sheet.ts';
 import { fakeIo, fakeStream, said } from './fake.ts';
 
 // Threads run what is built; these workers run the source.
@@ -400,6 +406,7 @@ describe('layers', () => {
       dims: [70, 14, 14],
       parameters: 0,
       channels: 70,
+      shows: 'filters',
       target: true,
     });
     expect(list.layers.find((l) => l['name'] === 'first')).toMatchObject({ parameters: 70 * 27, dims: [70, 14, 14] });

@@ -105,6 +105,19 @@ describe('contact', () => {
     const again = await run(['conv1_conv', 'conv2_block1_out']);
     expect(again.filter((e) => e.type === 'picture')).toEqual([]);
   });
+
+  it('marks what went wrong', async () => {
+    await using network = await openModel('resnet50v2-mini');
+    await using pool = createPool(inlineHost(nodeRuntime, 1));
+    const out = temporary();
+    // A step too short to move anything.
+    const wanted = { layers: ['conv1_conv'], channels: [0], size: 24, steps: 2, optimiser: { rate: 1e-30 } } as const;
+    const options = { ...wanted, finish: { crop: 2 }, preset: undefined };
+    for await (const _ of contact(network, options, { out, pool, margin: 0 }));
+    const { raster } = decodePng(readFileSync(join(out, 'contact_sheet.png')));
+    const corner = 3 * (14 * raster.width + raster.width - 1);
+    expect([...raster.data.subarray(corner, corner + 3)]).toEqual([240, 170, 50]);
+  });
 });
 
 describe('renderSideBySide', () => {

@@ -12,6 +12,8 @@ import type { Tiles } from '../../src/live/protocol.ts';
 import type * as Page from '../../src/serve/page.ts';
 import { noise } from '../check.ts';
 import { temporary } from './command.ts';
+import '../../src/cli/core/explore.ts';
+import '../../src/cli/core/site.ts';
 import { fakeIo, fakeStream, said } from './fake.ts';
 
 const page = vi.hoisted(() => ({ folder: '' }));

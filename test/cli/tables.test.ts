@@ -40,7 +40,7 @@ describe.each(Object.entries(commands))('%s', (name, { summary, load }) => {
       const flag = flagOf(key);
       expect(setting.help, flag).toMatch(/^\S.{5,}[^.]$/s);
       expect(section, flag).toMatch(/^[A-Z][a-z ]+$/);
-      if (!setting.alone) expect(value, flag).toMatch(/^[A-Za-z,|]+$/);
+      if (!setting.alone) expect(value, flag).toMatch(/^[A-Za-z,|…[\]]+$/);
       // What is said of its absence; an empty sentence would stand there as `default: `.
       if (otherwise !== undefined) expect(otherwise, flag).not.toBe('');
       if (short !== undefined) expect(short, flag).toMatch(/^[a-z]$/);

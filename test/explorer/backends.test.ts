@@ -32,6 +32,7 @@ const end = (child: ChildProcess): Promise<void> =>
 const photo = fileURLToPath(new URL('../photo/files/plain.jpg', import.meta.url));
 /** What each way said of it. */
 const answers: string[] = [];
+const strongest: string[] = [];
 
 /** Each way to the page, and how it is left. */
 const ways = {
@@ -75,6 +76,18 @@ describe.skipIf(executable === undefined)('the explorer (needs Chromium)', { tim
       );
       // 180 pixels without 25 on each side.
       expect(await page.evaluate("document.querySelector('.large canvas').width")).toBe(130);
+      expect(faults).toEqual([]);
+      await page.context().close();
+    });
+
+    it('knows which channels are strong, and which are alike', async () => {
+      const { page, faults } = await visit(browser, host.url, '#/resnet50v2-mini/conv1_conv?order=strongest');
+      await page.waitForSelector('.ordered:has-text("greatest activation")');
+      const [first] = await page
+        .locator('.grid a')
+        .evaluateAll((links) => links.map((a) => a.getAttribute('data-channel')));
+      strongest.push(first);
+      expect(new Set(strongest).size).toBe(1);
       expect(faults).toEqual([]);
       await page.context().close();
     });

@@ -51,14 +51,20 @@ const types: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-/** The page on a host that knows nothing but files, in a folder of it. */
-export async function staticHost(folder: string = root): Promise<{ readonly url: string; readonly close: () => void }> {
+/** The page on a host that knows nothing but files, in a folder of it; `before` may put something in front of a script. */
+export async function staticHost(
+  folder: string = root,
+  before: (path: string) => string = () => '',
+): Promise<{ readonly url: string; readonly close: () => void }> {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url!, 'http://here');
     const path = pathname.replace(/^\/explorer\//, '') || 'index.html';
     readFile(join(folder, path)).then(
-      (bytes) =>
-        response.writeHead(200, { 'content-type': types[extname(path)] ?? 'application/octet-stream' }).end(bytes),
+      (bytes) => {
+        response.writeHead(200, { 'content-type': types[extname(path)] ?? 'application/octet-stream' });
+        response.write(before(path));
+        response.end(bytes);
+      },
       () => response.writeHead(404).end(),
     );
   });

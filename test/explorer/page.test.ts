@@ -1,5 +1,7 @@
 /** @file The explorer in a real browser, computing for itself: every flow of a visitor. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -158,10 +160,23 @@ describe.skipIf(executable === undefined)('the explorer in a browser (needs Chro
   });
 
   const h5 = sharedPath('golden/keras/fixtures/toy.h5');
-  it.skipIf(h5 === undefined)('opens an HDF5 file (needs shared/golden)', async () => {
+  it.skipIf(h5 === undefined)('shows an HDF5 file (needs shared/golden)', async () => {
     const page = await open('#/nothing@000000000000');
     await drop(page, h5!);
     await expect.poll(() => page.locator('h1, .trouble').allTextContents()).toContain('toy.h5');
+    await done(page, '.block');
+  });
+
+  it('shows a model of TensorFlow.js, whose shards are dropped with it, and says which are missing', async () => {
+    const folder = fileURLToPath(new URL('../import/tfjs/mobilenet/', import.meta.url));
+    const files = readdirSync(folder).map((name) => join(folder, name));
+    const page = await open('#/nothing@000000000000');
+    await drop(page, files.slice(1));
+    await expect.poll(() => page.locator('.trouble[role=alert]').textContent()).toMatch(/group1-shard1of2/);
+    await drop(page, files);
+    await page.waitForSelector('h1:text("model.json")');
+    await page.evaluate("location.hash += '?size=32&steps=2&crop=1'");
+    await done(page, '.block');
   });
 
   it('shows names with markup as the text that they are', async () => {
@@ -284,6 +299,70 @@ describe.skipIf(executable === undefined)('the explorer in a browser (needs Chro
     await page.waitForSelector('h1:text("Channel 7")');
     await done(page, '.large');
     now!.faults.length = 0;
+  });
+
+  describe('an engine', () => {
+    /** The page on a host whose engines begin with a script that depends on how many there were before. */
+    const withEngines = async (
+      script: (before: number) => string,
+      see: (page: Page, starts: () => number) => Promise<void>,
+    ): Promise<void> => {
+      let starts = 0;
+      const own = await staticHost(undefined, (path) => (/engine-[^/]*\.js$/.test(path) ? script(starts++) : ''));
+      try {
+        now = await visit(browser, own.url, '#/nothing@000000000000');
+        const { page } = now;
+        await drop(page, tiny);
+        await page.waitForSelector('h1:text("tiny.onnx")');
+        await to(page, `${new URL(page.url()).hash}/deep/7?${QUICK}`);
+        await see(page, () => starts);
+        // What holds the networks is not to blame, and was not started anew.
+        expect(now.requests.filter((url) => url.includes('desk'))).toHaveLength(1);
+        expect(await page.locator('.trouble').count()).toBe(0);
+        now.faults.length = 0;
+      } finally {
+        own.close();
+      }
+    };
+
+    it('dies in the middle of a picture, and another one makes it', async () => {
+      const dies =
+        "addEventListener('message', ({ data }) => data.type === 'job' && setTimeout(() => { throw new Error('boom'); }));";
+      await withEngines(
+        (before) => (before === 0 ? dies : ''),
+        async (page, starts) => {
+          await done(page, '.large');
+          expect(starts()).toBeGreaterThan(1);
+        },
+      );
+    });
+
+    it('dies again and again, and the page says so', async () => {
+      await withEngines(
+        () => "throw new Error('boom');",
+        async (page) => {
+          await page.waitForSelector('.large [role=alert]:has-text("a worker failed")');
+        },
+      );
+    });
+  });
+
+  it('has the licenses of all that others wrote beside it', async () => {
+    const page = await open('#/nothing@000000000000');
+    await page.waitForSelector('.foot a');
+    const address = await page.evaluate<string>("[...document.querySelectorAll('.foot a')].at(-1).href");
+    const text = await (await fetch(address)).text();
+    for (const name of [
+      'preact',
+      '@preact/signals',
+      'onnxruntime-web',
+      '@bufbuild/protobuf',
+      'fflate',
+      '@fontsource-variable/inter',
+    ])
+      expect(text).toMatch(new RegExp(`^${name} \\d`, 'm'));
+    expect(text).toContain('Copyright (c) Microsoft Corporation');
+    expect(text).toContain('SIL OPEN FONT LICENSE');
   });
 
   it('does not grow with the units that were seen', async () => {

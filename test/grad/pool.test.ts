@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { gradient } from '../../src/grad/index.ts';
 import { pool } from '../../src/grad/pool.ts';
-import { Builder } from '../../src/ir/builder.ts';
-import type { Attributes } from '../../src/ir/graph.ts';
+import { Builder, type Value } from '../../src/ir/builder.ts';
+import type { Attributes, Node } from '../../src/ir/graph.ts';
+import { upgraded } from '../../src/ir/infer.ts';
 import { float32, toNumbers } from '../../src/ir/tensor.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import { type Case, checkRules, combinations, titled } from '../check.ts';
@@ -170,5 +171,38 @@ describe('MaxPool with ties', () => {
   it('never gives it to the padding', async () => {
     const g = await tied([2, 2], [-1, -1, -1, -1], { kernel_shape: [2, 2], strides: [2, 2], pads: [1, 1, 1, 1] });
     expect(g).toEqual([1, 2, 3, 4]);
+  });
+
+  it('survives a padding of minus infinity, as converters write one before a pool', async () => {
+    const b = new Builder();
+    const image = b.input('x', 'float32', [1, 1, 3, 3]);
+    const file: Node[] = [
+      { op: 'Pad', name: 'pad', inputs: ['x', 'pads', 'value'], outputs: ['pad'], attributes: {} },
+      {
+        op: 'MaxPool',
+        name: 'y',
+        inputs: ['pad'],
+        outputs: ['y'],
+        attributes: { kernel_shape: [3, 3], strides: [2, 2] },
+      },
+    ];
+    const values = new Map<string, Value>([
+      ['x', image],
+      ['pads', b.ints([0, 0, 1, 1, 0, 0, 1, 1])],
+      ['value', b.float(-Infinity)],
+    ]);
+    for (const node of file)
+      upgraded(
+        b,
+        node,
+        13,
+        node.inputs.map((i) => values.get(i)),
+      ).forEach((v, i) => values.set(node.outputs[i]!, v));
+    const [g] = gradient(b, b.sum(values.get('y')!, undefined, false), [image]);
+    const program = await nodeRuntime.compile(b.graph({ y: values.get('y')!, g: g! }));
+    const result = await program.run({ x: float32([-9, -8, -7, -6, -5, -4, -3, -2, -1], [1, 1, 3, 3]) });
+    await program.dispose();
+    expect(toNumbers(result['y']!)).toEqual([-5, -4, -2, -1]);
+    expect(toNumbers(result['g']!)).toEqual([0, 0, 0, 0, 1, 1, 0, 1, 1]);
   });
 });

@@ -50,9 +50,11 @@ export function hashWeights(orderFile: string): WeightSource {
   };
 }
 
-/** The reference input 2 r(t, i), or 255 (r(t, i) + 0.5), i the flat NHWC index, as [1, 3, h, w]. */
-export function hashImage(height: number, width: number, bytes = false, t = -1): Float32Array {
+/** The reference input 2 r(t, i), or 255 (r(t, i) + 0.5), i the flat NHWC index, as [1, channels, h, w]. */
+export function hashImage(height: number, width: number, bytes = false, t = -1, channels = 3): Float32Array {
   const plane = height * width;
   const value = (i: number): number => (bytes ? 255 * (hash(t, i) + 0.5) : 2 * hash(t, i));
-  return Float32Array.from({ length: 3 * plane }, (_, j) => value((j % plane) * 3 + Math.floor(j / plane)));
+  return Float32Array.from({ length: channels * plane }, (_, j) =>
+    value((j % plane) * channels + Math.floor(j / plane)),
+  );
 }

@@ -1,7 +1,10 @@
 /** @file How pictures were prepared, told from what the first batch normalisation remembers. */
 import { describe, expect, it } from 'vitest';
 import { type FirstConvolution, inferredPreprocess } from '../../src/import/inferred.ts';
+import { openNetwork } from '../../src/import/formats.ts';
+import type { Network } from '../../src/import/network.ts';
 import { knownPreprocess, type Preprocess, preprocessOf } from '../../src/import/preprocess.ts';
+import { bytesSource } from '../../src/import/source.ts';
 import type { Value } from '../../src/ir/builder.ts';
 import { Random } from '../../src/random.ts';
 import { openBytes } from './open.ts';
@@ -13,7 +16,12 @@ const OUTS = 16;
  * What a 1×1 convolution gives of photographs that are made here: brightness and colour of each pixel are drawn, with ImageNet's mean
  * and deviation, and colours that go together.
  */
-function remembered(preprocess: Preprocess, kernel: ArrayLike<number>, channels: number): FirstConvolution['seen'] {
+function remembered(
+  preprocess: Preprocess,
+  kernel: ArrayLike<number>,
+  channels: number,
+  behind = (y: number): number => y,
+): FirstConvolution['seen'] {
   const random = new Random('photographs');
   const [mean, variance] = [new Float64Array(OUTS), new Float64Array(OUTS)];
   const PIXELS = 4000;
@@ -25,7 +33,7 @@ function remembered(preprocess: Preprocess, kernel: ArrayLike<number>, channels:
       (s, c) => s * seen[preprocess.order === 'bgr' ? channels - 1 - c : c]! + preprocess.shift[c]!,
     );
     for (let o = 0; o < OUTS; o++) {
-      const y = fed.reduce((sum, v, c) => sum + v * kernel[o * channels + c]!, 0);
+      const y = behind(fed.reduce((sum, v, c) => sum + v * kernel[o * channels + c]!, 0));
       mean[o]! += y / PIXELS;
       variance[o]! += y ** 2 / PIXELS;
     }
@@ -68,6 +76,28 @@ describe('inferredPreprocess', () => {
     expect(inferredPreprocess({ dims, kernel, bias, seen: shifted })!.preprocess).toEqual(unit(3));
   });
 
+  it('knows what a ReLU leaves of it', () => {
+    const dims = [OUTS, 3, 1, 1] as const;
+    for (const preprocess of [unit(3), knownPreprocess.tf, knownPreprocess.torch, knownPreprocess.raw]) {
+      const seen = remembered(preprocess, kernel, 3, (y) => Math.max(y, 0));
+      const found = inferredPreprocess({ dims, kernel, seen, rectified: true })!;
+      expect(found.preprocess).toEqual(preprocess);
+      expect(found.sure).toBeGreaterThan(0.9);
+      // Taken for what the convolution gives, the same numbers fit badly.
+      const mistaken = inferredPreprocess({ dims, kernel, seen })!;
+      expect(mistaken.preprocess === preprocess && mistaken.sure > found.sure).toBe(false);
+    }
+  });
+
+  it('says nothing of a normalisation that has never seen a picture', () => {
+    const fresh = { mean: new Float32Array(OUTS), variance: new Float32Array(OUTS).fill(1) };
+    expect(inferredPreprocess({ dims: [OUTS, 3, 1, 1], kernel, seen: fresh })).toBeUndefined();
+    const touched = { ...fresh, mean: fresh.mean.with(3, 0.1) };
+    expect(inferredPreprocess({ dims: [OUTS, 3, 1, 1], kernel, seen: touched })).toBeDefined();
+    const wider = { ...fresh, variance: fresh.variance.with(3, 1.1) };
+    expect(inferredPreprocess({ dims: [OUTS, 3, 1, 1], kernel, seen: wider })).toBeDefined();
+  });
+
   it('says that it is not sure if what is remembered fits nothing', () => {
     const seen = { mean: new Float64Array(OUTS).fill(1e6), variance: new Float64Array(OUTS).fill(1) };
     expect(inferredPreprocess({ dims: [OUTS, 3, 1, 1], kernel, seen })!.sure).toBeLessThan(0.5);
@@ -79,6 +109,49 @@ describe('inferredPreprocess', () => {
     expect(inferredPreprocess({ dims: [1, 3, 17, 1], kernel, seen })).toBeUndefined();
     const none = { ...seen, mean: new Float64Array(OUTS).fill(NaN) };
     expect(inferredPreprocess({ dims: [OUTS, 3, 1, 1], kernel, seen: none })).toBeUndefined();
+  });
+});
+
+/** A TensorFlow.js layers model: a convolution, a ReLU perhaps, and a normalisation that remembers pictures in [0, 255]. */
+function layersModel(kernel: ArrayLike<number>, relu: boolean, shards = true): Promise<Network> {
+  const seen = remembered(knownPreprocess.raw, kernel, 3, (y) => (relu ? Math.max(y, 0) : y));
+  // [out, in] → [1, 1, in, out]
+  const turned = Array.from({ length: 3 * OUTS }, (_, i) => kernel[(i % OUTS) * 3 + Math.floor(i / OUTS)]!);
+  const weights = { 'c/kernel': turned, 'n/moving_mean': seen.mean, 'n/moving_variance': seen.variance };
+  const conv = { filters: OUTS, kernel_size: [1, 1], use_bias: false, activation: relu ? 'relu' : 'linear' };
+  const layers = [
+    { class_name: 'InputLayer', config: { name: 'i', batch_input_shape: [null, 8, 8, 3] } },
+    { class_name: 'Conv2D', config: { name: 'c', ...conv } },
+    { class_name: 'BatchNormalization', config: { name: 'n', axis: -1, scale: false, center: false } },
+  ];
+  const specs = Object.entries(weights).map(([name, { length }]) => ({
+    name,
+    dtype: 'float32',
+    shape: name === 'c/kernel' ? [1, 1, 3, OUTS] : [length],
+  }));
+  const model = {
+    modelTopology: { model_config: { class_name: 'Sequential', config: { name: 's', layers } } },
+    weightsManifest: [{ paths: ['w.bin'], weights: specs }],
+  };
+  const bytes = new Uint8Array(Float32Array.from(Object.values(weights).flatMap((w) => Array.from(w))).buffer);
+  return openNetwork(bytesSource('model.json', Buffer.from(JSON.stringify(model)), shards ? { 'w.bin': bytes } : {}));
+}
+
+describe('a layers model', () => {
+  const kernel = new Random('kernel').normal(OUTS * 3);
+
+  it.each([false, true])('has its preprocessing inferred from its first layers (ReLU between: %s)', async (relu) => {
+    expect((await layersModel(kernel, relu)).input).toMatchObject({
+      from: 'inferred',
+      preprocess: knownPreprocess.raw,
+    });
+  });
+
+  it('has it assumed if its weights are not there', async () => {
+    expect((await layersModel(kernel, false, false)).input).toMatchObject({
+      from: 'assumed',
+      preprocess: knownPreprocess.tf,
+    });
   });
 });
 

@@ -8,6 +8,7 @@ import { Builder } from '../../src/ir/builder.ts';
 import { encodeOnnx } from '../../src/ir/onnx.ts';
 import { noise } from '../check.ts';
 import { openBytes } from './open.ts';
+import { inputDims, onnx } from './protos.ts';
 
 const size = { height: 8, width: 10 };
 
@@ -104,6 +105,41 @@ describe('a size', () => {
       details: expect.objectContaining({ option: 'size', size: { height: 8, width: 10 } }),
     });
     await expect(network.cut(['flat'], { height: 8, width: 12 })).rejects.toThrow('the file is for pictures of 8×10');
+  });
+});
+
+describe('a size that does not fit', () => {
+  /** Halves a picture and adds what it doubles again to it, as networks with a way back up do. */
+  const bytes = onnx(
+    (b, x) => {
+      const half = b.relu(b.one('MaxPool', [x], { kernel_shape: [2, 2], strides: [2, 2] }), 'half');
+      const doubled = b.one('Resize', [half, undefined, b.float([1, 1, 2, 2], [4])], { mode: 'nearest' }, 'doubled');
+      return b.one('Add', [doubled, x], {}, 'sum');
+    },
+    { dims: [1, 3, 32, 32], change: (proto) => inputDims(proto, 1, 3, -1, -1) },
+  );
+
+  it('is told with the nearest round one that does, if the file leaves the size open', async () => {
+    const network = await openBytes(bytes);
+    const { barrier, layers } = network.layers({ height: 33, width: 40 });
+    expect(layers.map((l) => l.name)).toContain('doubled');
+    expect(barrier).toMatchObject({
+      code: 'shape',
+      message: expect.stringMatching(/Add sum: .* do not broadcast; pictures of 64×64 fit$/),
+      details: expect.objectContaining({ option: 'size', size: { height: 64, width: 64 } }),
+    });
+    await expect(network.cut(['sum'], { height: 33, width: 40 })).rejects.toThrow('pictures of 64×64 fit');
+    expect(network.layers({ height: 64, width: 64 })).not.toHaveProperty('barrier');
+  });
+
+  it('is told alone if none of them does', async () => {
+    const network = await openBytes(
+      onnx((b, x) => b.one('Reshape', [b.relu(x, 'r'), b.ints([1, 12])], {}, 'flat'), {
+        dims: [1, 3, 2, 2],
+        change: (proto) => inputDims(proto, 1, 3, -1, -1),
+      }),
+    );
+    expect(network.layers({ height: 5, width: 5 }).barrier?.message).toMatch(/^Reshape flat: .*reshape to \[1, 12\]$/);
   });
 });
 

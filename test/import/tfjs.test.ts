@@ -197,6 +197,17 @@ describe('a graph that cannot be built whole', () => {
     expect(network.layers(SIZE).barrier?.message).toBe('IdentityN none: it gives nothing');
   });
 
+  it('passes by nodes that only say that something has happened', async () => {
+    const nodes = [
+      ...head,
+      { name: 'done', op: 'NoOp', input: ['^r'] },
+      { name: 's', op: 'Relu', input: ['r', '^done'] },
+    ];
+    const network = await graph(nodes, weights);
+    expect(names(network)).toEqual(['a', 'r', 's']);
+    expect(network.layers(SIZE)).not.toHaveProperty('barrier');
+  });
+
   it('names a weight that its shards do not have', async () => {
     const nodes = [...head, { name: 'lost', op: 'Const' }, { name: 'm', op: 'Mul', input: ['r', 'lost'] }];
     const network = await graph(nodes, weights);

@@ -374,6 +374,21 @@ describe('a death', () => {
     expect(await b).toHaveLength(1);
   });
 
+  it('fails the jobs that wait if no other worker can be started', async () => {
+    const host = fakeHost(1);
+    let left = 1;
+    const pool = createPool({
+      ...host,
+      spawn() {
+        if (left-- > 0) return host.spawn();
+        throw new Error('no threads left');
+      },
+    });
+    const jobs = ['a', 'b'].map((key) => all(pool.submit(p, jobOf(key))));
+    host.spawned[0]!.die(new Error('gone'));
+    for (const job of jobs) await expect(job).rejects.toThrow(error('runtime', 'a worker failed: no threads left'));
+  });
+
   it('of a worker that cannot even begin does not start others for ever', async () => {
     const host = fakeHost(1);
     const pool = createPool(host);

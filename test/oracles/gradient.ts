@@ -1,7 +1,7 @@
 /** @file Gradients through whole networks, held against what other engines computed in float64. */
 import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
-import type { Network } from '../../src/import/network.ts';
+import { findLayer, type Network } from '../../src/import/network.ts';
 import { float32 } from '../../src/ir/tensor.ts';
 import { compileSeed } from '../render/seed.ts';
 
@@ -18,13 +18,13 @@ export interface OracleCase {
   readonly samples: readonly (readonly [number, number])[];
 }
 
-const file = new URL('network-golden.json', import.meta.url);
+const GOLDEN = new URL('network-golden.json', import.meta.url);
 
-export function oracleCases(model: string): readonly OracleCase[] {
-  const cases = (JSON.parse(readFileSync(file, 'utf8')) as { cases: OracleCase[] }).cases.filter(
-    (c) => c.model === model,
-  );
-  if (cases.length === 0) throw new Error(`network-golden.json has no case of ${model}`);
+/** The recorded cases, of one model or of all. */
+export function oracleCases(model?: string, file: URL = GOLDEN): readonly OracleCase[] {
+  const { cases: all } = JSON.parse(readFileSync(file, 'utf8')) as { cases: OracleCase[] };
+  const cases = all.filter((c) => model === undefined || c.model === model);
+  if (cases.length === 0) throw new Error(`${file.pathname} has no case of ${model}`);
   return cases;
 }
 
@@ -33,16 +33,17 @@ export function nchw(flat: number, [, h, w, c]: readonly number[]): number {
   return (flat % c!) * h! * w! + Math.floor(flat / c!);
 }
 
-/** Holds loss and gradient of a network fed `image` [1, 3, h, w] against a case. `layer` is our name of its target. */
+/** Holds loss and gradient of a network fed `image` [1, c, h, w] against a case. `layer` is our name of its target. */
 export async function expectOracleGradient(
   model: Network,
   c: OracleCase,
   image: Float32Array,
   layer: string = c.target,
 ): Promise<void> {
-  const [, height, width] = c.inputShape;
-  const seed = await compileSeed(await model.cut([layer], { height, width }), c.border);
-  const { loss, gradient: g } = await seed.step(float32(image, [1, 3, height, width]), c.channel);
+  const [, height, width, channels] = c.inputShape;
+  const { axis } = findLayer(model.name, model.layers({ height, width }).layers, layer).channels!;
+  const seed = await compileSeed(await model.cut([layer], { height, width }), c.border, {}, axis);
+  const { loss, gradient: g } = await seed.step(float32(image, [1, channels, height, width]), c.channel);
   await seed.dispose();
   // What float32 itself costs the oracle, with room for another order of summation.
   const tolerance = Math.max(1e-5, 5 * c.float32Error);

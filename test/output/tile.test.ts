@@ -113,8 +113,23 @@ describe('tileOf', () => {
     expect([labelHeight(159), labelHeight(319), labelHeight(320), labelHeight(480)]).toEqual([13, 13, 26, 39]);
   });
 
-  it('is dimmed and has an amber corner if something is amiss', () => {
-    const tile = tileOf(grey(21, 14), { trouble: 'not rising' });
+  it.each(['not-rising', 'saturated', 'noise-like'])(
+    'has an amber corner and is else as it was if it is %s',
+    (status) => {
+      const tile = tileOf(grey(21, 14), { status });
+      const at = (x: number, y: number): number[] => [...tile.data.subarray(3 * (y * 21 + x), 3 * (y * 21 + x) + 3)];
+      expect([at(0, 0), at(20, 0), at(17, 0), at(20, 13)]).toEqual([
+        [200, 200, 200],
+        [240, 170, 50],
+        [200, 200, 200],
+        [200, 200, 200],
+      ]);
+      expect(tileOf(grey(21, 14), { status: 'ok' })).toEqual(grey(21, 14));
+    },
+  );
+
+  it.each(['dead', 'not-finite'])('is dimmed and has an amber corner if it is %s', (status) => {
+    const tile = tileOf(grey(21, 14), { status });
     expect([tile.width, tile.height]).toEqual([21, 14]);
     const at = (x: number, y: number): number[] => [...tile.data.subarray(3 * (y * 21 + x), 3 * (y * 21 + x) + 3)];
     const dark = Math.round(22 + 0.3 * (200 - 22));
@@ -130,7 +145,7 @@ describe('tileOf', () => {
   });
 
   it('says what is amiss beside the label, in amber, as far as there is room', () => {
-    const tile = tileOf(grey(90, 8), { label: '3', trouble: 'dead' });
+    const tile = tileOf(grey(90, 8), { label: '3', status: 'dead' });
     const plain = tileOf(grey(90, 8), { label: '3' });
     const row = (t: Raster, y: number): number[] => [...t.data.subarray(3 * 90 * (8 + y), 3 * 90 * (9 + y))];
     const amber = (t: Raster): number =>
@@ -141,7 +156,7 @@ describe('tileOf', () => {
     expect(amber(tile)).toBe(written('dead', 23).join('').replaceAll('.', '').length);
     // The number is as it was.
     for (let y = 0; y < 13; y++) expect(row(tile, y).slice(0, 3 * 9)).toEqual(row(plain, y).slice(0, 3 * 9));
-    const narrow = tileOf(grey(8, 8), { label: '3', trouble: 'dead' });
+    const narrow = tileOf(grey(8, 8), { label: '3', status: 'dead' });
     expect(narrow.width).toBe(8);
   });
 

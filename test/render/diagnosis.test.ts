@@ -48,6 +48,7 @@ describe('diagnose', () => {
     ['a level at the end only', { losses: [...rising.slice(0, 25), ...many(5, 24)] }, 'ok'],
     ['too few steps for a level', { losses: [0, 1, 1, 1, 1] }, 'ok'],
     ['a picture in black and white', { image: smooth((x) => (x < 8 ? -0.99 : 0.99)) }, 'saturated'],
+    ['a picture of black and white themselves', { image: smooth((x) => (x < 8 ? -1 : 1)) }, 'saturated'],
     ['a picture of which half is in black and white', { image: smooth((x) => (x < 8 ? -0.99 : 0.5)) }, 'ok'],
     ['values beyond the range, which has no ends then', { image: smooth((x) => (x < 8 ? -1.1 : 1.1)) }, 'ok'],
     ['noise', { image: picture(new Random('noise').normal(768), [16, 16]) }, 'noise-like'],

@@ -55,6 +55,7 @@ describe('tileSize', () => {
       expect.objectContaining({
         code: 'shape',
         message: expect.stringMatching(/the network sees 224×224 pixels.*larger photo/),
+        details: { option: 'size', picture: photo, tile: { height: 224, width: 224 } },
       }),
     );
   });

@@ -16,6 +16,7 @@ import {
   settle,
   unitSpec,
   type TargetFacts,
+  recipeOf,
 } from '../../src/render/recipe.ts';
 import { thrown } from '../thrown.ts';
 
@@ -108,6 +109,10 @@ describe('settle', () => {
     [{ finish: { crop: 90 } }, 'bad-option', 'nothing of 180×180; choose a crop of at most 89', 'crop'],
     [{ size: 32, finish: { crop: 16 } }, 'bad-option', 'nothing of 32×32; choose a crop of at most 15', 'crop'],
     [{ transforms: [{ kind: 'roll', by: -1 }] }, 'bad-option', 'by: ', 'by'],
+    [{ neuron: 'middle' }, 'bad-option', 'neuron: `centre`, or a row and a column, is needed, not "middle"', 'neuron'],
+    [{ neuron: { row: -1, column: 0 } }, 'bad-option', 'neuron: a whole number from 0', 'neuron'],
+    [{ neuron: { row: 0 } }, 'bad-option', 'neuron: a whole number from 0', 'neuron'],
+    [{ pictures: 0 }, 'bad-option', 'pictures: a whole number from 1 to 64', 'pictures'],
     [{ iterations: 5 }, 'bad-option', 'options: there is no setting `iterations`', 'iterations'],
   ])('refuses %j', (options, code, message, option) => {
     const error = thrown(() => settle(options as object));
@@ -189,6 +194,22 @@ describe('the digest', () => {
     for (const [what, other] of Object.entries(changes))
       if (what === 'channel') expect(setDigestOf(other)).toBe(setDigestOf(recipe));
       else expect(setDigestOf(other), what).not.toBe(setDigestOf(recipe));
+  });
+});
+
+describe('the recipe of several pictures', () => {
+  const of = (pictures: number | undefined, picture?: number) =>
+    recipeOf({ ...settle(), pictures }, facts, {
+      objective: recipe.objective,
+      ...(picture === undefined ? {} : { picture }),
+    });
+  it('says how many there are, and which it is', () => {
+    expect(of(4, 2)).toMatchObject({ pictures: 4, picture: 2 });
+    expect(of(4)).toMatchObject({ pictures: 4, picture: 0 });
+  });
+  it.each([undefined, 1])('says nothing of it if there is one: %s', (pictures) => {
+    expect(Object.keys(of(pictures))).not.toContain('pictures');
+    expect(Object.keys(of(pictures))).not.toContain('picture');
   });
 });
 

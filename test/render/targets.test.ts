@@ -6,7 +6,7 @@ import type { Network } from '../../src/import/network.ts';
 import { Builder, type Value } from '../../src/ir/builder.ts';
 import { encodeOnnx } from '../../src/ir/onnx.ts';
 import { render } from '../../src/node.ts';
-import { targets } from '../../src/render/targets.ts';
+import { surveyed, targetAt, targets } from '../../src/render/targets.ts';
 import { noise } from '../check.ts';
 import { openBytes } from '../import/open.ts';
 import { barredFile } from './barred.ts';
@@ -100,5 +100,57 @@ describe('differentiable', () => {
     const { graph } = (await model(barredFile())).layers(size);
     const overrides = { ReduceProd: ({ g }: { g: Value }) => [g] };
     expect([...differentiable(graph, 'image', { overrides })]).toEqual(expect.arrayContaining(['sums', 'last']));
+  });
+});
+
+describe('a layer without channels', () => {
+  it('is no target', async () => {
+    const vector = await model(file((b, x) => b.one('Reshape', [b.relu(x), b.ints([768])], {}, 'flat')));
+    const listing = vector.layers(size);
+    const at = listing.layers.findIndex(({ name }) => name === 'flat');
+    expect(listing.layers[at]!.channels).toBeUndefined();
+    expect(() => targetAt(listing, at)).toThrow(
+      expect.objectContaining({
+        code: 'unknown-layer',
+        message: 'layer `flat` is [768] and has no channels that can be told apart; choose another layer',
+        details: { option: 'layer', layer: 'flat', dims: [768] },
+      }) as Error,
+    );
+    expect(targets(vector, size).map(({ name }) => name)).not.toContain('flat');
+  });
+});
+
+describe('what is rendered of a layer', () => {
+  it('is filters, units, or classes by their logits, and a bias is a detail', async () => {
+    const network = await model(
+      file((b, x) => {
+        const map = b.relu(b.conv(x, noise(b, [4, 3, 3, 3]), undefined, {}, 'map'), 'active');
+        const biased = b.one('Add', [map, noise(b, [4, 1, 1])], {}, 'bias');
+        const both = b.one('Add', [biased, map], {}, 'sum');
+        const units = b.one('Flatten', [b.one('GlobalAveragePool', [both], {}, 'pool')], {}, 'flat');
+        return b.one('Softmax', [b.one('MatMul', [units, noise(b, [4, 5])], {}, 'scores')], { axis: 1 }, 'chances');
+      }),
+    );
+    const found = surveyed(network, size).map(({ layer, shows, isDetail }) => [layer.name, shows, isDetail]);
+    expect(found).toEqual([
+      ['map', 'filters', false],
+      ['active', 'filters', false],
+      ['bias', 'filters', true],
+      ['sum', 'filters', false],
+      ['pool', 'units', false],
+      ['flat', 'units', false],
+      ['scores', 'units', false],
+      ['chances', 'logits', false],
+    ]);
+  });
+
+  it('is nothing behind an operator without a gradient', async () => {
+    const found = surveyed(await model(barredFile()), size);
+    expect(found.map(({ shows, obstacle }) => [shows, obstacle])).toEqual([
+      ['filters', undefined],
+      ['filters', undefined],
+      [undefined, expect.any(String)],
+      [undefined, expect.any(String)],
+    ]);
   });
 });

@@ -191,7 +191,7 @@ describe('a run', () => {
       grid(
         [
           tileOf(pictureOf(one, 0).raster, { label: label(0) }),
-          tileOf(wrong.raster, { label: label(1), trouble: 'not rising' }),
+          tileOf(wrong.raster, { label: label(1), status: 'not-rising' }),
           tileOf(pictureOf(one, 2).raster, { label: label(2) }),
         ],
         { columns: 2 },

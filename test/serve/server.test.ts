@@ -49,6 +49,7 @@ const studio: Studio = {
     const values = Float32Array.of(look.photo.width, look.photo.data.length, look.photo.data[0] ?? -1);
     return { what: 'place', values };
   },
+  study: () => Promise.reject(new Error('none')),
   close: async () => {},
 };
 

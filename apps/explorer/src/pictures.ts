@@ -34,6 +34,9 @@ export interface Watcher {
   readonly failed: (error: Failure) => void;
 }
 
+/** Frames of the way of a small picture: enough to see it sharpen. */
+export const SMALL_WAY = 4;
+
 const MOST = 3000;
 const MOST_WAYS = 12;
 /** Lately seen, the one seen longest ago first. */
@@ -183,4 +186,13 @@ export function wishFor(
     ...(size === undefined ? {} : { size }),
     settings: route.settings,
   };
+}
+
+/** Channels of a layer whose pictures were seen lately and show little, as the diagnosis says, with these settings. */
+export function troubledOf(facts: ModelFacts, layer: Target, route: Route): readonly number[] {
+  return Array.from({ length: layer.channels }, (_, channel) => channel).filter((channel) => {
+    const wish = wishFor(facts, layer, channel, route);
+    // As a grid, and as a unit's page asks for it.
+    return [wish, { ...wish, frames: SMALL_WAY }].some((asked) => seen.get(keyOf(asked))?.hint !== undefined);
+  });
 }

@@ -18,6 +18,8 @@ export interface Route {
   readonly picture?: number | undefined;
   /** What is looked at in place of a network, a layer or a unit: photos of the visitor's, or what was pinned, side by side. */
   readonly view?: View | undefined;
+  /** In which order the channels of a layer stand; by number unless given. */
+  readonly order?: Order | undefined;
   /** What was pinned, to be compared. */
   readonly pins?: readonly Pin[] | undefined;
   /** Which of the photos, from 0. */
@@ -31,6 +33,10 @@ export interface Route {
 /** What can be seen besides networks, layers and units. */
 export type View = (typeof views)[number];
 const views = ['photo', 'compare'] as const;
+
+/** How the channels of a layer are ordered besides by their numbers. */
+export type Order = (typeof orders)[number];
+export const orders = ['strongest', 'dead', 'odd'] as const;
 
 /** A layer or a unit of a model. */
 export interface Pin {
@@ -90,7 +96,7 @@ export function parse(hash: string): Route {
   const params = new URLSearchParams(query);
   const pins = params.getAll('pin').flatMap(pin).slice(0, MOST_PINS);
   params.delete('pin');
-  const [preset, preprocess, size, step, objective, picture, view, photo, where] = [
+  const [preset, preprocess, size, step, objective, picture, view, photo, where, order] = [
     'preset',
     'preprocess',
     'size',
@@ -100,6 +106,7 @@ export function parse(hash: string): Route {
     'view',
     'photo',
     'place',
+    'order',
   ].map((name) => {
     const text = params.get(name);
     params.delete(name);
@@ -116,6 +123,7 @@ export function parse(hash: string): Route {
     objective: objective ?? undefined,
     picture: number(picture ?? null),
     view: views.find((known) => known === view),
+    order: orders.find((known) => known === order),
     ...(pins.length > 0 ? { pins } : {}),
     photo: number(photo ?? null),
     place: place(where ?? null),
@@ -131,6 +139,7 @@ export function href(to: Route): string {
   const query = new URLSearchParams();
   const given = {
     view,
+    order: to.order,
     photo: photo || undefined,
     place: where,
     preprocess,

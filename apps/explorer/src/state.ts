@@ -100,6 +100,16 @@ export function isTarget(layer: LayerFacts): layer is Target {
   return layer.obstacle === undefined && layer.channels !== undefined;
 }
 
+/** Some channel of some layer, each as likely as the others. */
+export function anyOf(layers: readonly Target[]): { readonly layer: string; readonly unit: number } {
+  let unit = Math.floor(Math.random() * layers.reduce((sum, { channels }) => sum + channels, 0));
+  for (const { name, channels } of layers) {
+    if (unit < channels) return { layer: name, unit };
+    unit -= channels;
+  }
+  return { layer: layers[0]!.name, unit: 0 };
+}
+
 /** Whether the visitor asked for little movement. */
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 export const reducedMotion = signal(still.matches);

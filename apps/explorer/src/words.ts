@@ -18,6 +18,9 @@ export function activation(value: number | null | undefined): string {
   return value === null || value === undefined || !Number.isFinite(value) ? '–' : String(Number(value.toPrecision(3)));
 }
 
+/** From -1 to 1 as a percentage. */
+export const percent = (share: number): string => `${Math.round(100 * share)} %`;
+
 /** A model's name without what tells it apart. */
 export const plainName = (model: string): string => model.replace(/@[0-9a-f]{12}$/, '');
 

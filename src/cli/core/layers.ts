@@ -14,14 +14,18 @@ export const layers: LayersCore = async ({ model, architecture, size: asked, pre
       model: network.name,
       input: network.input,
       size,
+      defaultLayer: network.defaultLayer,
       ...(barrier ? { barrier } : {}),
-      layers: surveyed(network, size).map(({ layer, obstacle }) => ({
+      layers: surveyed(network, size).map(({ layer, obstacle, shows, isDetail }) => ({
         name: layer.name,
         path: layer.path,
+        within: layer.within,
         type: layer.type,
         dims: layer.dims.slice(1),
         parameters: layer.parameters,
         channels: layer.channels?.count,
+        shows,
+        isDetail,
         obstacle,
       })),
     };

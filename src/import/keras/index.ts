@@ -101,7 +101,8 @@ function build(
       });
       values.set(spec.name, value);
       const { name, path, type } = spec;
-      layers.push({ name, ...(path === undefined ? {} : { path }), type, value, weights });
+      const nested = path === undefined ? {} : { path, within: path.split('/').slice(0, -1) };
+      layers.push({ name, ...nested, type, value, weights });
     } catch (error) {
       if (!(error instanceof PhospheneError) || error.code === 'bad-file') throw error;
       bar(error);

@@ -2,8 +2,9 @@
 import { PhospheneError } from '../../errors.ts';
 import type { OpenOptions } from '../formats.ts';
 import { openHdf5 } from '../hdf5.ts';
-import type { Input, Network } from '../network.ts';
-import { type Preprocess, preprocessOf } from '../preprocess.ts';
+import { likelyPreprocess } from '../first.ts';
+import { defaultSize, IMAGE, type Input, type Network } from '../network.ts';
+import { preprocessOf } from '../preprocess.ts';
 import { parseJson, textOf } from '../json.ts';
 import { byteSource, sha256, type Source } from '../source.ts';
 import { type Affine, standardised } from '../standardised.ts';
@@ -82,7 +83,7 @@ interface Parts {
   readonly files: readonly Source[];
 }
 
-function built({ file, config, version, weights, files }: Parts, options: OpenOptions): Network {
+function built({ file, config, version, weights, files }: Parts, options: OpenOptions): Promise<Network> {
   return configured(file.name, config, options, {
     keras2: version === undefined ? false : Number(version.split('.')[0]) < 3,
     async weights() {
@@ -102,32 +103,45 @@ function built({ file, config, version, weights, files }: Parts, options: OpenOp
 }
 
 /** The network that a configuration describes, with weights from wherever they are. Throws `bad-file`, `unsupported-op`. */
-export function configured(
+export async function configured(
   file: string,
   config: unknown,
   options: OpenOptions,
   parts: Pick<KerasOptions, 'keras2' | 'labels' | 'weights' | 'digest' | 'close'>,
-): Network {
+): Promise<Network> {
   const { topology, input } = readConfig(file, config);
-  return kerasNetwork({
-    ...parts,
-    name: options.name ?? file.replace(/^.*[/\\]/, ''),
-    input: { ...input, ...preprocessing(topology, input.channels, options) },
-    defaultLayer: options.defaultLayer,
-    topology,
-  });
+  const network = (about: Input, layers: Topology): Network =>
+    kerasNetwork({
+      ...parts,
+      name: options.name ?? file.replace(/^.*[/\\]/, ''),
+      input: about,
+      defaultLayer: options.defaultLayer,
+      topology: layers,
+    });
+  const front = (): Network =>
+    network({ ...input, preprocess: preprocessOf('tf', input.channels), from: 'assumed' }, topology.slice(0, FRONT));
+  return network({ ...input, ...(await preprocessing(topology, input.channels, options, front)) }, topology);
 }
 
-/** What the network expects: as the caller says, else as its first layers tell, else [-1, 1]. */
-function preprocessing(
+/** So many layers are looked at for the first convolution. */
+const FRONT = 16;
+/** The size at which they are, if the file states none. */
+const USUAL = { height: 64, width: 64 };
+
+/** What the network expects: as the caller says, else as its first layers tell or make likely, else [-1, 1]. */
+async function preprocessing(
   topology: Topology,
   channels: number,
   { preprocess }: OpenOptions,
-): { preprocess: Preprocess; from: Input['from'] } {
+  front: () => Network,
+): Promise<Pick<Input, 'preprocess' | 'from' | 'sure'>> {
   if (preprocess !== undefined) return { preprocess: preprocessOf(preprocess, channels), from: 'given' };
   const affine = leading(topology, channels);
   const own = affine && standardised(affine);
-  return own ? { preprocess: own, from: 'file' } : { preprocess: preprocessOf('tf', channels), from: 'assumed' };
+  if (own) return { preprocess: own, from: 'file' };
+  const network = front();
+  const likely = await likelyPreprocess(network.layers(defaultSize(network.input, USUAL)).graph, IMAGE);
+  return likely ?? { preprocess: preprocessOf('tf', channels), from: 'assumed' };
 }
 
 /** What Rescaling and Normalization layers do first, past layers that do nothing outside of training. */

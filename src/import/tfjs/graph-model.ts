@@ -1,14 +1,16 @@
 /** @file Graph models of TensorFlow.js as networks: nodes of TensorFlow are replayed through the Builder at the size asked for. */
 import { PhospheneError } from '../../errors.ts';
 import { Builder, type Value } from '../../ir/builder.ts';
+import type { Graph } from '../../ir/graph.ts';
 import { type Constant, int64, isLazy, sizeOf, tensor } from '../../ir/tensor.ts';
 import { lastConvolution } from '../default-layer.ts';
+import { likelyPreprocess } from '../first.ts';
 import type { OpenOptions } from '../formats.ts';
 import { isRecord, type Json } from '../json.ts';
 import { type Built, type BuiltLayer, IMAGE, type Input, type Network, network } from '../network.ts';
-import { leadingAffine } from '../onnx/leading.ts';
-import { type Preprocess, preprocessOf } from '../preprocess.ts';
-import { type Affine, standardised } from '../standardised.ts';
+import { leadingAffine } from '../leading.ts';
+import { preprocessOf } from '../preprocess.ts';
+import { standardised } from '../standardised.ts';
 import { fromBase64 } from './base64.ts';
 import { type GraphNode, graphNodes, shapeOf } from './graph.ts';
 import type { Opened } from './index.ts';
@@ -59,7 +61,7 @@ export async function openGraphModel(
     input: {
       channels,
       ...(size.height === undefined && size.width === undefined ? {} : { size }),
-      ...preprocessing(model, options),
+      ...(await preprocessing(model, options)),
     },
     build: (b, input) => build(b, input, model),
     defaultLayer: (self) => options.defaultLayer ?? lastConvolution(self),
@@ -195,33 +197,33 @@ function absent(file: string, name: string): PhospheneError {
   );
 }
 
-/** What the network expects: as the caller says, else as its picture's type or its first nodes tell, else [-1, 1]. */
-function preprocessing(model: Model, { preprocess }: OpenOptions): { preprocess: Preprocess; from: Input['from'] } {
+/** What the network expects: as the caller says, else as its picture's type or its first nodes tell or make likely, else [-1, 1]. */
+async function preprocessing(
+  model: Model,
+  { preprocess }: OpenOptions,
+): Promise<Pick<Input, 'preprocess' | 'from' | 'sure'>> {
   const { channels, bytes } = model.image;
   if (preprocess !== undefined) return { preprocess: preprocessOf(preprocess, channels), from: 'given' };
   if (bytes) return { preprocess: preprocessOf('raw', channels), from: 'file' };
-  const affine = leading(model);
+  const graph = front(model);
+  const affine = leadingAffine(graph.nodes, graph.constants, { name: IMAGE, channels, axis: 1 });
   const own = affine && standardised(affine);
-  return own ? { preprocess: own, from: 'file' } : { preprocess: preprocessOf('tf', channels), from: 'assumed' };
+  if (own) return { preprocess: own, from: 'file' };
+  const likely = await likelyPreprocess(graph, IMAGE);
+  return likely ?? { preprocess: preprocessOf('tf', channels), from: 'assumed' };
 }
 
 /** So many nodes are looked at for what is done to the picture first. */
 const MOST_LEADING = 24;
 const USUAL = 64;
 
-/** The scale and shift that the graph applies to its input first, or undefined if it begins with something else. */
-function leading(model: Model): Affine | undefined {
+/** The graph from the picture through its first nodes. */
+function front(model: Model): Graph {
   const { channels, size } = model.image;
   const b = new Builder();
   const image = b.input(IMAGE, 'float32', [1, channels, size.height ?? USUAL, size.width ?? USUAL]);
-  build(b, image, model, MOST_LEADING);
-  const names = new Set(b.nodes.flatMap((node) => node.inputs));
-  const constants = new Map<string, Constant>();
-  for (const name of names) {
-    const { constant } = name === '' ? {} : b.value(name);
-    if (constant) constants.set(name, constant);
-  }
-  return leadingAffine(b.nodes, constants, { name: IMAGE, channels, axis: 1 });
+  const { layers } = build(b, image, model, MOST_LEADING);
+  return b.graph(layers.map(({ value }) => value));
 }
 
 /** The numbers that stand in a Const node itself, or undefined if there are none. */

@@ -24,6 +24,9 @@ const MOST_OUTPUTS = 1 << 12;
 /** What ends a turn of a loop: its result is used by a node before it, which is no cycle in TensorFlow. */
 const BACKWARD = 'NextIteration';
 
+/** What only says that something has happened. No value comes from it. */
+const NOTHING = 'NoOp';
+
 /**
  * The nodes of a graph, each after those that it uses. Throws `bad-file` for what is no graph: a node without name or operator, two
  * of one name, an input that nothing gives, a cycle.
@@ -32,7 +35,7 @@ export function graphNodes(file: string, topology: Json): readonly GraphNode[] {
   const fault = (what: string): PhospheneError => new PhospheneError('bad-file', `${file}: ${what}`, { path: file });
   const list = topology['node'] as unknown[];
   if (list.length > MOST_NODES) throw fault(`its graph has ${list.length} nodes; ${MOST_NODES} can be read`);
-  const nodes = list.map((one, i) => {
+  const all = list.map((one, i) => {
     if (!isRecord(one) || typeof one['name'] !== 'string' || one['name'] === '' || typeof one['op'] !== 'string')
       throw fault(`node ${i} of its graph has no name or no operator`);
     const { name, op, input = [], attr } = one;
@@ -42,6 +45,7 @@ export function graphNodes(file: string, topology: Json): readonly GraphNode[] {
     const inputs = input.filter((i) => !i.startsWith('^')).map((i) => i.replace(/:0$/, ''));
     return { name, op, inputs, attr: isRecord(attr) ? attr : {} };
   });
+  const nodes = all.filter(({ op }) => op !== NOTHING);
   const used = new Map<string, number>();
   for (const { inputs } of nodes)
     for (const input of inputs) {

@@ -26,7 +26,7 @@ export function openLayersModel(
   config: Json,
   labels: readonly string[] | undefined,
   options: OpenOptions,
-): Network {
+): Promise<Network> {
   let indexed: Promise<WeightSource> | undefined;
   return configured(file, config, options, {
     // Whatever version wrote it, TensorFlow.js computes it as Keras 2 does.

@@ -3,7 +3,7 @@ import { PhospheneError } from '../../errors.ts';
 import { broadcastStrides, filled, fromNumbers, gathered, joined, readable, restride, transpose } from '../fold.ts';
 import type { Attribute } from '../graph.ts';
 import { broadcast, known, normalAxes, normalAxis, shapeOf, sliceRanges } from '../shape.ts';
-import { float32, int64, sizeOf, stridesOf, type Tensor, toNumbers } from '../tensor.ts';
+import { bounded, float32, int64, sizeOf, stridesOf, type Tensor, toNumbers } from '../tensor.ts';
 import {
   flag,
   type FoldCall,
@@ -112,8 +112,12 @@ export const movement = {
         );
       return [{ dtype, dims: out }];
     },
-    upgrade: ({ opset, inputs, ints: list, number, without, as }) =>
-      opset < 11 ? as([inputs[0], list('pads'), number('value')], without('pads', 'value')) : undefined,
+    upgrade({ b, opset, inputs, ints: list, number, without, as }) {
+      const stated = opset < 11 ? [inputs[0], list('pads'), number('value')] : inputs;
+      const constant = stated[2]?.dtype === 'float32' ? stated[2].constant : undefined;
+      const value = constant && b.float(bounded(toNumbers(constant)[0]!));
+      return as(value ? stated.with(2, value) : stated, without('pads', 'value'));
+    },
   }),
   Slice: operator({
     inputs: ['T', 'index', 'index', 'index?', 'index?'],

@@ -1,5 +1,5 @@
 /** @file Where pictures come from: the one interface between the page and whoever makes them. */
-import type { Catalogue, Look, ModelFacts, ModelRef, News, Seen, Wish } from 'phosphene/web';
+import type { Catalogue, Look, ModelFacts, ModelRef, News, Seen, Studied, Study, Wish } from 'phosphene/web';
 
 /** Makes pictures, or has them: a worker of this page, a server on this machine, or files made beforehand. */
 export interface Backend {
@@ -11,6 +11,8 @@ export interface Backend {
   watch(wish: Wish, signal: AbortSignal): AsyncIterable<News | Ready>;
   /** What a network sees in a photo. Throws {@link Failure}. */
   look(look: Look): Promise<Seen>;
+  /** What the channels of a layer are like. Throws {@link Failure}. */
+  study(study: Study): Promise<Studied>;
   /** Whether it can make pictures of this model; otherwise it only has some. It can unless this says no. */
   readonly makes?: (model: string) => boolean;
   /** Opens files that the visitor chose, and returns the name under which the model is known from now on. */

@@ -1,5 +1,5 @@
 /** @file A backend at the other end of a line: each question has a number, and its answers bear it. */
-import type { Catalogue, FromStudio, ModelFacts, Seen, ToStudio } from 'phosphene/web';
+import type { Catalogue, FromStudio, ModelFacts, Seen, Studied, ToStudio } from 'phosphene/web';
 import { type Backend, Failure } from './backend.ts';
 
 /** The page's side of a line to a studio. */
@@ -84,6 +84,7 @@ export function remote(kind: Backend['kind'], line: PageLine, offer?: Backend['o
     catalogue: () => once<Catalogue>({ type: 'catalogue' }, (a) => (a.type === 'catalogue' ? a.catalogue : undefined)),
     open: (model) => once<ModelFacts>({ type: 'open', model }, (a) => (a.type === 'facts' ? a.facts : undefined)),
     look: (look) => once<Seen>({ type: 'look', look }, (a) => (a.type === 'seen' ? a.seen : undefined)),
+    study: (study) => once<Studied>({ type: 'study', study }, (a) => (a.type === 'studied' ? a.studied : undefined)),
     async *watch(wish, signal) {
       const waiting: FromStudio[] = [];
       let failure: Failure | undefined;

@@ -53,6 +53,10 @@ export function tilesBackend(tiles: Tiles, base: URL, engine: Backend): Backend 
       if (!makes(look.model.name)) throw cannot();
       return engine.look(look);
     },
+    async study(study) {
+      if (!makes(study.model.name)) throw cannot();
+      return engine.study(study);
+    },
     close: () => {},
   };
 }

@@ -2,10 +2,11 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { LayerFacts, ModelFacts } from 'phosphene/web';
-import { wishFor } from '../pictures.ts';
-import { at, go, href, type Route } from '../route.ts';
+import { troubledOf, wishFor } from '../pictures.ts';
+import { amend, at, go, href, type Order, orders, type Route } from '../route.ts';
 import { announcement, canMake, isTarget, type Target } from '../state.ts';
-import { counted, mapOf } from '../words.ts';
+import { sequenceOf, useStudy } from '../studies.ts';
+import { activation, counted, mapOf } from '../words.ts';
 import { Failed } from './failed.tsx';
 import { Picture } from './picture.tsx';
 import { PinButton } from './pins.tsx';
@@ -48,9 +49,10 @@ export function LayerView({ facts, layer, route }: Props) {
       {canMake(facts.ref.name) && (
         <Toolbar route={route}>
           <GoTo layer={layer} route={route} />
+          <OrderChoice route={route} />
         </Toolbar>
       )}
-      <Grid facts={facts} layer={layer} route={route} />
+      <Ordered facts={facts} layer={layer} route={route} />
     </>
   );
 }
@@ -91,6 +93,60 @@ function GoTo({ layer, route }: { readonly layer: Target; readonly route: Route 
   );
 }
 
+const orderNames: Readonly<Record<Order, string>> = {
+  strongest: 'strongest first',
+  dead: 'dead first',
+  odd: 'odd ones out first',
+};
+
+function OrderChoice({ route }: { readonly route: Route }) {
+  return (
+    <div class="field">
+      <label for="order">Order</label>
+      <select
+        id="order"
+        value={route.order ?? ''}
+        onChange={(e) => amend({ ...route, order: orders.find((order) => order === e.currentTarget.value) })}
+      >
+        <option value="">by number</option>
+        {orders.map((order) => (
+          <option key={order} value={order}>
+            {orderNames[order]}
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}
+
+/** The grid in the order of the address, which may need to be found out first. */
+function Ordered(props: GridProps) {
+  const { facts, layer, route } = props;
+  const { order } = route;
+  const { studied, failure } = useStudy(
+    facts,
+    order && ({ model: facts.ref, layer: layer.name, ask: { what: 'portrait' } } as const),
+  ).value;
+  if (order === undefined) return <Grid {...props} />;
+  if (failure)
+    return (
+      <>
+        <p class="note" role="alert">
+          {failure.message}
+        </p>
+        <Grid {...props} />
+      </>
+    );
+  if (studied?.what !== 'portrait') return <p class="facts">Showing noise to its channels…</p>;
+  const { sequence, values, note } = sequenceOf(order, studied, troubledOf(facts, layer, route));
+  return (
+    <>
+      <p class="facts ordered">{note}</p>
+      <Grid key={order} {...props} sequence={sequence} values={values} />
+    </>
+  );
+}
+
 /** Rows beyond the window that are there already. */
 const MORE = 2;
 /** The least width of a tile, and what is between two. */
@@ -102,11 +158,22 @@ const LABEL = 22;
 /** Where in the grid the visitor was, by layer, for the way back. */
 const focused = new Map<string, number>();
 
-function Grid({ facts, layer, route }: { readonly facts: ModelFacts; readonly layer: Target; readonly route: Route }) {
+interface GridProps {
+  readonly facts: ModelFacts;
+  readonly layer: Target;
+  readonly route: Route;
+  /** The channels in their order; by number unless given. */
+  readonly sequence?: readonly number[];
+  /** What they are ordered by, by channel. */
+  readonly values?: Float32Array;
+}
+
+function Grid({ facts, layer, route, sequence, values }: GridProps) {
   const element = useRef<HTMLUListElement>(null);
   const width = useSignal(0);
   const view = useSignal({ top: 0, bottom: 0 });
-  const here = `${facts.ref.name}/${layer.name}`;
+  const here = `${facts.ref.name}/${layer.name}/${route.order}`;
+  const channelAt = (place: number): number => sequence?.[place] ?? place;
   const focus = useSignal(focused.get(here) ?? 0);
   const { channels } = layer;
   const columns = Math.max(3, Math.floor((width.value + GAP) / (TILE + GAP)));
@@ -136,9 +203,9 @@ function Grid({ facts, layer, route }: { readonly facts: ModelFacts; readonly la
     if (from !== undefined && width.value > 0) reveal(from);
   }, [width.value > 0]);
 
-  /** Scrolls so far that a channel is in view. */
-  const reveal = (channel: number): void => {
-    const top = element.current!.getBoundingClientRect().top + Math.floor(channel / columns) * row;
+  /** Scrolls so far that a place of the grid is in view. */
+  const reveal = (place: number): void => {
+    const top = element.current!.getBoundingClientRect().top + Math.floor(place / columns) * row;
     const bar = document.querySelector('.bar')?.clientHeight ?? 0;
     if (top < bar) scrollBy(0, top - bar - GAP);
     else if (top + row > innerHeight) scrollBy(0, top + row - innerHeight);
@@ -157,7 +224,7 @@ function Grid({ facts, layer, route }: { readonly facts: ModelFacts; readonly la
     const { top } = element.current!.getBoundingClientRect();
     view.value = { top: -top, bottom: innerHeight - top };
     requestAnimationFrame(() =>
-      element.current?.querySelector<HTMLElement>(`[data-channel="${to}"]`)?.focus({ preventScroll: true }),
+      element.current?.querySelector<HTMLElement>(`[data-channel="${channelAt(to)}"]`)?.focus({ preventScroll: true }),
     );
   };
 
@@ -177,31 +244,35 @@ function Grid({ facts, layer, route }: { readonly facts: ModelFacts; readonly la
       aria-label={`Channels of ${layer.name}`}
     >
       {width.value > 0 &&
-        shown.map((channel) => (
-          <li
-            key={channel}
-            aria-setsize={channels}
-            aria-posinset={channel + 1}
-            style={{
-              width: `${side}px`,
-              transform: `translate(${(channel % columns) * (side + GAP)}px, ${Math.floor(channel / columns) * row}px)`,
-            }}
-          >
-            <a
-              href={href(at(route, { layer: layer.name, unit: channel }))}
-              data-channel={channel}
-              tabIndex={channel === focus.value ? 0 : -1}
-              aria-label={`Channel ${channel}`}
-              onFocus={() => (focus.value = channel)}
-              onClick={() => focused.set(here, channel)}
+        shown.map((place) => {
+          const channel = channelAt(place);
+          return (
+            <li
+              key={channel}
+              aria-setsize={channels}
+              aria-posinset={place + 1}
+              style={{
+                width: `${side}px`,
+                transform: `translate(${(place % columns) * (side + GAP)}px, ${Math.floor(place / columns) * row}px)`,
+              }}
             >
-              <Picture wish={wishFor(facts, layer, channel, route)} alt="" />
-              <span class="number">
-                {facts.labels && channels === facts.labels.length ? facts.labels[channel] : channel}
-              </span>
-            </a>
-          </li>
-        ))}
+              <a
+                href={href(at(route, { layer: layer.name, unit: channel }))}
+                data-channel={channel}
+                tabIndex={place === focus.value ? 0 : -1}
+                aria-label={`Channel ${channel}${values ? ` ${activation(values[channel])}` : ''}`}
+                onFocus={() => (focus.value = place)}
+                onClick={() => focused.set(here, place)}
+              >
+                <Picture wish={wishFor(facts, layer, channel, route)} alt="" />
+                <span class="number">
+                  {facts.labels && channels === facts.labels.length ? facts.labels[channel] : channel}{' '}
+                  {values && <b>{activation(values[channel])}</b>}
+                </span>
+              </a>
+            </li>
+          );
+        })}
     </ul>
   );
 }

@@ -2,7 +2,7 @@
 import { type Block, blocksOf, endOf as lastOf, type LayerFacts, type ModelFacts } from 'phosphene/web';
 import { wishFor } from '../pictures.ts';
 import { at, go, href, type Route } from '../route.ts';
-import { canMake, isTarget, type Target } from '../state.ts';
+import { anyOf, canMake, isTarget, type Target } from '../state.ts';
 import { about, count, counted, mapOf, plainName } from '../words.ts';
 import { Preprocessing } from './opening.tsx';
 import { Picture } from './picture.tsx';
@@ -31,7 +31,7 @@ export function NetworkView({ facts, route }: Props) {
             href={href(route)}
             onClick={(event) => {
               event.preventDefault();
-              go(at(route, anyOf(shown, channels)));
+              go(at(route, anyOf(shown)));
             }}
           >
             Any unit
@@ -48,16 +48,6 @@ export function NetworkView({ facts, route }: Props) {
       </div>
     </>
   );
-}
-
-/** Some channel of some layer, each as likely as the others. */
-function anyOf(layers: readonly Target[], channels: number): { readonly layer: string; readonly unit: number } {
-  let unit = Math.floor(Math.random() * channels);
-  for (const { name, channels: own } of layers) {
-    if (unit < own) return { layer: name, unit };
-    unit -= own;
-  }
-  return { layer: layers[0]!.name, unit: 0 };
 }
 
 /** The layer that stands for a block. */

@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Wish } from 'phosphene/web';
 import type { Failure } from '../backend/backend.ts';
-import { type Frame, lately, type Paint, type Still, watch } from '../pictures.ts';
+import { type Frame, lately, type Paint, SMALL_WAY, type Still, watch } from '../pictures.ts';
 import { reducedMotion } from '../state.ts';
 
 /** Paints on a canvas that takes the picture's own size; how large it is shown is a matter of style. */
@@ -32,7 +32,7 @@ const observer = new IntersectionObserver(
 );
 
 /** Calls `listener` when an element comes into view and when it leaves. */
-function observe(element: Element, listener: (inView: boolean) => void): () => void {
+export function observe(element: Element, listener: (inView: boolean) => void): () => void {
   seen.set(element, listener);
   observer.observe(element);
   return () => {
@@ -40,9 +40,6 @@ function observe(element: Element, listener: (inView: boolean) => void): () => v
     seen.delete(element);
   };
 }
-
-/** Frames of the way of a small picture: enough to see it sharpen. */
-const SMALL_WAY = 4;
 
 export interface PictureProps {
   readonly wish: Wish;

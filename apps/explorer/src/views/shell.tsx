@@ -6,6 +6,7 @@ import { announcement, backendOf, catalogue, modelOf, opening, trouble } from '.
 import { counted, plainName } from '../words.ts';
 import { CompareView } from './compare.tsx';
 import { Failed } from './failed.tsx';
+import { Find } from './find.tsx';
 import { LayerView } from './layer.tsx';
 import { NetworkView } from './network.tsx';
 import { OpenButton, DropZone, Missing } from './opening.tsx';
@@ -25,6 +26,7 @@ export function Shell() {
           <i aria-hidden="true" /> phosphene
         </a>
         <Crumbs route={now} model={ref?.name} />
+        {facts && <Find facts={facts} route={now} />}
         {facts && (
           <a class="tool" href={href({ ...at(now, { layer: now.layer, unit: now.unit }), view: 'photo' })}>
             Photos
@@ -118,7 +120,7 @@ function Foot({ model }: { readonly model: string | undefined }) {
           {own && value.engine.includes('node')
             ? 'onnxruntime-web, WebAssembly'
             : `${value.engine}, ${counted(value.workers, 'worker')}`}{' '}
-          · phosphene {value.version}
+          · phosphene {value.version} · <a href="./licenses.txt">Licenses</a>
         </p>
       )}
     </footer>

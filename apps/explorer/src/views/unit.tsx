@@ -1,17 +1,18 @@
 /** @file A unit: its picture large and how it came to be, other pictures of it, and how to make them elsewhere. */
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import type { LayerFacts, ModelFacts } from 'phosphene/web';
+import type { Alike, LayerFacts, ModelFacts } from 'phosphene/web';
 import type { Failure } from '../backend/backend.ts';
 import { type Frame, type Paint, type Still, watch, wishFor } from '../pictures.ts';
 import { amend, at, go, href, type Route } from '../route.ts';
 import { announcement, canMake, catalogue, isTarget, presetOf, reducedMotion, type Target } from '../state.ts';
-import { activation, commandOf, count, inObjective, scriptOf } from '../words.ts';
+import { useStudy } from '../studies.ts';
+import { activation, commandOf, count, inObjective, percent, scriptOf } from '../words.ts';
 import { Choice } from './choice.tsx';
 import { Copy } from './copy.tsx';
 import { Curve } from './curve.tsx';
 import { Failed } from './failed.tsx';
-import { paint } from './picture.tsx';
+import { observe, paint } from './picture.tsx';
 import { PinButton } from './pins.tsx';
 import { Settings, Toolbar } from './settings.tsx';
 
@@ -81,6 +82,7 @@ function Unit({ facts, layer, route, unit }: UnitProps) {
             <Toolbar route={route} />
             <Settings route={route} />
             <Others facts={facts} layer={layer} route={route} unit={unit} />
+            <NearestChannels facts={facts} layer={layer} route={route} unit={unit} />
           </>
         )}
         <section class="make">
@@ -226,6 +228,45 @@ function Download({ png, name }: { readonly png: Uint8Array; readonly name: stri
     <button type="button" onClick={save} title="The file says how it was made">
       Download PNG
     </button>
+  );
+}
+
+/** Channels of the layer that are like it. */
+function NearestChannels({ facts, layer, route, unit }: UnitProps) {
+  const place = useRef<HTMLDivElement>(null);
+  const inView = useSignal(false);
+  // What is below the picture does not keep it waiting.
+  useEffect(() => observe(place.current!, (now) => (inView.value ||= now)), []);
+  const study = { model: facts.ref, layer: layer.name, ask: { what: 'nearest', channel: unit } } as const;
+  const { studied, failure } = useStudy(facts, inView.value ? study : undefined).value;
+  const found = studied?.what === 'nearest' ? studied : undefined;
+  const strip = (title: string, alike: readonly Alike[] | undefined) => (
+    <section>
+      <h2>{title}</h2>
+      {alike ? (
+        <ul class="strip">
+          {alike.map(({ channel, likeness }) => (
+            <Choice
+              key={channel}
+              to={href(at(route, { layer: layer.name, unit: channel }))}
+              name={String(channel)}
+              label={`Channel ${channel} ${percent(likeness)}`}
+              wish={wishFor(facts, layer, channel, at(route, {}))}
+            >
+              <b>{percent(likeness)}</b>
+            </Choice>
+          ))}
+        </ul>
+      ) : (
+        <p class="facts">{failure ? failure.message : 'Comparing channels…'}</p>
+      )}
+    </section>
+  );
+  return (
+    <div class="nearest" ref={place}>
+      {strip('Fires where it fires', found?.byActivation)}
+      {found?.byWeights && strip('Has weights like its own', found.byWeights)}
+    </div>
   );
 }
 

@@ -1,7 +1,10 @@
-/** @file The first convolution of an ONNX file, with the batch normalisation behind it: what tells how pictures were prepared for it. */
-import { isLazy, type Tensor, toNumbers } from '../../ir/tensor.ts';
-import type { FirstConvolution } from '../inferred.ts';
-import type { Body } from './body.ts';
+/** @file The first convolution of a graph, with the batch normalisation behind it: what tells how pictures were prepared for it. */
+import { PhospheneError } from '../errors.ts';
+import type { Graph } from '../ir/graph.ts';
+import { type Constant, isLazy, type Tensor, toNumbers } from '../ir/tensor.ts';
+import { constantOf } from './leading.ts';
+import { type FirstConvolution, inferredPreprocess, SURE } from './inferred.ts';
+import type { Input } from './network.ts';
 
 /** What stands between a picture and the first convolution, and leaves the picture's values alone. */
 const PASSING = new Set(['Identity', 'Cast', 'Pad', 'Transpose', 'QuantizeLinear', 'DequantizeLinear', 'Dropout']);
@@ -9,13 +12,35 @@ const MOST_STEPS = 8;
 /** First convolutions are small: 11×11 of 3 colours and 96 outputs, for example. */
 const MOST_WEIGHTS = 1 << 20;
 
+type Part = Pick<Graph, 'nodes' | 'constants'>;
+
+/**
+ * The preprocessing that the first convolution behind `input` makes likely, and how sure it is; undefined if it says nothing. Weights
+ * that cannot be read say nothing here: whoever needs them is told.
+ */
+export async function likelyPreprocess(
+  graph: Part,
+  input: string,
+): Promise<Pick<Input, 'preprocess' | 'from' | 'sure'> | undefined> {
+  try {
+    const first = await firstConvolution(graph, input);
+    const likely = first && inferredPreprocess(first);
+    return likely && { ...likely, from: likely.sure >= SURE ? 'inferred' : 'assumed' };
+  } catch (error) {
+    if (error instanceof PhospheneError) return undefined;
+    throw error;
+  }
+}
+
 /** The first convolution behind the input of that name; undefined if something else comes first or behind it. */
 export async function firstConvolution(
-  { nodes, constants }: Body,
+  { nodes, constants }: Part,
   input: string,
 ): Promise<FirstConvolution | undefined> {
+  const constant = (name: string | undefined): Constant | undefined =>
+    constants.get(name ?? '') ?? constantOf(nodes, name);
   const tensor = async (name: string | undefined): Promise<Tensor | undefined> => {
-    const found = constants.get(name ?? '');
+    const found = constant(name);
     return found && isLazy(found) ? found.load() : found;
   };
   const next = (value: string) => {
@@ -25,9 +50,11 @@ export async function firstConvolution(
   let node = next(input);
   for (let step = 0; step < MOST_STEPS && node && PASSING.has(node.op); step++) node = next(node.outputs[0]!);
   if (node?.op !== 'Conv' || (node.attributes['group'] ?? 1) !== 1) return undefined;
-  const dims = constants.get(node.inputs[1] ?? '')?.dims;
+  const dims = constant(node.inputs[1])?.dims;
   if (dims?.length !== 4 || dims.reduce((n, d) => n * d, 1) > MOST_WEIGHTS) return undefined;
-  const norm = next(node.outputs[0]!);
+  const behind = next(node.outputs[0]!);
+  const rectified = behind?.op === 'Relu';
+  const norm = rectified ? next(behind.outputs[0]!) : behind;
   // Nothing is read in vain.
   if (norm?.op !== 'BatchNormalization') return undefined;
   const kernel = await tensor(node.inputs[1]);
@@ -40,6 +67,7 @@ export async function firstConvolution(
     dims: dims as unknown as FirstConvolution['dims'],
     kernel: kernel.data as Float32Array,
     bias: bias && fits(bias) ? toNumbers(bias) : undefined,
+    rectified,
     seen: { mean: toNumbers(mean!), variance: toNumbers(variance!) },
   };
 }

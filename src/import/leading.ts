@@ -1,7 +1,7 @@
 /** @file What a network does with its input before anything else: exporters leave the standardisation of pictures in the graph. */
-import type { Node } from '../../ir/graph.ts';
-import { type Constant, type Dims, isLazy, sizeOf, toNumbers } from '../../ir/tensor.ts';
-import type { Affine } from '../standardised.ts';
+import type { Node } from '../ir/graph.ts';
+import { type Constant, type Dims, isLazy, sizeOf, toNumbers } from '../ir/tensor.ts';
+import type { Affine } from './standardised.ts';
 
 /** What leaves a picture as it is, or rounds it and takes the rounding's scale back. */
 const UNCHANGING = new Set(['Cast', 'Identity', 'QuantizeLinear', 'DequantizeLinear']);
@@ -83,7 +83,8 @@ export function leadingAffine(
   return found ? { scale, shift } : undefined;
 }
 
-function constantOf(nodes: readonly Node[], name: string | undefined): Constant | undefined {
+/** The numbers of a Constant node: small ones stay nodes. */
+export function constantOf(nodes: readonly Node[], name: string | undefined): Constant | undefined {
   const value = nodes.find((n) => n.op === 'Constant' && n.outputs[0] === name)?.attributes['value'];
   return typeof value === 'object' && 'dtype' in value ? value : undefined;
 }
