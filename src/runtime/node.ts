@@ -22,7 +22,7 @@ const MISSING =
   'ONNX Runtime (the package onnxruntime-node) is not installed, or does not fit this machine; install it with ' +
   '`ONNXRUNTIME_NODE_INSTALL=skip npm install phosphene` (docs/installing.md says why)';
 
-const NO_GPU = /WebGPU (adapter|device)|webgpu.*not (supported|available)|No supported adapters/i;
+const NO_GPU = /Failed to get a WebGPU (adapter|device)/;
 const WITHOUT_GPU =
   'device: ONNX Runtime finds no GPU on this machine (it asks Vulkan, Direct3D 12 or Metal); render on the device `cpu`, or install ' +
   "the GPU's driver (docs/devices.md says which)";
@@ -66,9 +66,8 @@ function runtimeOf({ name, lowering, provider }: Provider): Runtime {
           },
         }),
       ).catch((error: unknown) => {
-        throw NO_GPU.test(String(error))
-          ? new PhospheneError('runtime', WITHOUT_GPU, { option: 'device' }, error)
-          : error;
+        // No cause: where in ONNX Runtime it was noticed says nothing more.
+        throw NO_GPU.test(String(error)) ? new PhospheneError('runtime', WITHOUT_GPU, { option: 'device' }) : error;
       });
       return programOf(
         {
