@@ -32,7 +32,6 @@ import {
   type FakeEvent,
   files,
   json,
-  type FakeEvent,
   pictureOf,
   ran,
   series,
