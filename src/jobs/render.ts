@@ -379,15 +379,24 @@ function ascended(
   { pool, signal, priority = 0 }: Engine,
   { start, snapshots }: { readonly start?: Tensors | undefined; readonly snapshots?: readonly number[] | undefined },
 ): AsyncIterable<JobEvent> {
-  const { steps, optimiser } = recipe;
+  const { optimiser } = recipe;
   const values = valuesOf({ objective, optimiser: optimisers.make(optimiser) });
-  const job = { values, key: keyOf(recipe), steps, ...(start ? { start } : {}) };
+  const job = { values, key: keyOf(recipe), ...runOf(recipe), ...(start ? { start } : {}) };
   return pool.submit(program, job, { signal, priority, snapshots });
 }
 
 /** What a picture says of the device that it was made on. */
 function deviceOf({ lowering }: Engine): Pick<Picture, 'device'> {
   return lowering === 'webgpu' ? { device: 'webgpu' } : {};
+}
+
+/** How long a job goes on, and which of its pictures it keeps. */
+export function runOf({
+  steps,
+  keep,
+  patience,
+}: Pick<Recipe, 'steps' | 'keep' | 'patience'>): Pick<Job, 'steps' | 'keep' | 'patience'> {
+  return { steps, ...(keep === undefined ? {} : { keep }), ...(patience === undefined ? {} : { patience }) };
 }
 
 /** True the first time. */

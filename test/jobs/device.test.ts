@@ -11,7 +11,14 @@ import { nodeRuntime } from '../../src/runtime/node.ts';
 import { all, inlineHost } from './hosts.ts';
 
 const network = await openModel('resnet50v2-mini');
-const plan = await planOf(network, { layer: 'conv2_block3_out', channels: [3, 4], size: 32, border: 0, steps: 2 });
+const plan = await planOf(network, {
+  preset: 'keras',
+  layer: 'conv2_block3_out',
+  channels: [3, 4],
+  size: 32,
+  border: 0,
+  steps: 2,
+});
 const pools: ReturnType<typeof createPool>[] = [];
 afterAll(async () => {
   await Promise.all(pools.map((pool) => pool.close()));
