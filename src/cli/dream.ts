@@ -184,7 +184,7 @@ function teller(
         return say({ event: 'ready', workers: news.workers, seconds: seconds() });
       case 'tiles': {
         const { done, total } = news;
-        return progress.show({ key: 'dream', label: layer, done, total, detail: octaves });
+        return progress.show({ key: 'dream', label: layer, done, total, ...(octaves ? { detail: octaves } : {}) });
       }
       case 'octave': {
         const { type: event, octave, of, width, height, loss } = news;

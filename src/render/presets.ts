@@ -72,9 +72,9 @@ const table = {
   natural: {
     ...moved,
     help: 'The preconditioned ascent with time to settle, shown at the contrast of a photograph',
-    steps: 60,
-    optimiser: { ...ascent, rate: 6, limit: 0.6 },
-    finish: { kind: 'contrast', crop: 25, contrast: 0.28, stretch: false },
+    steps: 56,
+    optimiser: { ...ascent, limit: 0.55 },
+    finish: { kind: 'contrast', crop: 25, contrast: 0.26, stretch: false },
   },
   best: {
     ...moved,

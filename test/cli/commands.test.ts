@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Entry } from '../../src/cli/command.ts';
 import { layersCommand, type LayerList, type LayersRequest } from '../../src/cli/layers.ts';
-import type { InputFacts } from '../../src/cli/model.ts';
+import { type InputFacts, inputInWords } from '../../src/cli/model.ts';
 import { renderCommand, type RenderNews, type RenderRequest } from '../../src/cli/render.ts';
 import { pictureSettings } from '../../src/cli/settings.ts';
 import { PhospheneError } from '../../src/errors.ts';
@@ -120,6 +120,21 @@ describe('render asks the core', () => {
     expect([code, asked]).toEqual([2, []]);
     expect(stderr.startsWith(`phosphene: ${word.split('=')[0]}: `)).toBe(true);
   });
+});
+
+it('a preprocessing in numbers has what was given and nothing else', async () => {
+  expect(Object.keys((await askedBy('--mean', '1')).preprocess as object)).toEqual(['mean']);
+  expect(Object.keys((await askedBy('--range', '0,1', '--bgr')).preprocess as object)).toEqual(['range', 'bgr']);
+});
+
+it.each([
+  [undefined, 'RGB in [-1, 1] (inferred from the weights)'],
+  [0.5, 'RGB in [-1, 1] (inferred from the weights, 50 % sure but for the order of colours)'],
+  [0.987, 'RGB in [-1, 1] (inferred from the weights, 98 % sure but for the order of colours)'],
+  // Never all of it.
+  [1, 'RGB in [-1, 1] (inferred from the weights, 99 % sure but for the order of colours)'],
+])('how sure a preprocessing is, is said: %s', (sure, words) => {
+  expect(inputInWords({ ...tf, from: 'inferred', sure })).toContain(words);
 });
 
 describe('what is rendered', () => {
@@ -272,7 +287,8 @@ describe('render tells', () => {
     expect(await last({ ok: [1, 2, 3] })).toBe('3 ok');
     expect(await last({ ok: [], dead: [1, 2, 3, 4, 5, 6, 7, 8] })).toBe('8 dead (1, 2, 3, 4, 5, 6, 7, 8)');
     expect(await last({ dead: [1, 2, 3, 4, 5, 6, 7, 8, 9] })).toBe('9 dead (1, 2, 3, 4, 5, 6, 7, 8, …)');
-    expect(await last({})).toBe('');
+    const none = await said(['render'], rendering(ended({})).entries);
+    expect(none.stdout).toMatch(/^[^\n]*\n$/);
   });
 
   it('programs everything, a line of JSON each', async () => {

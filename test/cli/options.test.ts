@@ -62,6 +62,8 @@ describe('words', () => {
     [['-s4'], 'option `-s4`: write `-s 4`'],
     [['-s-4'], 'option `-s-4`: write `-s -4`'],
     [['-sx4'], 'option `-sx4` is not known; --help lists all'],
+    [['-k4'], 'option `-k4` is not known; --help lists all'],
+    [['-x4'], 'option `-x4` is not known; --help lists all'],
     [['-ks'], 'option `-ks` is not known; --help lists all'],
     [['--s', '1'], 'option `--s`: write `-s`'],
     [['--seed'], 'option `--seed`: it needs a value'],

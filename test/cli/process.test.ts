@@ -12,6 +12,7 @@ import { encodeOnnx } from '../../src/ir/onnx.ts';
 import { decodePng, encodePng } from '../../src/output/png.ts';
 import { raster, type Raster } from '../../src/output/raster.ts';
 import { Random } from '../../src/random.ts';
+import { settle } from '../../src/render/recipe.ts';
 import type { PictureRecord } from '../../src/render/record.ts';
 import type { Manifest } from '../../src/runs/index.ts';
 import { noise } from '../check.ts';
@@ -58,7 +59,20 @@ function photo(name: string, width = 20, height = 24): string {
 }
 
 const newFolder = (): string => join(temporary(), 'out');
-const QUICK = ['--layer', 'features', '--steps', '2', '--rate', '1', '--crop', '2', '--border', '1'];
+const QUICK = [
+  '--preset',
+  'keras',
+  '--layer',
+  'features',
+  '--steps',
+  '2',
+  '--rate',
+  '1',
+  '--crop',
+  '2',
+  '--border',
+  '1',
+];
 
 /** What `render` says, with the lines of JSON read. */
 async function rendered(
@@ -164,7 +178,16 @@ describe('render', () => {
   it('gives every setting to the picture', async () => {
     const words = ['--steps', '3', '--seed', '-7', '--rate', '0.5', '--noise', '0.25', '--border', '2'];
     const more = ['--crop', '1', '--contrast', '0.3', '--stretch', '--redirect', '2', '--pooling', 'smooth'];
-    const { out, code } = await rendered(['--layer', 'features', '--filters', '5', ...words, ...more]);
+    const { out, code } = await rendered([
+      '--preset',
+      'keras',
+      '--layer',
+      'features',
+      '--filters',
+      '5',
+      ...words,
+      ...more,
+    ]);
     expect(code).toBe(0);
     const { record, raster: shown } = pictureIn(out, 5);
     expect([shown.width, shown.height]).toEqual([14, 14]);
@@ -354,7 +377,20 @@ describe('render', () => {
 
   it('shows how far it is on a terminal', async () => {
     const stderr = fakeStream({ isTTY: true, columns: 100 });
-    const words = ['render', net, '--layer', 'features', '--steps', '2000', '--filters', '0,1', '--workers', '1'];
+    const words = [
+      'render',
+      net,
+      '--preset',
+      'keras',
+      '--layer',
+      'features',
+      '--steps',
+      '1200',
+      '--filters',
+      '0,1',
+      '--workers',
+      '1',
+    ];
     await said([...words, '--out', newFolder()], undefined, fakeIo(fakeStream(), stderr));
     expect(stderr.text()).toMatch(/features .* %.*\d of 2 filters/);
     const quiet = fakeStream({ isTTY: true, columns: 100 });
@@ -448,7 +484,7 @@ describe('sheet', () => {
     expect([code, stderr]).toEqual([0, '']);
     expect(record(out)).toMatchObject({
       channels: [0, 1, 2, 3, 4, 5, 6, 7],
-      rows: [{ layer: 'features', preset: 'keras', seed: 0 }],
+      rows: [{ layer: 'features', preset: settle().preset, seed: 0 }],
     });
     const { width, height } = decodePng(readFileSync(join(out, 'contact_sheet.png'))).raster;
     expect(stdout).toBe(`${join(out, 'contact_sheet.png')} (${width}×${height})\n`);
@@ -491,6 +527,10 @@ describe('sheet', () => {
     [['--preset', 'keras,kears'], 'preset `kears` is not known'],
     [['--layer', 'wide', '--filters', '4'], '--filters: filter 4 is out of range: `wide` has 4 channels (0-3)'],
     [['--start', 'no.jpg'], 'no.jpg'],
+    [
+      ['--layer', 'features,wide', '-f', '70'],
+      '--filters: filter 70 is out of range: `features, wide` has 70 channels',
+    ],
   ])('refuses %j', async (more, message) => {
     const { code, stderr } = await said([...words, ...more, '--out', newFolder()]);
     expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);

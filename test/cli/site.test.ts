@@ -188,6 +188,12 @@ describe('site', () => {
     const { code, stderr } = await said(['site', join(temporary(), 'out'), net, ...words]);
     expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
   });
+  it('takes what is said of the model', async () => {
+    const out = join(temporary(), 'out');
+    const words = ['--layers', 'b/relu', '--filters', '0', '--preprocess', 'raw', '-q'];
+    expect(await said(['site', out, net, ...words])).toMatchObject({ code: 0, stdout: '' });
+    expect(tilesIn(out).models[0]!.facts.input.preprocess.scale).toEqual([127.5, 127.5, 127.5]);
+  });
   it('refuses two models of one name', async () => {
     const { stderr } = await said(['site', join(temporary(), 'out'), net, write('net.onnx', join(root, 'other'))]);
     expect(stderr).toBe('phosphene: two models are called net.onnx; rename one of the files\n');

@@ -44,8 +44,15 @@ function small(scale = 1): Promise<Network> {
   return openBytes(encodeOnnx(b.graph([second]), { 'phosphene.preprocess': 'tf' }));
 }
 const network = await small();
-const options: RenderOptions = { size: 16, steps: 3, optimiser: { rate: 1 }, finish: { crop: 0 }, layer: 'second' };
-const settled = settle({ size: 16, steps: 3, optimiser: { rate: 1 }, finish: { crop: 0 } });
+const options: RenderOptions = {
+  preset: 'keras',
+  size: 16,
+  steps: 3,
+  optimiser: { rate: 1 },
+  finish: { crop: 0 },
+  layer: 'second',
+};
+const settled = settle({ preset: 'keras', size: 16, steps: 3, optimiser: { rate: 1 }, finish: { crop: 0 } });
 
 interface Submitted {
   readonly program: StepData;
