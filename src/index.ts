@@ -33,7 +33,15 @@ export type { CompileOptions, Device, LoweringName, Program, Run, Runtime } from
 
 // Networks.
 export { formats, openNetwork, type OpenOptions, type Format } from './import/formats.ts';
-export { indexOf, type Input, type Layer, type Listing, type Network, type Size } from './import/network.ts';
+export {
+  type CutOptions,
+  indexOf,
+  type Input,
+  type Layer,
+  type Listing,
+  type Network,
+  type Size,
+} from './import/network.ts';
 export {
   knownPreprocess,
   type Origin,

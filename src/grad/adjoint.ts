@@ -1,34 +1,51 @@
 /** @file Gradients of windows for their input, in the general form, whatever the engine. */
 import type { Builder, Value, WindowAttributes } from '../ir/builder.ts';
-import { transpose } from '../ir/fold.ts';
 import type { Attributes } from '../ir/graph.ts';
-import { type Dims, sizeOf, type Tensor } from '../ir/tensor.ts';
+import { type Dims, sameDims, sizeOf } from '../ir/tensor.ts';
 import type { Window } from '../ir/window.ts';
 
 /**
- * Gradient of a Conv of stride 1 with constant weights [out, in / group, kh, kw]: a Conv with the kernel flipped and its channels exchanged
+ * Gradient of a Conv of stride 1 with stored weights [out, in / group, kh, kw]: a Conv with the kernel flipped and its channels exchanged
  * within each group, as fast as the forward one. With it, what still has to be cropped: [top, left, bottom, right] of numbers that are
  * zero or negative, if the padding was wider than the kernel reaches.
  */
 export function flipped(
   b: Builder,
   g: Value,
-  w: Tensor<'float32'>,
+  weights: Value,
   window: Window,
   group: number,
 ): [value: Value, crop: readonly number[]] {
-  const [out, inGroup, ...kernel] = w.dims as [number, number, number, number];
-  b.budget.take(4 * w.data.length);
-  const split: Tensor = { ...w, dims: [group, out / group, inGroup, ...kernel] };
-  const exchanged = transpose(split, [0, 2, 1, 3, 4], [3, 4]);
-  const weights = { ...exchanged, dims: [group * inGroup, out / group, ...kernel] } as Tensor;
+  const kernel = flippedKernel(b, weights, group);
   const full = window.pads.map((p, i) => (window.kernel[i % 2]! - 1) * window.dilations[i % 2]! - p);
   const attributes: WindowAttributes = {
     pads: full.map((p) => Math.max(p, 0)),
     ...(window.dilations.every((d) => d === 1) ? {} : { dilations: window.dilations }),
     ...(group > 1 ? { group } : {}),
   };
-  return [b.conv(g, b.constant(weights), undefined, attributes), full.map((p) => Math.min(p, 0))];
+  return [b.conv(g, kernel, undefined, attributes), full.map((p) => Math.min(p, 0))];
+}
+
+/**
+ * A kernel [out, in/group, kh, kw] read backwards along its windows, its channels exchanged within each group. The engine computes it
+ * when it compiles the graph, so that who builds a graph, and who carries it to workers, holds each weight once.
+ */
+function flippedKernel(b: Builder, weights: Value, group: number): Value {
+  const later = (op: string, inputs: readonly Value[], attributes: Attributes = {}): Value =>
+    b.op(op, inputs, attributes, { folded: false })[0]!;
+  const shaped = (v: Value, dims: Dims): Value => (sameDims(v.dims, dims) ? v : later('Reshape', [v, b.ints(dims)]));
+  const [out, inGroup, ...kernel] = weights.dims as [number, number, number, number];
+  const exchanged =
+    group === 1
+      ? later('Transpose', [weights], { perm: [1, 0, 2, 3] })
+      : shaped(
+          later('Transpose', [shaped(weights, [group, out / group, inGroup, ...kernel])], { perm: [0, 2, 1, 3, 4] }),
+          [group * inGroup, out / group, ...kernel],
+        );
+  const axes = [2, 3].filter((axis) => exchanged.dims[axis] !== 1);
+  if (axes.length === 0) return exchanged;
+  const all = (value: number): Value => b.ints(axes.map(() => value));
+  return later('Slice', [exchanged, all(-1), all(Number.MIN_SAFE_INTEGER), b.ints(axes), all(-1)]);
 }
 
 /** Gradient of a Conv for its input of dims `x`: any stride, dilation, group and rank, and weights that may be computed. */

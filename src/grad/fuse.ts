@@ -7,7 +7,7 @@ import type { Builder, Value } from '../ir/builder.ts';
 import type { Graph, Node } from '../ir/graph.ts';
 import { cpuLowering } from './lowering-cpu.ts';
 import type { GradientOptions } from './rules.ts';
-import { type Constant, float32, isLazy, type Tensor, toNumbers } from '../ir/tensor.ts';
+import { type Constant, derived, float32, isFloat32, isLazy, type Tensor, toNumbers } from '../ir/tensor.ts';
 
 /**
  * Adds `graph` to the builder, fused, and returns its outputs by name. Values inside a fused pair are gone. What is left of its
@@ -39,7 +39,7 @@ export function inlineFused(
     const name = node.outputs[0]!;
     replaced.set(name, (replaced.get(name) ?? []).slice(0, -1));
   };
-  const set = (name: string, t: Tensor): string => {
+  const set = (name: string, t: Constant): string => {
     constants.set(name, t);
     return name;
   };
@@ -130,19 +130,23 @@ function foldNormalisation(
   conv: Node,
   norm: Node,
   constants: ReadonlyMap<string, Constant>,
-): { kernel: Tensor; bias: Tensor } | undefined {
-  const [kernel, bias] = conv.inputs.slice(1).map((i) => read(constants, i));
+): { kernel: Constant; bias: Tensor } | undefined {
+  const kernel = constants.get(conv.inputs[1]!);
+  const bias = read(constants, conv.inputs[2]);
   const [gamma, beta, mean, variance] = norm.inputs.slice(1).map((i) => read(constants, i));
-  if (kernel?.dtype !== 'float32' || !gamma || !beta || !mean || !variance || (conv.inputs[2] && !bias))
+  if (!kernel || !isFloat32(kernel) || !gamma || !beta || !mean || !variance || (conv.inputs[2] && !bias))
     return undefined;
   const epsilon = (norm.attributes['epsilon'] as number | undefined) ?? 1e-5;
   const [g, s, m, v] = [gamma, beta, mean, variance].map(toNumbers) as [number[], number[], number[], number[]];
   const scale = g.map((value, i) => value / Math.sqrt(v[i]! + epsilon));
-  const run = kernel.data.length / scale.length;
-  const weights = (kernel.data as Float32Array).slice();
-  scale.forEach((factor, i) => {
-    for (let k = i * run; k < (i + 1) * run; k++) weights[k] = weights[k]! * factor;
+  const scaled = derived(kernel, kernel.dims, ({ data, dims }) => {
+    const run = data.length / scale.length;
+    const weights = data.slice();
+    scale.forEach((factor, i) => {
+      for (let k = i * run; k < (i + 1) * run; k++) weights[k] = weights[k]! * factor;
+    });
+    return float32(weights, dims);
   });
   const shift = scale.map((a, i) => (((bias?.data[i] as number | undefined) ?? 0) - m[i]!) * a + s[i]!);
-  return { kernel: float32(weights, kernel.dims), bias: float32(shift) };
+  return { kernel: scaled, bias: float32(shift) };
 }

@@ -50,8 +50,8 @@ export const linear = family({
     const [x, w, bias] = c.inputs;
     const { alpha, beta, transA, transB } = c.attributes;
     const scaled = alpha === 1 ? g : b.mul(g, alpha);
-    const weights = transB === 1 ? w! : b.transpose(w!, [1, 0]);
-    const dx = b.matmul(scaled, weights);
+    // Transposed in passing: the matrix behind a Flatten is most of a network's weights, and there is no second one.
+    const dx = b.one('Gemm', [scaled, w], { transB: 1 - transB });
     const db = bias && c.wants(2) ? (beta === 1 ? g : b.mul(g, beta)) : undefined;
     return [b.reshape(transA === 1 ? b.transpose(dx, [1, 0]) : dx, x!.dims), undefined, db];
   },

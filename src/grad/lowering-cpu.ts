@@ -1,6 +1,6 @@
 /** @file Spelling for ONNX Runtime's CPU kernels, native and compiled to WebAssembly. */
 import type { Builder, Value } from '../ir/builder.ts';
-import { type Dims, float32, type Tensor } from '../ir/tensor.ts';
+import { type Constant, derived, type Dims, float32, isFloat32, isLazy, sizeOf, type Tensor } from '../ir/tensor.ts';
 import type { Window } from '../ir/window.ts';
 import { byIndices, flipped, transposed } from './adjoint.ts';
 import type { Lowering } from './lowering.ts';
@@ -39,12 +39,12 @@ export const cpuLowering: Lowering = () => {
 
     convInput(b, g, weights, window, group, x) {
       const unit = (list: readonly number[]): boolean => list.every((v) => v === 1);
-      const w = weights.constant as Tensor<'float32'> | undefined;
-      if (!w || w.dims.length !== 4) return transposed(b, g, weights, window, group, x);
+      const w = b.stored(weights);
+      if (!w || !isFloat32(w) || w.dims.length !== 4) return transposed(b, g, weights, window, group, x);
       const [out, inGroup, ...kernel] = w.dims as [number, number, number, number];
       const strided = !unit(window.strides);
       // What `pad` spelled.
-      if (!strided && group === out && inGroup === 1 && unit(kernel) && w.data.every((v) => v === 1))
+      if (!strided && group === out && inGroup === 1 && unit(kernel) && isOnes(w))
         return spreads.crop(
           b,
           g,
@@ -58,7 +58,7 @@ export const cpuLowering: Lowering = () => {
         if (strided || fewer) return phased(spreads, b, g, w, window, x, fewer);
       }
       if (strided) return transposed(b, g, weights, window, group, x);
-      return spreads.crop(b, ...flipped(b, g, w, window, group));
+      return spreads.crop(b, ...flipped(b, g, weights, window, group));
     },
 
     // One product with a 0/1 matrix, which places a row's values and the zero rows after it: cheaper than any Pad, Resize or Scatter.
@@ -99,6 +99,10 @@ function scaleChannels(b: Builder, g: Value, scale: Tensor<'float32'>): Value {
   return b.one('BatchNormalization', [g, b.constant(scale), zero, zero, one], { epsilon: 0 });
 }
 
+function isOnes(w: Constant<'float32'>): boolean {
+  return !isLazy(w) && w.data.every((v) => v === 1);
+}
+
 /**
  * Strided Conv, gradient for the input, as stride-1 Convs: the input positions of equal remainder modulo the stride S form a phase,
  * and each phase is a small convolution of g; {@link weave} interleaves them. Where g is itself known by its phases modulo s
@@ -108,7 +112,7 @@ function phased(
   spreads: Spreads,
   b: Builder,
   g: Value,
-  w: Tensor<'float32'>,
+  w: Constant<'float32'>,
   window: Window,
   x: Dims,
   spread?: Spread,
@@ -158,12 +162,12 @@ function phased(
  */
 function phaseKernel(
   b: Builder,
-  w: Tensor<'float32'>,
+  w: Constant<'float32'>,
   stride: number,
   modulus: number,
   at: Pair,
   wanted: readonly Pair[],
-): { kernel: Tensor<'float32'>; first: Pair; last: Pair } | undefined {
+): { kernel: Constant<'float32'>; first: Pair; last: Pair } | undefined {
   const [out, channels, ...size] = w.dims as [number, number, number, number];
   const spans = size.map((k, axis) => {
     const from = stride * at[axis]!;
@@ -176,25 +180,26 @@ function phaseKernel(
   const [[top, bottom], [left, right]] = spans as [Pair, Pair];
   const [height, width] = [bottom - top + 1, right - left + 1];
   if (height <= 0 || width <= 0) return undefined;
-  const kernel = b.budget.floats(wanted.length * channels * out * height * width);
-  wanted.forEach(([row, column], i) => {
-    for (let d = top; d <= bottom; d++) {
-      for (let e = left; e <= right; e++) {
-        const [y, x] = [modulus * d + row - stride * at[0], modulus * e + column - stride * at[1]];
-        if (y < 0 || y >= size[0] || x < 0 || x >= size[1]) continue;
-        const tap = (bottom - d) * width + (right - e);
-        for (let c = 0; c < channels; c++)
-          for (let o = 0; o < out; o++)
-            kernel[((i * channels + c) * out + o) * height * width + tap] =
-              w.data[((o * channels + c) * size[0] + y) * size[1] + x]!;
+  const dims = [wanted.length * channels, out, height, width];
+  b.budget.take(4 * sizeOf(dims));
+  const kernel = derived(w, dims, ({ data }) => {
+    const taps = new Float32Array(sizeOf(dims));
+    wanted.forEach(([row, column], i) => {
+      for (let d = top; d <= bottom; d++) {
+        for (let e = left; e <= right; e++) {
+          const [y, x] = [modulus * d + row - stride * at[0], modulus * e + column - stride * at[1]];
+          if (y < 0 || y >= size[0] || x < 0 || x >= size[1]) continue;
+          const tap = (bottom - d) * width + (right - e);
+          for (let c = 0; c < channels; c++)
+            for (let o = 0; o < out; o++)
+              taps[((i * channels + c) * out + o) * height * width + tap] =
+                data[((o * channels + c) * size[0] + y) * size[1] + x]!;
+        }
       }
-    }
+    });
+    return float32(taps, dims);
   });
-  return {
-    kernel: float32(kernel, [wanted.length * channels, out, height, width]),
-    first: [top, left],
-    last: [bottom, right],
-  };
+  return { kernel, first: [top, left], last: [bottom, right] };
 }
 
 /**

@@ -26,10 +26,9 @@ export const webgpuLowering: Lowering = () => ({
   gate: (b, g, y) => b.where(b.greater(y, 0), g, b.float(0)),
 
   convInput(b, g, weights, window, group, x) {
-    const w = weights.constant as Tensor<'float32'> | undefined;
-    if (!w || w.dims.length !== 4 || window.strides.some((s) => s !== 1))
+    if (!b.stored(weights) || weights.dims.length !== 4 || window.strides.some((s) => s !== 1))
       return transposed(b, g, weights, window, group, x);
-    return cropped(b, ...flipped(b, g, w, window, group));
+    return cropped(b, ...flipped(b, g, weights, window, group));
   },
 
   // A depthwise transposed convolution by one.

@@ -1,7 +1,7 @@
 /** @file A network: something that lists its layers without reading weights, and is cut at some of them, for any image size. */
 import { didYouMean, PhospheneError } from '../errors.ts';
 import { Builder, type Value } from '../ir/builder.ts';
-import { type Graph, load, prune } from '../ir/graph.ts';
+import { type Graph, largeWeights, load, prune } from '../ir/graph.ts';
 import { type Dims, toNumbers } from '../ir/tensor.ts';
 import { channelAxes } from './channels.ts';
 import { type Origin, type Preprocess, preprocessed } from './preprocess.ts';
@@ -69,9 +69,15 @@ export interface Network {
    * and under these names; only the weights that they need are read. Throws `unknown-layer`, what bars the way to a layer
    * (`unsupported-op`, `shape`), `missing-weights`, `bad-weights`, `bad-file`.
    */
-  cut(layers: readonly string[], size: Size): Promise<Graph>;
+  cut(layers: readonly string[], size: Size, options?: CutOptions): Promise<Graph>;
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** How a network is cut. */
+export interface CutOptions {
+  /** Leave large weights unread if nothing but results depends on their numbers: `packOnnx` reads each when it writes it. */
+  readonly lazily?: boolean;
 }
 
 /** The most channels of a picture: more are none, but a length that stands where channels should. */
@@ -161,7 +167,7 @@ export function network(options: NetworkOptions): Network {
     },
     digest: () => (digest ??= options.digest()),
     layers: (size) => list(size).listing,
-    async cut(layers, size) {
+    async cut(layers, size, { lazily = false } = {}) {
       const { listing, built, barred } = list(size);
       const at = layers.map((layer) => {
         const index = indexOf(listing.layers, layer);
@@ -177,7 +183,8 @@ export function network(options: NetworkOptions): Network {
         throw unknownLayer(name, layer, listing.layers);
       });
       const outputs = at.map((i) => listing.graph.outputs[i]!);
-      const graph = await load(prune(listing.graph, [...new Set(outputs)]));
+      const needed = prune(listing.graph, [...new Set(outputs)]);
+      const graph = await load(needed, lazily ? largeWeights(needed) : undefined);
       // Built anew only if something can be computed now that the weights are there, or must have another name.
       const foldable = graph.nodes.some(({ inputs }) => inputs.every((i) => i === '' || graph.constants.has(i)));
       if (!foldable && outputs.every((o, i) => o.name === layers[i])) return { ...graph, outputs };

@@ -84,6 +84,11 @@ export class Builder {
     return value;
   }
 
+  /** What a constant holds, read or not; undefined if the value is computed. */
+  stored(value: Value): Constant | undefined {
+    return this.#constants.get(value.name);
+  }
+
   input(name: string, dtype: DType, dims: Dims): Value {
     // Reserved names are for whoever asks for them by name.
     const free = name !== '' && !this.#values.has(name);
@@ -124,21 +129,22 @@ export class Builder {
 
   /**
    * Adds a node, and is what all other methods call. With a `name`, the node and its (first) output get that name and no earlier
-   * equal node stands in for it. Throws `unsupported-op` or `shape`.
+   * equal node stands in for it. With `folded: false` an engine computes it once, when it compiles the graph, also if all is known: what
+   * is made of a large weight would be as large. Throws `unsupported-op` or `shape`.
    */
   op(
     op: string,
     operands: readonly (Value | undefined)[],
     attributes: Attributes = {},
-    options: { name?: string; outputs?: number } = {},
+    options: { name?: string; outputs?: number; folded?: boolean } = {},
   ): Value[] {
-    const { name, outputs = 1 } = options;
+    const { name, outputs = 1, folded: wanted = true } = options;
     // ONNX Runtime does not take every absent input that is written out for one that is left off.
     const inputs = operands.slice(0, operands.findLastIndex((i) => i !== undefined) + 1);
     const inferred = infer(op, name ?? '', inputs, attributes, outputs);
     this.budget.check();
     // Only what inference alone decides, or all inputs known, can be computed now.
-    const folded = outputs === 1 ? this.#folded(op, name ?? '', inputs, attributes, inferred[0]!) : undefined;
+    const folded = outputs === 1 && wanted ? this.#folded(op, name ?? '', inputs, attributes, inferred[0]!) : undefined;
     if (folded) return [this.constant(folded, name)];
     const key = `${op}(${inputs.map((i) => i?.name ?? '').join()})${outputs}${JSON.stringify(attributes, exactAttribute)}`;
     const seen = name === undefined ? this.#known.get(key) : undefined;

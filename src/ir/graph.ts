@@ -1,5 +1,5 @@
 /** @file A graph is plain data: nodes in order, constants, and the dtype and dims of every value. Everything is static. */
-import { type Constant, type Dims, type DType, isLazy, type Lazy, type Tensor } from './tensor.ts';
+import { bytesOf, type Constant, type Dims, type DType, isLazy, type Tensor } from './tensor.ts';
 
 /** An ONNX attribute. Whether a number is INT or FLOAT is what the operator's record declares. */
 export type Attribute = number | string | readonly number[] | Tensor;
@@ -58,23 +58,43 @@ export function prune(graph: Graph, outputs: readonly ValueInfo[] = graph.output
 }
 
 /**
- * The part of a graph that its outputs need, with all its constants read. What has become known is not folded: inline it for that.
+ * The part of a graph that its outputs need, with all its constants read but those to be left for `later`. What has become known is not
+ * folded: inline it for that.
  *
  * @example
  * const bytes = encodeOnnx(await load(outline));
  */
-export async function load(graph: Graph): Promise<Graph> {
+export async function load(graph: Graph, later: ReadonlySet<string> = new Set()): Promise<Graph> {
   const needed = prune(graph);
-  const constants = new Map<string, Tensor>();
+  const constants = new Map<string, Constant>();
   // One after another: weights come from one file, and memory for two large ones at once may be missing.
   for (const [name, constant] of needed.constants)
-    constants.set(name, isLazy(constant) ? await read(name, constant) : constant);
+    constants.set(name, later.has(name) ? constant : await read(name, constant));
   return { ...needed, constants };
 }
 
-async function read(name: string, lazy: Lazy): Promise<Tensor> {
-  const found = await lazy.load();
-  const { dtype, dims } = lazy;
+/** Constants of fewer bytes are not worth leaving for later. */
+const LARGE = 1 << 16;
+/** The input at which an operator takes weights, of which nobody needs to know the numbers while a graph is built. */
+const multiplied: Readonly<Record<string, number>> = { Conv: 1, ConvTranspose: 1, Gemm: 1, MatMul: 1 };
+
+/**
+ * Names of the large constants that are only multiplied with what a graph computes: {@link load} may leave them for later, since nothing
+ * depends on their numbers but results. None if something can be computed of constants alone.
+ */
+export function largeWeights({ nodes, constants }: Graph): ReadonlySet<string> {
+  if (nodes.some(({ inputs }) => inputs.every((i) => i === '' || constants.has(i)))) return new Set();
+  const otherwise = new Set(nodes.flatMap(({ op, inputs }) => inputs.filter((_, i) => multiplied[op] !== i)));
+  return new Set(
+    [...constants].flatMap(([name, c]) => (isLazy(c) && bytesOf(c) > LARGE && !otherwise.has(name) ? [name] : [])),
+  );
+}
+
+/** A constant's numbers, read if they were not. */
+export async function read(name: string, constant: Constant): Promise<Tensor> {
+  if (!isLazy(constant)) return constant;
+  const found = await constant.load();
+  const { dtype, dims } = constant;
   // Shapes were inferred from what was promised.
   if (found.dtype !== dtype || found.dims.length !== dims.length || found.dims.some((d, i) => d !== dims[i]))
     throw new Error(

@@ -2,7 +2,7 @@
 export { Budget, type BudgetOptions } from './budget.ts';
 export { Builder, type Scalar, type Value, type WindowAttributes } from './builder.ts';
 export { type Attribute, type Attributes, type Graph, load, type Node, OPSET, prune, type ValueInfo } from './graph.ts';
-export { encodeOnnx } from './onnx.ts';
+export { encodeOnnx, type Packed, packOnnx } from './onnx.ts';
 export {
   type Constant,
   type DataArrays,

@@ -39,7 +39,7 @@ export interface Lazy<T extends DType = DType> {
 }
 
 /** What a graph holds beside its nodes. */
-export type Constant = Tensor | Lazy;
+export type Constant<T extends DType = DType> = Tensor<T> | Lazy<T>;
 
 /**
  * Whether a constant was not read yet.
@@ -49,6 +49,23 @@ export type Constant = Tensor | Lazy;
  */
 export function isLazy(constant: Constant): constant is Lazy {
   return 'load' in constant;
+}
+
+/**
+ * What `change` makes of a constant, of the same dtype and of `dims`: at once if it is known, else when it is read. So a weight that is made
+ * of another takes memory only while it is written.
+ *
+ * @example
+ * const ones = float32([1, 1]);
+ * derived(ones, ones.dims, ({ data, dims }) => float32(data.map((v) => 2 * v), dims));
+ */
+export function derived<T extends DType>(
+  constant: Tensor<T> | Lazy<T>,
+  dims: Dims,
+  change: (t: Tensor<T>) => Tensor<T>,
+): Tensor<T> | Lazy<T> {
+  if (!('load' in constant)) return change(constant);
+  return { dtype: constant.dtype, dims, load: async () => change(await constant.load()) };
 }
 
 export const arrayTypes: {
@@ -75,14 +92,21 @@ export function isDType(word: string): word is DType {
   return Object.hasOwn(arrayTypes, word);
 }
 
-/** Whether a tensor is of float32, as weights are. */
-export function isFloat32(t: Tensor): t is Tensor<'float32'> {
+/** Whether a constant is of float32, as weights are. */
+export function isFloat32(t: Tensor): t is Tensor<'float32'>;
+export function isFloat32(t: Constant): t is Constant<'float32'>;
+export function isFloat32(t: Constant): boolean {
   return t.dtype === 'float32';
 }
 
 /** Number of elements in `dims`. */
 export function sizeOf(dims: Dims): number {
   return dims.reduce((product, d) => product * d, 1);
+}
+
+/** Bytes of a constant's numbers. */
+export function bytesOf({ dtype, dims }: Constant): number {
+  return sizeOf(dims) * arrayTypes[dtype].BYTES_PER_ELEMENT;
 }
 
 export function sameDims(a: Dims, b: Dims): boolean {

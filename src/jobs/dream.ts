@@ -2,7 +2,7 @@
 import { PhospheneError } from '../errors.ts';
 import { lowerings } from '../grad/index.ts';
 import type { Network, Size } from '../import/network.ts';
-import { encodeOnnx } from '../ir/onnx.ts';
+import { encodeOnnx, packOnnx } from '../ir/onnx.ts';
 import { float32, type Tensor } from '../ir/tensor.ts';
 import { type Objective, objectives, weighted } from '../objective/index.ts';
 import { optimisers } from '../optimiser/index.ts';
@@ -172,7 +172,7 @@ async function programOf(
   const { graph, image, ...plan } = await reaching(network, tile, async () =>
     stepOf({
       network: {
-        graph: await network.cut([target.name], tile),
+        graph: await network.cut([target.name], tile, { lazily: true }),
         channelAxes: { [target.name]: target.channels.axis },
       },
       objective,
@@ -185,7 +185,7 @@ async function programOf(
   const data: StepData = {
     ...plan,
     id: canonical({ ...made, model: await network.digest() }),
-    graph: encodeOnnx(graph),
+    graph: await packOnnx(graph),
     image: 'state' in image ? image : encodeOnnx(image),
   };
   return { data, values: valuesOf({ objective, optimiser }) };

@@ -2,7 +2,7 @@
 import { inlineFused, lowerings } from '../grad/index.ts';
 import type { Network, Size } from '../import/network.ts';
 import { Builder, type Value } from '../ir/builder.ts';
-import { encodeOnnx } from '../ir/onnx.ts';
+import { encodeOnnx, packOnnx } from '../ir/onnx.ts';
 import type { Tensor } from '../ir/tensor.ts';
 import { canonical } from '../render/recipe.ts';
 import type { LoweringName } from '../runtime/index.ts';
@@ -55,7 +55,7 @@ export async function forwardProgram(
     preprocess: network.input.preprocess,
   });
   return keptProgram(network, id, async () => {
-    const cut = await network.cut(layers, size);
+    const cut = await network.cut(layers, size, { lazily: true });
     const { dims } = cut.inputs[0]!;
     const b = new Builder([IMAGE]);
     const values = inlineFused(b, cut, { [IMAGE]: b.input(Z, 'float32', dims) }, { lowering: lowerings[lowering] });
@@ -68,7 +68,7 @@ export async function forwardProgram(
       feeds: [],
       values: [],
       graph: encodeOnnx(own.graph({ [LOSS]: own.float(0), [NEXT + Z]: z })),
-      image: encodeOnnx(b.graph({ [IMAGE]: b.cast(result, 'float32') })),
+      image: await packOnnx(b.graph({ [IMAGE]: b.cast(result, 'float32') })),
     };
   });
 }

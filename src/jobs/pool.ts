@@ -1,5 +1,6 @@
 /** @file The pool: jobs in order of priority, on workers that stay, with programs that stay compiled. */
 import { PhospheneError } from '../errors.ts';
+import type { Packed } from '../ir/onnx.ts';
 import type { Tensor } from '../ir/tensor.ts';
 import type { Ascent } from '../render/ascend.ts';
 import type { Job, StepData } from '../step/step.ts';
@@ -221,13 +222,14 @@ export function createPool(host: Host, { workers = host.parallelism, warm = 2 }:
   /** Bytes are copied into shared memory once a program, however many workers get it. */
   const share = (step: StepData): StepData => {
     if (!host.share) return step;
+    const to = (bytes: Uint8Array): Uint8Array => host.share!(bytes);
     const found = shared.get(step);
     if (found) return found;
     const { graph, image } = step;
     const made = {
       ...step,
-      graph: host.share(graph),
-      image: image instanceof Uint8Array ? host.share(image) : image,
+      graph: sharedBytes(graph, to),
+      image: 'state' in image ? image : sharedBytes(image, to),
     };
     shared.set(step, made);
     return made;
@@ -297,6 +299,11 @@ export function createPool(host: Host, { workers = host.parallelism, warm = 2 }:
   };
 
   return { workers, start, submit, close, [Symbol.asyncDispose]: close };
+}
+
+function sharedBytes(bytes: Packed | Uint8Array, share: (bytes: Uint8Array) => Uint8Array): Packed | Uint8Array {
+  if (bytes instanceof Uint8Array) return share(bytes);
+  return { model: share(bytes.model), weights: share(bytes.weights) };
 }
 
 /** The next job to be given to a worker. */

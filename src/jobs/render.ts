@@ -2,7 +2,7 @@
 import { PhospheneError } from '../errors.ts';
 import { lowerings } from '../grad/index.ts';
 import { indexOf, type Network, type Size, unknownLayer } from '../import/network.ts';
-import { encodeOnnx } from '../ir/onnx.ts';
+import { encodeOnnx, packOnnx } from '../ir/onnx.ts';
 import { float32, sameDims, type Tensor, type Tensors } from '../ir/tensor.ts';
 import { type Objective, outOfRange } from '../objective/index.ts';
 import { type Optimiser, optimisers } from '../optimiser/index.ts';
@@ -204,7 +204,7 @@ async function built(
       optimiser,
       size: settled.size,
       network: {
-        graph: await network.cut(layers, shown),
+        graph: await network.cut(layers, shown, { lazily: true }),
         channelAxes: Object.fromEntries(layers.map((layer, i) => [layer, targets[i]!.channels.axis])),
       },
       param: params.make(settled.param),
@@ -218,7 +218,7 @@ async function built(
   return {
     ...plan,
     id,
-    graph: encodeOnnx(graph),
+    graph: await packOnnx(graph),
     image: 'state' in image ? image : encodeOnnx(image),
   };
 }

@@ -150,15 +150,15 @@ function reserved(parts: StepParts): string[] {
  * About the bytes that a worker needs at its peak, its target being the last of `layers`; docs/speed.md holds it against what was
  * measured. A worker is a thread with a heap of its own. Buffers are reused and many layers are computed inside others, so that
  * what is kept for the way back and what is under way on it come to at most one and a quarter floats for every value of every
- * layer. Weights are there about nine times: kernels for both directions, each in the ONNX bytes, and in ONNX Runtime as they were
- * read, as they came and as they are packed; and some more while it folds constants.
+ * layer. Weights are there about seven times: in ONNX Runtime the kernels of both directions, as they came and as they are packed, and
+ * some more while it folds constants. The bytes that it reads them from are shared by all workers.
  */
 export function workerMemory(layers: readonly Pick<Layer, 'dims' | 'parameters'>[]): number {
   const values = layers.map(({ dims }) => sizeOf(dims));
   const all = values.reduce((sum, n) => sum + n, 0);
   // A map that outweighs all others is there four times: itself, what is raised of it, and both their gradients.
   const most = values.reduce((a, b) => Math.max(a, b), 0);
-  return layers.reduce((sum, l) => sum + 36 * l.parameters, 50e6 + Math.max(5 * all, 16 * most));
+  return layers.reduce((sum, l) => sum + 28 * l.parameters, 50e6 + Math.max(5 * all, 16 * most));
 }
 
 /** Refuses what would not fit. Call before anything of that size is allocated. Throws `too-large`. */

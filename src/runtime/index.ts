@@ -1,5 +1,6 @@
 /** @file The whole contract between us and an engine: a graph is compiled to a program, a program maps feeds to results. */
 import type { Graph } from '../ir/graph.ts';
+import type { Packed } from '../ir/onnx.ts';
 import type { Tensor, Tensors } from '../ir/tensor.ts';
 
 /** The output `next/NAME` of a program takes the place of its input NAME from one step of a {@link Run} to the next. */
@@ -66,8 +67,8 @@ export interface Runtime {
   /** Loads the engine, which {@link compile} does too: for those who know early that they will need it. Throws `runtime`. */
   load(): Promise<void>;
   /**
-   * From a graph, or from what `encodeOnnx` made of one: many programs of one graph need encode it only once, and the bytes
-   * may lie in shared memory. Throws `runtime`.
+   * From a graph, or from what `encodeOnnx` or `packOnnx` made of one: many programs of one graph need encode it only once, and the
+   * bytes may lie in shared memory. Throws `runtime`.
    */
-  compile(model: Graph | Uint8Array, options?: CompileOptions): Promise<Program>;
+  compile(model: Graph | Packed | Uint8Array, options?: CompileOptions): Promise<Program>;
 }

