@@ -29,7 +29,7 @@ export {
 } from './settings.ts';
 
 // Engines.
-export type { CompileOptions, LoweringName, Program, Run, Runtime } from './runtime/index.ts';
+export type { CompileOptions, Device, LoweringName, Program, Run, Runtime } from './runtime/index.ts';
 
 // Networks.
 export { formats, openNetwork, type OpenOptions, type Format } from './import/formats.ts';

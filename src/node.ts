@@ -18,11 +18,12 @@ import { ensureWeights, type EnsureOptions } from './hub/weights.ts';
 import type { Network } from './import/network.ts';
 import type { PreprocessSpec } from './import/preprocess.ts';
 import { animateAscent, animateMorph, framesAt } from './jobs/animate.ts';
+import { chooseDevice, type DeviceChoice } from './jobs/device.ts';
 import { type DreamEvent, dreamPhoto } from './jobs/dream.ts';
 import { nodeHost } from './jobs/node-host.ts';
 import { createPool, type Pool } from './jobs/pool.ts';
-import { planOf, type RenderOptions } from './jobs/plan.ts';
-import { factsOf, memoryOf, type RenderEvent, targetOf } from './jobs/render.ts';
+import { type Plan, planOf, type RenderOptions } from './jobs/plan.ts';
+import { type Engine, factsOf, memoryOf, type RenderEvent, targetOf } from './jobs/render.ts';
 import { dreamDigest, dreamSettings, type DreamSettings, tileSize } from './render/dream.ts';
 import { channelRecipe, recipeOf, type RecipeOptions, settle, type Shown, sizeShown } from './render/recipe.ts';
 import type { PresetName } from './render/presets.ts';
@@ -38,8 +39,9 @@ import {
   seriesOfObjective,
   writeWhole,
 } from './runs/index.ts';
-import { checked, flag, normalised, whole } from './settings.ts';
+import { checked, choice, flag, normalised, whole } from './settings.ts';
 import { VERSION } from './version.ts';
+import type { Device } from './runtime/index.ts';
 import type { Optional } from './noun.ts';
 import { contactSheet, sideBySide, type SheetRow, type SidePicture } from './output/contact.ts';
 import { tileOf } from './output/tile.ts';
@@ -55,6 +57,7 @@ export { readLabels } from './hub/labels.ts';
 export { openPhoto } from './hub/photo.ts';
 export { openPhotos } from './hub/photos.ts';
 export type { EnsureOptions } from './hub/weights.ts';
+export { choiceInWords, type DeviceChoice } from './jobs/device.ts';
 export { nodeHost, type NodeHostOptions } from './jobs/node-host.ts';
 export type {
   FoundManifest,
@@ -66,7 +69,7 @@ export type {
   ResultSet,
   RunEvent,
 } from './runs/index.ts';
-export { nodeRuntime } from './runtime/node.ts';
+export { nodeRuntime, webgpuRuntime } from './runtime/node.ts';
 
 /** What {@link open} takes; the rest is about downloads: `cacheDir`, `onProgress`, `signal`, `fetch`, `stallMs`, `retries`. */
 export interface Open extends EnsureOptions {
@@ -112,6 +115,22 @@ export interface Running {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What it is rendered on. */
+export interface OnDevice {
+  /**
+   * The CPU unless given. `webgpu` is the machine's GPU, with one worker. `auto` lets both compute a few steps first, compares their
+   * gradients, and takes the faster one. The same recipe gives another picture on each, and the picture says which it was
+   * (docs/devices.md). A `pool` that is given must be of this device.
+   */
+  readonly device?: Device | 'auto' | undefined;
+}
+
+/** Which device was taken, if `auto` was asked for. */
+export interface DeviceEvent {
+  readonly type: 'device';
+  readonly choice: DeviceChoice;
+}
+
 /** How it is rendered into a folder: nothing here changes a picture. */
 export interface RunningToFolder extends Running {
   /** The folder, made if it is missing. */
@@ -134,9 +153,10 @@ function poolFor(
   shown: Shown,
   jobs: number,
   { pool, workers }: Running,
+  device: Device = 'cpu',
 ): { pool: Pool; leave: () => Promise<void> } {
   if (workers !== undefined) checked(threads, 'workers', workers);
-  const host = nodeHost({ parallelism: workers });
+  const host = nodeHost({ parallelism: device === 'cpu' ? workers : 1, device });
   const most = pool?.workers ?? Math.max(1, Math.min(host.parallelism, jobs));
   checkMemory(memoryOf(network, raised, shown), freemem() / most);
   if (pool) return { pool, leave: async () => {} };
@@ -144,6 +164,49 @@ function poolFor(
   // They load their engines while weights are read and the program is built.
   own.start();
   return { pool: own, leave: () => own.close() };
+}
+
+/** The setting {@link OnDevice.device}. */
+const devices = choice({ help: 'What it is computed on', of: ['cpu', 'webgpu', 'auto'], default: 'cpu' });
+
+/** Renders on the device that is asked for; if it is to be measured, when the first picture is wanted. */
+async function* renderOn(
+  network: Network,
+  plan: Plan,
+  running: Running & OnDevice,
+  render: (engine: Engine) => AsyncGenerator<RenderEvent, void>,
+): AsyncGenerator<RenderEvent | DeviceEvent, void> {
+  const { device = 'cpu', pool, signal } = running;
+  const begin = (on: Device): Engine & { readonly leave: () => Promise<void> } => ({
+    ...poolFor(network, plan, plan.settled, plan.jobs, running, on),
+    lowering: on,
+    signal,
+  });
+  if (device !== 'auto') {
+    const engine = begin(device);
+    try {
+      return yield* render(engine);
+    } finally {
+      await engine.leave();
+    }
+  }
+  if (pool)
+    throw new PhospheneError(
+      'bad-option',
+      'device: `auto` needs workers of its own; say which device the `pool` is of',
+      {
+        option: ['device', 'pool'],
+      },
+    );
+  const engines = { cpu: begin('cpu'), webgpu: begin('webgpu') };
+  try {
+    const made = await chooseDevice(network, plan, engines);
+    yield { type: 'device', choice: made };
+    await engines[made.device === 'cpu' ? 'webgpu' : 'cpu'].leave();
+    yield* render(engines[made.device]);
+  } finally {
+    await Promise.all([engines.cpu.leave(), engines.webgpu.leave()]);
+  }
 }
 
 /**
@@ -162,15 +225,11 @@ function poolFor(
 export async function* render(
   network: Network,
   options: RenderOptions,
-  running: Running = {},
-): AsyncGenerator<RenderEvent, void> {
+  running: Running & OnDevice = {},
+): AsyncGenerator<RenderEvent | DeviceEvent, void> {
+  checked(devices, 'device', running.device ?? 'cpu');
   const plan = await planOf(network, options);
-  const { pool, leave } = poolFor(network, plan, plan.settled, plan.jobs, running);
-  try {
-    yield* plan.render({ pool, lowering: 'cpu', signal: running.signal });
-  } finally {
-    await leave();
-  }
+  yield* renderOn(network, plan, running, (engine) => plan.render(engine));
 }
 
 /**
@@ -185,35 +244,43 @@ export async function* render(
 export async function* renderToFolder(
   network: Network,
   options: RenderOptions,
-  running: RunningToFolder,
-): AsyncGenerator<RenderEvent | RunEvent, void> {
-  const { out, columns, margin, captions, signal }: Partial<RunningToFolder> = running ?? {};
+  running: RunningToFolder & OnDevice,
+): AsyncGenerator<RenderEvent | RunEvent | DeviceEvent, void> {
+  const { out, columns, margin, captions, device = 'cpu' }: Partial<RunningToFolder & OnDevice> = running ?? {};
+  checked(devices, 'device', device);
   if (typeof out !== 'string' || out === '')
     throw new PhospheneError('bad-option', 'out: the path of a folder is needed', { option: 'out' });
   const plan = await planOf(network, options);
   const { settled, layer, channels, raised } = plan;
-  const { pool, leave } = poolFor(network, plan, plan.settled, plan.jobs, running);
-  try {
-    const facts = await factsOf(network);
-    yield* run<RenderEvent>({
-      out,
-      columns,
-      margin,
-      captions,
-      channels,
-      series: raised ? seriesOfObjective(settled, facts, raised) : seriesOf(settled, facts, layer, plan.targets[0]),
-      render: (wanted) => plan.render({ pool, lowering: 'cpu', signal }, wanted),
-    });
-  } finally {
-    await leave();
-  }
+  const facts = await factsOf(network);
+  yield* run<RenderEvent | DeviceEvent>({
+    out,
+    columns,
+    margin,
+    captions,
+    channels,
+    series: raised ? seriesOfObjective(settled, facts, raised) : seriesOf(settled, facts, layer, plan.targets[0]),
+    render: (wanted) => renderOn(network, plan, running, (engine) => plan.render(engine, wanted)),
+  });
 }
 
 /** One pool for several runs in turn. Each worker keeps one program: most runs have their own, and each takes the memory of a step. */
-function sharedPool({ pool, workers }: Running, jobs: number): { pool: Pool; leave: () => Promise<void> } {
+function sharedPool(
+  { pool, workers, device = 'cpu' }: Running & OnDevice,
+  jobs: number,
+): { pool: Pool; leave: () => Promise<void> } {
+  if (checked(devices, 'device', device) === 'auto')
+    throw new PhospheneError(
+      'bad-option',
+      'device: `auto` is measured for one set of pictures, and there are several; choose `cpu` or `webgpu`',
+      { option: 'device' },
+    );
   if (pool) return { pool, leave: async () => {} };
   if (workers !== undefined) checked(threads, 'workers', workers);
-  const host = nodeHost({ parallelism: workers });
+  const host = nodeHost({
+    parallelism: device === 'webgpu' ? 1 : workers,
+    device: device === 'webgpu' ? device : 'cpu',
+  });
   const own = createPool(host, { workers: Math.max(1, Math.min(host.parallelism, jobs)), warm: 1 });
   return { pool: own, leave: () => own.close() };
 }
@@ -253,8 +320,8 @@ const SIDE_BY_SIDE = 'side_by_side.png';
 export async function* renderSideBySide(
   network: Network,
   { presets: chosen, ...options }: SideBySideWanted,
-  running: RunningToFolder,
-): AsyncGenerator<RenderEvent | RunEvent | SideBySideEvent, void> {
+  running: RunningToFolder & OnDevice,
+): AsyncGenerator<RenderEvent | RunEvent | DeviceEvent | SideBySideEvent, void> {
   const names = [...new Set(chosen)];
   // A mistake in the last of them is found before the first is rendered.
   const plans = await Promise.all(names.map((preset) => planOf(network, { ...options, preset })));
@@ -331,7 +398,7 @@ export async function* contact(
   network: Network,
   { layers, presets: chosen, seeds = [0], channels, start, ...options }: SheetWanted,
   { out, margin, captions = false, ...running }: Omit<RunningToFolder, 'columns'>,
-): AsyncGenerator<RenderEvent | RunEvent | SheetEvent, void> {
+): AsyncGenerator<RenderEvent | RunEvent | DeviceEvent | SheetEvent, void> {
   const rows = (chosen ?? [undefined]).flatMap((preset) => {
     const { preset: name, ...settled } = settle({ ...options, preset }, network.input.size);
     const possible = targets(network, sizeShown(settled));

@@ -49,7 +49,14 @@ describe('phosphene/node', () => {
     {
       await using network = await open();
       await using pool = createPool(nodeHost({ parallelism: 1 }));
-      const what = { layer: 'conv1_conv', channels: [5], size: 48, steps: 2, finish: { crop: 4 } } as const;
+      const what = {
+        preset: 'keras',
+        layer: 'conv1_conv',
+        channels: [5],
+        size: 48,
+        steps: 2,
+        finish: { crop: 4 },
+      } as const;
       for await (const event of render(network, what, { pool }))
         if (event.type === 'picture') pictures.push(event.picture);
     }
@@ -70,6 +77,7 @@ describe('phosphene/node', () => {
     const model = await open();
     const events: { readonly type: string }[] = [];
     const what = {
+      preset: 'keras',
       layer: 'conv2_block1_out',
       channels: [3, 1],
       size: 64,

@@ -1,7 +1,7 @@
 /** @file phosphene render: pictures of what filters see. The words; what is done is in core/render.ts. */
 import { PhospheneError } from '../errors.ts';
 import { DEFAULT_PRESET } from '../render/presets.ts';
-import { flag, text, whole } from '../settings.ts';
+import { choice, flag, text, whole } from '../settings.ts';
 import { type Command, command, type Context } from './command.ts';
 import {
   type InputFacts,
@@ -56,6 +56,8 @@ export interface RenderRequest {
   readonly margin: number;
   readonly captions: boolean;
   readonly workers: number | undefined;
+  /** Default: the CPU. */
+  readonly device?: 'cpu' | 'webgpu' | 'auto';
   readonly signal: AbortSignal;
 }
 
@@ -72,7 +74,14 @@ export type RenderNews =
       readonly steps: number;
       readonly input: InputFacts;
     }
-  | { readonly type: 'resumed'; readonly filters: readonly number[] }
+  | {
+      readonly type: 'resumed';
+      readonly filters: readonly number[];
+      /** Those of them that were made on a GPU. */
+      readonly webgpu?: readonly number[] | undefined;
+    }
+  /** Which device was taken, and why. */
+  | { readonly type: 'device'; readonly device: 'cpu' | 'webgpu'; readonly words: string }
   | { readonly type: 'ready'; readonly workers: number }
   | { readonly type: 'step'; readonly filter: number; readonly done: number }
   | {
@@ -244,6 +253,15 @@ export function requestOf(
 
 const several = {
   ...renderOptions,
+  ...section('Result', {
+    device: {
+      setting: choice({
+        help: 'What computes the pictures: cpu, the GPU through webgpu, or auto, the faster one; see docs/devices.md',
+        of: ['cpu', 'webgpu', 'auto'],
+        default: 'cpu',
+      }),
+    },
+  }),
   preset: {
     ...renderOptions.preset,
     setting: {
@@ -277,7 +295,8 @@ export function renderCommand(load: () => Promise<RenderCore>): Command<typeof s
       const request = requestOf({ ...given, preset: preset! }, context);
       const core = await load();
       context.progress.show({ key: 'read', label: `Reading ${printable(request.model)}` });
-      await core({ ...request, ...(beside.length > 0 ? { beside } : {}) }, teller(given, context));
+      const { device } = given;
+      await core({ ...request, device, ...(beside.length > 0 ? { beside } : {}) }, teller(given, context));
     },
   });
 }
@@ -297,7 +316,7 @@ function refuseTogether(options: Readonly<Record<string, unknown>>): void {
 
 /** News in words, on a progress line, and as lines of JSON. */
 export function teller(
-  { json, quiet }: { readonly json: boolean; readonly quiet: boolean },
+  { json, quiet, device }: { readonly json: boolean; readonly quiet: boolean; readonly device?: string },
   { print, note, progress }: Context,
 ): (news: RenderNews) => Promise<void> {
   let begun = performance.now();
@@ -354,7 +373,21 @@ export function teller(
         break;
       case 'resumed':
         done += news.filters.length;
-        await say({ event: 'resumed', filters: news.filters });
+        await say({
+          event: 'resumed',
+          filters: news.filters,
+          ...(news.webgpu ? { webgpu: news.webgpu } : {}),
+        });
+        // The same recipe gives another picture there.
+        if (device === 'webgpu' ? news.webgpu?.length !== news.filters.length : news.webgpu)
+          note(
+            `of ${counted(news.filters.length, what)} that were there already, ${news.webgpu?.length ?? 0} were made on a GPU and ` +
+              `${news.filters.length - (news.webgpu?.length ?? 0)} on the CPU; they are kept. For all from one device, choose another folder`,
+          );
+        break;
+      case 'device':
+        await say({ event: 'device', device: news.device, words: news.words });
+        note(news.words);
         break;
       case 'ready':
         compiled = true;

@@ -1,12 +1,15 @@
 /** @file Workers as threads of Node. */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import type { Device } from '../runtime/index.ts';
 import type { FromWorker, Host, ToWorker, WorkerHandle } from './protocol.ts';
 
 /** How many threads there are, and what they run. */
 export interface NodeHostOptions {
   /** Most threads at a time; as many as there are cores unless told otherwise. */
   readonly parallelism?: number | undefined;
+  /** What the threads compute on; the CPU unless given. One thread is enough for a GPU. */
+  readonly device?: Device;
   /** The module that each thread runs: {@link serveThread} and nothing else. By default `node-worker.js` with onnxruntime-node. */
   readonly script?: URL;
 }
@@ -19,11 +22,12 @@ export interface NodeHostOptions {
  */
 export function nodeHost({
   parallelism = availableParallelism(),
+  device = 'cpu',
   script = new URL('./node-worker.js', import.meta.url),
 }: NodeHostOptions = {}): Host {
   return {
     parallelism,
-    spawn: () => thread(script),
+    spawn: () => thread(script, device),
     share(bytes) {
       if (bytes.buffer instanceof SharedArrayBuffer) return bytes;
       const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
@@ -33,11 +37,17 @@ export function nodeHost({
   };
 }
 
-function thread(script: URL): WorkerHandle {
-  // Not zero once the thread shall leave: it may be too busy to read a message.
+/** What a thread is begun with. */
+export interface ThreadData {
+  /** Not zero once the thread shall leave: it may be too busy to read a message. */
+  readonly stop: Int32Array<SharedArrayBuffer>;
+  readonly device: Device;
+}
+
+function thread(script: URL, device: Device): WorkerHandle {
   const stop = new Int32Array(new SharedArrayBuffer(4));
   // It needs none of the process's own options, and some keep it from starting, such as those of `node -e`.
-  const worker = new Worker(script, { workerData: stop, execArgv: [] });
+  const worker = new Worker(script, { workerData: { stop, device } satisfies ThreadData, execArgv: [] });
   worker.unref();
   let gone = false;
   let asked = false;

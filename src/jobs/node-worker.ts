@@ -1,11 +1,12 @@
 /** @file What a thread of {@link nodeHost} runs. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { nodeRuntime } from '../runtime/node.ts';
+import { nodeRuntime, webgpuRuntime } from '../runtime/node.ts';
+import type { ThreadData } from './node-host.ts';
 import { type ToWorker, transfersOf } from './protocol.ts';
 import { serve } from './serve.ts';
 
 const port = parentPort!;
-const stop = workerData as Int32Array<SharedArrayBuffer>;
+const { stop, device } = workerData as ThreadData;
 
 serve(
   {
@@ -14,5 +15,5 @@ serve(
     stopped: () => Atomics.load(stop, 0) !== 0,
     close: () => port.close(),
   },
-  nodeRuntime,
+  device === 'webgpu' ? webgpuRuntime : nodeRuntime,
 );

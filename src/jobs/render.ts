@@ -5,7 +5,7 @@ import { indexOf, type Network, type Size, unknownLayer } from '../import/networ
 import { encodeOnnx, packOnnx } from '../ir/onnx.ts';
 import { float32, sameDims, type Tensor, type Tensors } from '../ir/tensor.ts';
 import { type Objective, outOfRange } from '../objective/index.ts';
-import { optimisers } from '../optimiser/index.ts';
+import { type Optimiser, optimisers } from '../optimiser/index.ts';
 import { finishes } from '../output/finish.ts';
 import type { Raster } from '../output/raster.ts';
 import { params, startFrom } from '../param/index.ts';
@@ -25,8 +25,8 @@ import {
 } from '../render/recipe.ts';
 import { stepOf, valuesOf, workerMemory } from '../render/step.ts';
 import { reaching, type Target, targetAt } from '../render/targets.ts';
-import type { LoweringName } from '../runtime/index.ts';
-import type { Job, StepData } from '../step/step.ts';
+import type { Device, LoweringName } from '../runtime/index.ts';
+import { type Job, type StepData, Z } from '../step/step.ts';
 import { transforms } from '../transform/index.ts';
 import { concurrently } from './concurrently.ts';
 import { evaluated, forwardProgram, keptProgram } from './forward.ts';
@@ -48,6 +48,8 @@ export interface Picture {
   readonly losses: readonly number[];
   /** Whether it shows its filter, and if not, why. */
   readonly diagnosis: Diagnosis;
+  /** What computed it; the CPU unless it says otherwise. */
+  readonly device?: Device;
 }
 
 /** What happens while pictures are made. */
@@ -192,13 +194,14 @@ async function built(
   { objective, targets, pictures }: Shaped,
   settled: Settled,
   lowering: LoweringName,
+  optimiser: Optimiser = optimisers.make(settled.optimiser),
 ): Promise<StepData> {
   const { layers } = objective;
   const shown = sizeShown(settled);
   const step = await reaching(network, shown, async () =>
     stepOf({
       objective,
-      optimiser: optimisers.make(settled.optimiser),
+      optimiser,
       size: settled.size,
       network: {
         graph: await network.cut(layers, shown, { lazily: true }),
@@ -218,6 +221,28 @@ async function built(
     graph: await packOnnx(graph),
     image: 'state' in image ? image : encodeOnnx(image),
   };
+}
+
+/** What a device is tried with: the first of some pictures. */
+export interface Trial {
+  /** Its step. */
+  readonly program: StepData;
+  /** A step after which the first state is the gradient, and that is its picture. */
+  readonly probe: StepData;
+  readonly job: Omit<Job, 'steps'>;
+}
+
+/** In place of an optimiser: what is followed takes the place of the parameters. */
+const bare: Optimiser = { values: {}, build: (_, __, gradients) => gradients };
+
+/** What an engine is tried with before it renders what is raised. Throws what {@link programOf} throws. */
+export async function trialOf(network: Network, raised: Raised, settled: Settled, engine: Engine): Promise<Trial> {
+  const objective = await supplied(network, raised, settled, engine);
+  const whole = { ...raised, objective };
+  const program = await programOf(network, whole, settled, engine.lowering);
+  const probe = await built(`gradient/${program.id}`, network, whole, settled, engine.lowering, bare);
+  const values = valuesOf({ objective, optimiser: optimisers.make(settled.optimiser) });
+  return { program, probe: { ...probe, image: { state: Z } }, job: { values, key: 'trial' } };
 }
 
 /** What a rendering runs on. */
@@ -276,6 +301,7 @@ export async function* renderChannels(
           image,
           losses,
           diagnosis,
+          ...deviceOf(engine),
         };
         yield { type: 'picture', picture };
       }
@@ -339,6 +365,7 @@ export async function* renderObjective(
       image: alone,
       losses,
       diagnosis,
+      ...deviceOf(engine),
     };
     yield { type: 'picture', picture };
   }
@@ -356,6 +383,11 @@ function ascended(
   const values = valuesOf({ objective, optimiser: optimisers.make(optimiser) });
   const job = { values, key: keyOf(recipe), ...runOf(recipe), ...(start ? { start } : {}) };
   return pool.submit(program, job, { signal, priority, snapshots });
+}
+
+/** What a picture says of the device that it was made on. */
+function deviceOf({ lowering }: Engine): Pick<Picture, 'device'> {
+  return lowering === 'webgpu' ? { device: 'webgpu' } : {};
 }
 
 /** How long a job goes on, and which of its pictures it keeps. */

@@ -5,6 +5,7 @@ import { asciiJson, decodePng, encodePng } from '../output/png.ts';
 import type { Raster } from '../output/raster.ts';
 import { type Failure, type Status, statuses } from './diagnosis.ts';
 import { ALGORITHM, canonical, type Recipe } from './recipe.ts';
+import type { Device } from '../runtime/index.ts';
 import { VERSION } from '../version.ts';
 
 /** The text chunk `phosphene` of a picture's PNG. Documented in docs/results.md. */
@@ -27,6 +28,8 @@ export interface PictureRecord {
   readonly status: Status;
   /** The objective of the picture without transforms; null if it is not known or not finite. */
   readonly plain: number | null;
+  /** What computed it, if that was not the CPU: the same recipe gives another picture there (docs/devices.md). */
+  readonly device?: 'webgpu';
 }
 
 /** What is known of a picture before it is made. */
@@ -46,6 +49,8 @@ export interface Finished {
   readonly losses: readonly (number | null)[];
   /** Absent if nobody has looked at it: then it is taken for `ok`. */
   readonly diagnosis?: Verdict;
+  /** What computed it; the CPU unless given. */
+  readonly device?: Device | undefined;
 }
 
 /** What a record says of a diagnosis. Its other parts are the losses. */
@@ -104,8 +109,8 @@ export function decodePicture(bytes: Uint8Array, expected: Expected): Finished |
     if (made === undefined || made.pixels !== digestOfPixels(raster)) return undefined;
     // Compared with what we would write: nothing can be missing or added.
     if (canonical(record) !== canonical(recordOf(expected, made))) return undefined;
-    const { losses, diagnosis } = made;
-    return { raster, losses, diagnosis };
+    const { losses, diagnosis, device } = made;
+    return { raster, losses, diagnosis, ...(device ? { device } : {}) };
   } catch {
     return undefined;
   }
@@ -118,10 +123,11 @@ interface Made {
   readonly version: string;
   readonly losses: readonly (number | null)[];
   readonly diagnosis: Verdict;
+  readonly device?: Device | undefined;
 }
 
 function recordOf({ recipe, digest, preset }: Expected, made: Made): PictureRecord {
-  const { model, pixels, version, losses, diagnosis } = made;
+  const { model, pixels, version, losses, diagnosis, device } = made;
   return {
     format: 'phosphene-picture/2',
     algorithm: ALGORITHM,
@@ -134,20 +140,22 @@ function recordOf({ recipe, digest, preset }: Expected, made: Made): PictureReco
     losses: losses.map((loss) => (Number.isFinite(loss) ? loss : null)),
     status: diagnosis.status,
     plain: Number.isFinite(diagnosis.plain) ? diagnosis.plain : null,
+    ...(device === 'webgpu' ? { device } : {}),
   };
 }
 
 /** The part of a record that the caller cannot know. Undefined if it makes no sense. */
 function parse(record: unknown, { steps, patience }: Recipe): Made | undefined {
   if (!isObject(record) || !isObject(record['recipe']) || !isObject(record['recipe']['model'])) return undefined;
-  const { pixels, version, losses, status, plain } = record;
+  const { pixels, version, losses, status, plain, device } = record;
   const model = record['recipe']['model']['name'];
   if (typeof model !== 'string' || typeof pixels !== 'string' || typeof version !== 'string') return undefined;
   if (!Array.isArray(losses) || losses.length > steps || !losses.every(isLoss)) return undefined;
   // Patience may end it before its time, but not before it has begun.
   if (losses.length < (patience === undefined ? steps : Math.min(1, steps))) return undefined;
+  if (device !== undefined && device !== 'webgpu') return undefined;
   return isStatus(status) && isLoss(plain)
-    ? { model, pixels, version, losses, diagnosis: { status, plain } }
+    ? { model, pixels, version, losses, diagnosis: { status, plain }, device }
     : undefined;
 }
 

@@ -47,7 +47,12 @@ export interface RunOptions<Event extends { readonly type: string }> {
 /** What a run into a folder tells besides what its rendering does. */
 export type RunEvent =
   /** Pictures that are there already; again for those that another run finishes meanwhile. */
-  | { readonly type: 'resumed'; readonly channels: readonly number[] }
+  | {
+      readonly type: 'resumed';
+      readonly channels: readonly number[];
+      /** Those of them that were made on a GPU, if any were. */
+      readonly webgpu?: readonly number[];
+    }
   | {
       /** All is done. The three are paths. */
       readonly type: 'grid';
@@ -83,17 +88,22 @@ export async function* run<Event extends { readonly type: string }>(
   const pictures = collect(series, channels, { columns, margin, captions });
 
   let set: FoundSet = await findSet(out, series, fs);
-  /** Keeps a channel's picture if it is there. */
+  const webgpu = new Set<number>();
+  /** Keeps a channel's picture if it is there, whatever it was made on: its record says so. */
   const look = async (channel: number): Promise<boolean> => {
     const picture = await set.read(channel);
     if (!picture) return false;
     pictures.put(channel, picture, set);
     pictures.done(channel, picture);
+    if (picture.device === 'webgpu') webgpu.add(channel);
     return true;
   };
+  const resumed = (kept: readonly number[]): RunEvent => {
+    const there = kept.filter((channel) => webgpu.has(channel));
+    return { type: 'resumed', channels: kept, ...(there.length > 0 ? { webgpu: there } : {}) };
+  };
   for (const channel of channels) await look(channel);
-  if (pictures.missing().length < channels.length)
-    yield { type: 'resumed', channels: channels.filter((channel) => pictures.has(channel)) };
+  if (pictures.missing().length < channels.length) yield resumed(channels.filter((channel) => pictures.has(channel)));
 
   let taken: TakenSet | undefined;
   const take = async (): Promise<TakenSet> => {
@@ -113,7 +123,7 @@ export async function* run<Event extends { readonly type: string }>(
       else yield channel;
     }
   }
-  const news = (): RunEvent[] => (meanwhile.length > 0 ? [{ type: 'resumed', channels: meanwhile.splice(0) }] : []);
+  const news = (): RunEvent[] => (meanwhile.length > 0 ? [resumed(meanwhile.splice(0))] : []);
 
   let recorded = false;
   try {

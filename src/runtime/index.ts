@@ -53,6 +53,9 @@ export interface CompileOptions {
 /** How the gradients of a graph must be spelled to be right and fast on an engine. */
 export type LoweringName = 'cpu' | 'wasm' | 'webgpu';
 
+/** What a picture is computed on: the processor, or a GPU through WebGPU. */
+export type Device = 'cpu' | 'webgpu';
+
 /** An engine: it compiles graphs to programs. */
 export interface Runtime {
   /** Engine and device, for the record of a run: `onnxruntime-node cpu`. */

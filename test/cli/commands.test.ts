@@ -45,6 +45,7 @@ describe('render asks the core', () => {
       margin: 5,
       captions: false,
       workers: undefined,
+      device: 'cpu',
       signal: expect.any(AbortSignal) as AbortSignal,
     });
   });
@@ -54,6 +55,8 @@ describe('render asks the core', () => {
     [['--weights', 'w.h5'], { weights: 'w.h5' }],
     [['w.h5', '--architecture', 'vgg16'], { model: 'w.h5', architecture: 'vgg16' }],
     [['--cache', 'c'], { cache: 'c' }],
+    [['--device', 'webgpu'], { device: 'webgpu' }],
+    [['--device', 'auto'], { device: 'auto' }],
     [['--layer', 'conv1'], { layer: 'conv1' }],
     [['-l', 'conv1'], { layer: 'conv1' }],
     [
@@ -245,6 +248,35 @@ describe('render tells', () => {
     expect(await said(['render', '--quiet'], rendering(run).entries)).toEqual({ code: 0, stdout: '', stderr: '' });
     const one = run.map((n) => (n.type === 'begin' ? { ...n, filters: 1 } : n));
     expect((await said(['render'], rendering(one).entries)).stdout).toContain('1 filter of');
+  });
+
+  it('which device was taken, and why', async () => {
+    const news: RenderNews[] = [{ type: 'device', device: 'cpu', words: 'the faster one' }];
+    expect(await said(['render'], rendering(news).entries)).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: 'the faster one\n',
+    });
+    expect(JSON.parse((await said(['render', '--json'], rendering(news).entries)).stdout)).toEqual({
+      event: 'device',
+      device: 'cpu',
+      words: 'the faster one',
+    });
+  });
+
+  it('that pictures which are kept were made on another device', async () => {
+    const resumed = (webgpu?: number[]): RenderNews[] => [{ type: 'resumed', filters: [1, 2, 3], webgpu }];
+    const noted = async (device: string, webgpu?: number[]): Promise<string> =>
+      (await said(['render', '--device', device], rendering(resumed(webgpu)).entries)).stderr;
+    expect(await noted('cpu')).toBe('');
+    expect(await noted('webgpu', [1, 2, 3])).toBe('');
+    expect(await noted('cpu', [2])).toContain(
+      'of 3 filters that were there already, 1 were made on a GPU and 2 on the CPU',
+    );
+    expect(await noted('webgpu')).toContain('0 were made on a GPU and 3 on the CPU');
+    expect(await noted('auto', [1, 2])).toContain('2 were made on a GPU and 1 on the CPU');
+    const { stdout } = await said(['render', '--json'], rendering(resumed([2])).entries);
+    expect(JSON.parse(stdout)).toEqual({ event: 'resumed', filters: [1, 2, 3], webgpu: [2] });
   });
 
   it('people how many pictures failed, and the first of them', async () => {

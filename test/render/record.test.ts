@@ -24,6 +24,13 @@ describe('decodePicture', () => {
     expect(decodePicture(encodePicture(expected, odd), expected)).toEqual({ ...odd, losses: [1.5, null, null] });
   });
 
+  it('knows what computed the picture, and says nothing of the CPU', () => {
+    expect(encodePicture(expected, { ...picture, device: 'cpu' })).toEqual(bytes);
+    const gpu = encodePicture(expected, { ...picture, device: 'webgpu' });
+    expect(JSON.parse(decodePng(gpu).text['phosphene']!)).toEqual({ ...record, device: 'webgpu' });
+    expect(decodePicture(gpu, expected)).toEqual({ ...picture, device: 'webgpu' });
+  });
+
   it('takes fewer losses than steps if patience may have ended', () => {
     const patient = { ...expected, recipe: { ...expected.recipe, patience: 2 } };
     const kept = (losses: readonly number[]) =>
@@ -57,6 +64,8 @@ describe('decodePicture', () => {
     ['a model with more', { recipe: { ...record.recipe, model: { ...record.recipe.model, more: 1 } } }],
     ['no model', { recipe: { ...record.recipe, model: null } }],
     ['no recipe', { recipe: null }],
+    ['a device that nobody knows', { device: 'abacus' }],
+    ['the device that goes without saying', { device: 'cpu' }],
     ['other pixels', { pixels: '0'.repeat(64) }],
     ['no pixels', { pixels: undefined }],
     ['a version that is none', { version: 1 }],

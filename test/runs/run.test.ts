@@ -338,6 +338,19 @@ describe('resuming', () => {
     expect(sums(out)).toEqual(before);
   });
 
+  it('keeps pictures whatever they were made on, and tells which came from a GPU', async () => {
+    const out = temporary();
+    async function* render(wanted: AsyncIterable<number>): AsyncGenerator<FakeEvent, void> {
+      for await (const channel of wanted)
+        yield { type: 'picture', picture: { ...pictureOf(one, channel), device: 'webgpu' } };
+    }
+    await ran(out, one, [0, 1], { render });
+    const { rendered } = await ran(out, one, [0, 1, 2]);
+    expect(rendered).toEqual([2]);
+    const { events } = await ran(out, one, [2, 1, 0]);
+    expect(events[0]).toEqual({ type: 'resumed', channels: [2, 1, 0], webgpu: [1, 0] });
+  });
+
   it('adds other channels of the same settings to the same folder', async () => {
     const out = temporary();
     await ran(out, one, [0, 1]);

@@ -1,6 +1,8 @@
 /** @file What `phosphene render` asks of the core. */
 import { resolve } from 'node:path';
 import {
+  choiceInWords,
+  type DeviceEvent,
   type Network,
   objectiveOf,
   openPhoto,
@@ -80,22 +82,24 @@ export async function opened(
 }
 
 /** What rendering itself tells; the rest is the caller's. */
-export async function told(event: RenderEvent, tell: (news: RenderNews) => Promise<void>): Promise<void> {
+export async function told(event: RenderEvent | DeviceEvent, tell: (news: RenderNews) => Promise<void>): Promise<void> {
   if (event.type === 'steps') await tell({ type: 'step', filter: event.channel, done: event.done });
   else if (event.type === 'picture') {
     const { channel, losses, diagnosis } = event.picture;
     const { status, remedy, plain } = diagnosis;
     const trouble = remedy === undefined ? {} : { diagnosis: status, hint: remedy };
     await tell({ type: 'picture', filter: channel, activation: losses.at(-1), plain, ...trouble });
-  } else if (event.type === 'ready') await tell(event);
+  } else if (event.type === 'device')
+    await tell({ type: 'device', device: event.choice.device, words: choiceInWords(event.choice) });
+  else if (event.type === 'ready') await tell(event);
 }
 
 export const render: RenderCore = async (request, tell) => {
-  const { out, columns, margin, captions, workers, signal, beside = [] } = request;
+  const { out, columns, margin, captions, workers, device, signal, beside = [] } = request;
   for (const name of beside) presetOf(name);
   const { network, options } = await opened(request, tell);
   try {
-    const running = { out: resolve(out), columns, margin, captions, workers, signal };
+    const running = { out: resolve(out), columns, margin, captions, workers, device, signal };
     const presets = [request.preset, ...beside] as PresetName[];
     const events =
       beside.length > 0
@@ -103,7 +107,7 @@ export const render: RenderCore = async (request, tell) => {
         : renderToFolder(network, options, running);
     for await (const event of events) {
       if (event.type === 'preset' || event.type === 'side-by-side') await tell(event);
-      else if (event.type === 'resumed') await tell({ type: 'resumed', filters: event.channels });
+      else if (event.type === 'resumed') await tell({ type: 'resumed', filters: event.channels, webgpu: event.webgpu });
       else if (event.type === 'grid') await tell(event);
       else await told(event, tell);
     }
