@@ -12,4 +12,4 @@
 export * from './index.ts';
 export { webHost, type WebHostOptions, type WebWorker } from './jobs/web-host.ts';
 export { serveWebWorker, type WorkerScope } from './jobs/web-worker.ts';
-export { createWebRuntime, type WebRuntimeOptions } from './runtime/web.ts';
+export { createWebGpuRuntime, createWebRuntime, type WebRuntimeOptions } from './runtime/web.ts';
