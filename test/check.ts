@@ -1,10 +1,13 @@
-/** @file Gradient checks: what src/grad says against central differences through ONNX Runtime. */
+/** @file Gradient checks: what src/grad says against central differences through ONNX Runtime, and in every spelling. */
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { gradient, type GradientOptions, type Rule } from '../src/grad/index.ts';
+import { gradient, type GradientOptions, lowerings, type Rule } from '../src/grad/index.ts';
 import { Builder, type Value } from '../src/ir/builder.ts';
+import type { Graph } from '../src/ir/graph.ts';
 import { type Dims, float32, sizeOf, type Tensor } from '../src/ir/tensor.ts';
 import { Random } from '../src/random.ts';
-import { nodeRuntime } from '../src/runtime/node.ts';
+import type { Program } from '../src/runtime/index.ts';
+import { nodeRuntime, webgpuRuntime } from '../src/runtime/node.ts';
 
 /** An input of a check: uniform in [low, high) (default [-1, 1)), or with `distinct` values at least 0.05 apart. */
 export interface CheckInput {
@@ -27,19 +30,13 @@ export interface CheckOptions extends GradientOptions {
   readonly op?: string;
 }
 
-/**
- * Checks the gradient of Σ u·build(x) for all inputs at once along random directions. u is fixed and random, so that no
- * mistake cancels in a sum.
- *
- * @example
- * await checkGradient((b, [x]) => b.relu(x!), [{ dims: [1, 2, 3, 3], low: 0.1 }]);
- */
-export async function checkGradient(
+/** Σ u·build(x) and its gradients, as a graph, and a point to take them at. u is fixed and random, so that no mistake cancels in a sum. */
+function problem(
   build: (b: Builder, xs: Value[]) => Value,
   inputs: readonly CheckInput[],
-  options: CheckOptions = {},
-): Promise<void> {
-  const { tolerance = 1e-4, step = 5e-3, directions = 2, seed = 'check', op, ...rest } = options;
+  options: CheckOptions,
+): { graph: Graph; y: Value; u: Float32Array; at: Float32Array[]; random: Random } {
+  const { seed = 'check', op, tolerance: _, step: __, directions: ___, ...rest } = options;
   const random = new Random(seed);
   const b = new Builder();
   const xs = inputs.map(({ dims }, i) => b.input(`x${i}`, 'float32', dims));
@@ -50,13 +47,34 @@ export async function checkGradient(
   const loss = b.sum(b.mul(y, b.constant(float32(u, y.dims))), undefined, false);
   const gradients = gradient(b, loss, xs, rest);
   const graph = b.graph({ y, ...Object.fromEntries(gradients.map((g, i) => [`g${i}`, g])) });
+  return { graph, y, u, at: inputs.map((input) => values(input, random)), random };
+}
+
+/** What a graph of a {@link problem} gives at `points`. */
+async function evaluate(program: Program, graph: Graph, points: readonly Float32Array[]): Promise<Outputs> {
+  return program.run(
+    Object.fromEntries(graph.inputs.map(({ name, dims }) => [name, float32(points[Number(name.slice(1))]!, dims)])),
+  );
+}
+
+type Outputs = Readonly<Record<string, Tensor>>;
+
+/**
+ * Checks the gradient of Σ u·build(x) for all inputs at once along random directions, and that it is the same in every spelling.
+ *
+ * @example
+ * await checkGradient((b, [x]) => b.relu(x!), [{ dims: [1, 2, 3, 3], low: 0.1 }]);
+ */
+export async function checkGradient(
+  build: (b: Builder, xs: Value[]) => Value,
+  inputs: readonly CheckInput[],
+  options: CheckOptions = {},
+): Promise<void> {
+  const { tolerance = 1e-4, step = 5e-3, directions = 2 } = options;
+  const { graph, y, u, at, random } = problem(build, inputs, options);
   const program = await nodeRuntime.compile(graph);
   try {
-    const at = inputs.map((input) => values(input, random));
-    const run = async (points: readonly Float32Array[]): Promise<Record<string, Tensor>> =>
-      program.run(
-        Object.fromEntries(graph.inputs.map(({ name, dims }) => [name, float32(points[Number(name.slice(1))]!, dims)])),
-      );
+    const run = (points: readonly Float32Array[]): Promise<Outputs> => evaluate(program, graph, points);
     const here = await run(at);
     const nabla = inputs.map(({ dims }, i) => {
       const g = here[`g${i}`]!;
@@ -77,8 +95,50 @@ export async function checkGradient(
       const error = Math.abs(slope - difference) / (norm(nabla) * norm(moved) || 1);
       expect(error, `slope ${slope}, difference ${difference}`).toBeLessThan(tolerance);
     }
+    if (options.lowering) return;
+    const other = problem(build, inputs, { ...options, lowering: lowerings.webgpu });
+    if (isDeepStrictEqual(other.graph.nodes, graph.nodes)) return;
+    const spelled = await nodeRuntime.compile(other.graph);
+    try {
+      expectSame(await evaluate(spelled, other.graph, at), here);
+    } finally {
+      await spelled.dispose();
+    }
   } finally {
     await program.dispose();
+  }
+}
+
+/**
+ * Checks that WebGPU computes the gradient of Σ u·build(x), spelled for it, as the CPU does.
+ *
+ * @example
+ * await checkOnWebgpu((b, [x]) => b.relu(x!), [{ dims: [1, 2, 3, 3], low: 0.1 }]);
+ */
+export async function checkOnWebgpu({ build, inputs, options = {} }: Case): Promise<void> {
+  const outputs = [];
+  for (const runtime of [nodeRuntime, webgpuRuntime]) {
+    const { graph, at } = problem(build, inputs, { ...options, lowering: lowerings[runtime.lowering] });
+    const program = await runtime.compile(graph);
+    outputs.push(await evaluate(program, graph, at));
+    await program.dispose();
+  }
+  const [native, gpu] = outputs;
+  // Exponentials and powers are less exact on a GPU, by its own standard.
+  expectSame(gpu!, native!, 1e-4);
+}
+
+/** Length of `found` − `wanted`, in lengths of `wanted`. */
+export function apart(found: Float32Array, wanted: Float32Array): number {
+  expect(found.length).toBe(wanted.length);
+  return norm([found.map((v, i) => v - wanted[i]!)]) / (norm([wanted]) || 1);
+}
+
+/** Fails if outputs differ by more than `tolerance` of their length, each by itself. */
+function expectSame(found: Outputs, wanted: Outputs, tolerance = 3e-6): void {
+  for (const [name, { data, dims }] of Object.entries(wanted)) {
+    expect(found[name]!.dims).toEqual(dims);
+    expect(apart(found[name]!.data as Float32Array, data as Float32Array), name).toBeLessThan(tolerance);
   }
 }
 
@@ -113,6 +173,25 @@ export function checkRules(
       await checkGradient(build, inputs, { op, ...options });
     });
   });
+  describe.skipIf(!hasVulkan)(`on WebGPU${withoutVulkan}`, () => {
+    it.each(
+      Object.entries(cases).flatMap(([op, list]) =>
+        sampled(list).map((c, i) => [op, c.title ?? `case ${i}`, c] as const),
+      ),
+    )('%s, %s', (_, __, c) => checkOnWebgpu(c));
+  });
+}
+
+/** A driver that this process was started with: a real one, or that of test/vulkan.ts. */
+export const hasVulkan = process.env['VK_ICD_FILENAMES'] !== undefined;
+
+/** Why a test is skipped that needs one, for its title. */
+export const withoutVulkan = hasVulkan ? '' : ' (skipped: no Vulkan driver; Chromium brings one of software)';
+
+/** Cases for an engine that takes a second for each: the first and some of the others, or all if `PHOSPHENE_WEBGPU=all` asks for them. */
+function sampled(list: readonly Case[]): readonly Case[] {
+  const apart = process.env['PHOSPHENE_WEBGPU'] === 'all' ? 1 : Math.ceil(list.length / 2);
+  return list.filter((_, i) => i % apart === 0);
 }
 
 /** A constant of seeded numbers in [low, high). */

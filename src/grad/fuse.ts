@@ -5,7 +5,7 @@
  */
 import type { Builder, Value } from '../ir/builder.ts';
 import type { Graph, Node } from '../ir/graph.ts';
-import { cpuLowering } from './lowering.ts';
+import { cpuLowering } from './lowering-cpu.ts';
 import type { GradientOptions } from './rules.ts';
 import { type Constant, float32, isLazy, type Tensor, toNumbers } from '../ir/tensor.ts';
 
@@ -88,7 +88,8 @@ export function inlineFused(
   const used = new Set(nodes.flatMap((node) => node.inputs));
   const kept = new Map([...constants].filter(([name]) => used.has(name)));
   const spelling = lowering();
-  return b.inline({ ...graph, nodes, constants: kept }, inputs, (node, [x]) => {
+  return b.inline({ ...graph, nodes, constants: kept }, inputs, (node, [x, w, bias]) => {
+    if (node.op === 'Conv' && x && w) return spelling.conv(b, x, w, bias, node.attributes, node.name);
     const pads = node.op === 'Pad' ? convolutionPads(node, EMPTY_CONV, kept) : undefined;
     return pads && x ? spelling.pad(b, x, pads, node.name) : undefined;
   });

@@ -3,20 +3,19 @@
  * operator's rule spell the chain rule in standard operators, in the same Builder.
  */
 import type { Builder, Value } from '../ir/builder.ts';
-import { cpuLowering, type Lowering } from './lowering.ts';
+import { cpuLowering } from './lowering-cpu.ts';
+import { webgpuLowering } from './lowering-webgpu.ts';
+import type { Lowering } from './lowering.ts';
 import { differentiate, type GradientOptions, pathFrom } from './rules.ts';
 
 export { inlineFused } from './fuse.ts';
 export type { Lowering, Spelling } from './lowering.ts';
 
-/**
- * How gradients are spelled, by the name that a runtime gives its own. WebAssembly has the kernels of the CPU; WebGPU has a layout of its
- * own, and gets its spelling here once one is measured.
- */
+/** How gradients are spelled, by the name that a runtime gives its own. WebAssembly has the kernels of the CPU. */
 export const lowerings: Readonly<Record<'cpu' | 'wasm' | 'webgpu', Lowering>> = {
   cpu: cpuLowering,
   wasm: cpuLowering,
-  webgpu: cpuLowering,
+  webgpu: webgpuLowering,
 };
 
 export type { Window } from '../ir/window.ts';

@@ -18,12 +18,12 @@ export const linear = family({
   },
   ConvTranspose: (c) => {
     weightsStay(c, 1, 2);
-    const { b, g, node } = c;
+    const { b, g, node, lower } = c;
     const [x, w] = c.inputs;
     const { output_padding: _, ...attributes } = node.attributes;
     // The adjoint of a transposed convolution is the convolution with the same weights; output padding only lengthens g at its end.
     const rank = x!.dims.length - 2;
-    const full = b.one('Conv', [g, w!], { kernel_shape: w!.dims.slice(2), ...attributes });
+    const full = lower.conv(b, g, w!, undefined, attributes);
     const same = full.dims.every((d, i) => d === x!.dims[i]);
     const axes = Array.from({ length: rank }, (__, i) => i + 2);
     return [

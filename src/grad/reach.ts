@@ -2,7 +2,7 @@
 import { Builder } from '../ir/builder.ts';
 import type { Graph, Node } from '../ir/graph.ts';
 import { type Constant, type Lazy, sizeOf } from '../ir/tensor.ts';
-import { cpuLowering } from './lowering.ts';
+import { cpuLowering } from './lowering-cpu.ts';
 import { differentiate, type GradientOptions, pathFrom } from './rules.ts';
 
 const FEW = 16;

@@ -5,8 +5,9 @@ import type { Graph } from '../../src/ir/graph.ts';
 import { encodeOnnx } from '../../src/ir/onnx.ts';
 import { float32, type Tensor, toNumbers } from '../../src/ir/tensor.ts';
 import type { Program, Runtime } from '../../src/runtime/index.ts';
-import { nodeRuntime } from '../../src/runtime/node.ts';
+import { nodeRuntime, webgpuRuntime } from '../../src/runtime/node.ts';
 import { createWebRuntime } from '../../src/runtime/web.ts';
+import { hasVulkan, withoutVulkan } from '../check.ts';
 
 const failure = (text: string) =>
   expect.objectContaining({
@@ -38,7 +39,13 @@ function graphs(): { plain: Graph; stepping: Graph } {
 describe.each<[string, Runtime, Partial<Runtime>]>([
   ['Node', nodeRuntime, { name: 'onnxruntime-node cpu', lowering: 'cpu' }],
   ['the web', createWebRuntime(), { name: 'onnxruntime-web wasm', lowering: 'wasm' }],
-])('ONNX Runtime for %s', (_, runtime, facts) => {
+])('ONNX Runtime for %s', (_, runtime, facts) => contract(runtime, facts));
+
+describe.skipIf(!hasVulkan)(`ONNX Runtime on WebGPU in Node${withoutVulkan}`, () =>
+  contract(webgpuRuntime, { name: 'onnxruntime-node webgpu', lowering: 'webgpu' }),
+);
+
+function contract(runtime: Runtime, facts: Partial<Runtime>): void {
   const { plain, stepping } = graphs();
   let program: Program;
   let steps: Program;
@@ -149,4 +156,4 @@ describe.each<[string, Runtime, Partial<Runtime>]>([
     const run = await steps.open({ z: float32([1, 2, 3]), w: float32([1]) });
     await expect(run.read('v')).rejects.toThrow(failure('the run has no state `v`'));
   });
-});
+}
