@@ -1,5 +1,5 @@
 /** @file How the page is built: one classic script, since browsers load no modules from `file://`, and workers beside it. */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin } from 'vite';
 import { licensesOf } from '../../licenses/index.js';
@@ -34,6 +34,8 @@ const licenses = (): Plugin => ({
   closeBundle() {
     // A font is no module.
     const names = [...used, '@fontsource-variable/inter'].toSorted();
+    // A worker's script is finished before the page's folder is there.
+    mkdirSync(at('../../dist/explorer'), { recursive: true });
     writeFileSync(at('../../dist/explorer/licenses.txt'), licensesOf([...new Set(names)]));
   },
 });

@@ -7,47 +7,53 @@ import type { Tensor, Tensors } from '../ir/tensor.ts';
 import { NEXT, type CompileOptions, type Program, type Run, type Runtime } from './index.ts';
 
 /**
- * How far apart, in lengths of what the CPU says, two results may be. Rounding alone makes 1e-6 of a gradient, and about 2e-3 of the first
- * step of Adam, which is a gradient divided by its own size; what was wrong was wrong by 0.1 and more.
+ * How far apart, in lengths of what the CPU says, two results may be. Rounding makes 1e-6 of a gradient, and more where
+ * an optimiser divides it by its own size; a wrong gradient was 0.35 away.
  */
 const TOLERANCE = 1e-2;
 
-/** Why a program runs on the CPU: the GPU could not compile or compute it, or its results are others. */
-export interface Doubt {
-  readonly reason: 'failed' | 'disagrees';
+/** What is known of the GPU: that its first step agreed, or why it is not used. */
+export interface Verdict {
+  /** `absent`: it could not be loaded. `failed`: it could not compile or compute something. `differs`: its results are others. */
+  readonly reason: 'agrees' | 'absent' | 'failed' | 'differs';
   /** As a sentence for people. */
   readonly message: string;
-  /** How far apart the results are, if it computed any. */
+  /** How far apart the results were, if it computed any. */
   readonly apart?: number;
 }
 
 /**
  * A runtime that computes on `gpu` as long as it agrees with `cpu`. Both are given graphs in the lowering of the GPU, which every engine
  * computes right. Of each program the first evaluation or step runs on both. If they differ, or if the GPU fails in it, the CPU's is what
- * counts, `doubted` is told, and this program and all that are compiled later run on the CPU. A GPU that fails later throws `runtime`,
- * since the states of the run are gone with it; what is compiled then runs on the CPU.
+ * counts, and this program and all that are compiled later run on the CPU. A GPU that fails later throws `runtime`,
+ * since the states of the run are gone with it; what is compiled then runs on the CPU. `told` hears when the GPU is first trusted, and when
+ * it is given up.
  *
  * @example
  * const runtime = checkedRuntime(createWebGpuRuntime(), createWebRuntime(), ({ message }) => console.warn(message));
  */
-export function checkedRuntime(gpu: Runtime, cpu: Runtime, doubted: (doubt: Doubt) => void = () => {}): Runtime {
-  let doubt: Doubt | undefined;
-  const refuse = (found: Doubt): void => {
-    if (!doubt) doubted(found);
-    doubt ??= found;
+export function checkedRuntime(gpu: Runtime, cpu: Runtime, told: (verdict: Verdict) => void = () => {}): Runtime {
+  let [doubted, praised] = [false, false];
+  const refuse = (found: Verdict): void => {
+    if (!doubted) told(found);
+    doubted = true;
   };
-  const failed = (error: unknown): void =>
-    refuse({
-      reason: 'failed',
-      message: `The GPU is not used: ${error instanceof Error ? error.message : String(error)}`,
-    });
+  const praise = (apart: number): void => {
+    if (!praised) told({ reason: 'agrees', message: 'The GPU is used: its first step agrees with the CPU', apart });
+    praised = true;
+  };
+  const failed = (error: unknown, reason: Verdict['reason'] = 'failed'): void =>
+    refuse({ reason, message: `The GPU is not used: ${error instanceof Error ? error.message : String(error)}` });
   /** Whether two results of one evaluation are the same but for rounding. */
   const agree = (before: Tensors, ours: Tensors, theirs: Tensors): boolean => {
     const apart = Math.max(0, ...Object.entries(theirs).map(([name, t]) => distance(ours[name]!, t, before[name])));
-    if (apart <= TOLERANCE) return true;
+    if (apart <= TOLERANCE) {
+      praise(apart);
+      return true;
+    }
     const much = Number.isFinite(apart) ? `by ${apart.toPrecision(2)} of their length` : 'and are no finite numbers';
     refuse({
-      reason: 'disagrees',
+      reason: 'differs',
       message: `The GPU is not used: the results of its first step differ from the CPU's ${much}`,
       apart,
     });
@@ -55,7 +61,7 @@ export function checkedRuntime(gpu: Runtime, cpu: Runtime, doubted: (doubt: Doub
   };
 
   const compile = async (model: Parameters<Runtime['compile']>[0], options?: CompileOptions): Promise<Program> => {
-    if (doubt) return cpu.compile(model, options);
+    if (doubted) return cpu.compile(model, options);
     const sure = await cpu.compile(model, options);
     let fast: Program;
     try {
@@ -131,14 +137,14 @@ export function checkedRuntime(gpu: Runtime, cpu: Runtime, doubted: (doubt: Doub
 
   return {
     get name() {
-      return doubt ? cpu.name : gpu.name;
+      return doubted ? cpu.name : gpu.name;
     },
     get version() {
       return gpu.version;
     },
     lowering: gpu.lowering,
     async load() {
-      await Promise.all([cpu.load(), gpu.load().catch(failed)]);
+      await Promise.all([cpu.load(), gpu.load().catch((error: unknown) => failed(error, 'absent'))]);
     },
     compile,
   };

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { PhospheneError } from '../../src/errors.ts';
 import { Builder } from '../../src/ir/builder.ts';
 import { float32, type Tensor, toNumbers } from '../../src/ir/tensor.ts';
-import { checkedRuntime, type Doubt } from '../../src/runtime/checked.ts';
+import { checkedRuntime, type Verdict } from '../../src/runtime/checked.ts';
 import type { Program, Run, Runtime } from '../../src/runtime/index.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 
@@ -65,14 +65,14 @@ const broken = (): never => {
 };
 
 /** A checked runtime, what it was told of, and how often each side was asked to compile. */
-function checked(gpu: Runtime): { runtime: Runtime; doubts: Doubt[]; compiled: string[] } {
-  const doubts: Doubt[] = [];
+function checked(gpu: Runtime): { runtime: Runtime; doubts: Verdict[]; compiled: string[] } {
+  const doubts: Verdict[] = [];
   const compiled: string[] = [];
   const counted = (name: string, runtime: Runtime): Runtime => ({
     ...runtime,
     compile: (...given) => (compiled.push(name), runtime.compile(...given)),
   });
-  const runtime = checkedRuntime(counted('gpu', gpu), counted('cpu', nodeRuntime), (doubt) => doubts.push(doubt));
+  const runtime = checkedRuntime(counted('gpu', gpu), counted('cpu', nodeRuntime), (verdict) => doubts.push(verdict));
   return { runtime, doubts, compiled };
 }
 
@@ -95,7 +95,9 @@ describe('a GPU that agrees', () => {
     expect(await threeSteps(program)).toEqual(right);
     expect(await threeSteps(program)).toEqual(right);
     expect(steps).toEqual([1, 2, 3, 1, 2, 3]);
-    expect(doubts).toEqual([]);
+    expect(doubts).toEqual([
+      { reason: 'agrees', message: 'The GPU is used: its first step agrees with the CPU', apart: 0 },
+    ]);
     expect(runtime).toMatchObject({ name: 'a GPU', version: '1', lowering: 'webgpu' });
     await program.dispose();
   });
@@ -106,7 +108,7 @@ describe('a GPU that agrees', () => {
     expect((await threeSteps(program)).z[0]).toBeCloseTo(103, 2);
     const { loss } = await program.run({ ...start, x });
     expect(toNumbers(loss!)[0]).toBeCloseTo(100, 2);
-    expect(doubts).toEqual([]);
+    expect(doubts).toMatchObject([{ reason: 'agrees' }]);
     await program.dispose();
   });
 });
@@ -120,7 +122,7 @@ describe('a GPU that is wrong', () => {
     expect(await threeSteps(program)).toEqual(right);
     expect(doubts).toEqual([
       {
-        reason: 'disagrees',
+        reason: 'differs',
         message: expect.stringMatching(
           /^The GPU is not used: .* differ from the CPU's by 0\.\d+ of their length$/,
         ) as string,
@@ -139,7 +141,7 @@ describe('a GPU that is wrong', () => {
     const program = await runtime.compile(graph());
     const { loss } = await program.run({ ...start, x });
     expect(toNumbers(loss!)).toEqual([100]);
-    expect(doubts).toMatchObject([{ reason: 'disagrees', apart: Infinity }]);
+    expect(doubts).toMatchObject([{ reason: 'differs', apart: Infinity }]);
     await program.dispose();
   });
 });
@@ -163,7 +165,7 @@ describe('a GPU that fails', () => {
     await runtime.load();
     const program = await runtime.compile(graph());
     expect(await threeSteps(program)).toEqual(right);
-    expect(doubts).toHaveLength(1);
+    expect(doubts).toMatchObject([{ reason: 'absent' }]);
     expect(compiled).toEqual(['cpu']);
     await program.dispose();
   });
@@ -172,7 +174,7 @@ describe('a GPU that fails', () => {
     const { runtime, doubts, compiled } = checked(gpuWith({ step: (count) => (count === 2 ? broken() : undefined) }));
     const program = await runtime.compile(graph());
     await expect(threeSteps(program)).rejects.toThrow('the GPU was lost');
-    expect(doubts).toMatchObject([{ reason: 'failed' }]);
+    expect(doubts).toMatchObject([{ reason: 'agrees' }, { reason: 'failed' }]);
     await program.dispose();
     const again = await runtime.compile(graph());
     expect(await threeSteps(again)).toEqual(right);
