@@ -113,6 +113,7 @@ export {
   type Status,
   statuses,
 } from './render/diagnosis.ts';
+export type { Iterates } from './render/iterate.ts';
 export type { OverrideSpec } from './render/overrides.ts';
 export { presets, type Preset, type PresetName } from './render/presets.ts';
 export { classifierOf, classIndex } from './render/classes.ts';

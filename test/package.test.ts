@@ -6,10 +6,11 @@ import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const json = <T>(name: string): T => JSON.parse(readFileSync(join(root, name), 'utf8')) as T;
-const manifest =
-  json<Partial<Record<'dependencies' | 'optionalDependencies' | 'allowScripts', Record<string, unknown>>>>(
-    'package.json',
-  );
+const manifest = json<
+  Partial<Record<'dependencies' | 'optionalDependencies' | 'allowScripts', Record<string, unknown>>> & {
+    files: string[];
+  }
+>('package.json');
 
 describe('the package', () => {
   it('runs no install script when it is checked out: docs/installing.md says why and what to remove', () => {
@@ -27,6 +28,10 @@ describe('the package', () => {
       expect(text).toMatch(new RegExp(`^${name} \\d.*\\n\\n( *\\S.*\\n)+`, 'm'));
     expect(text).toContain('libjpeg-turbo Licenses');
     expect(Object.keys(manifest.dependencies ?? {})).toEqual([]);
+  });
+
+  it('carries its documentation', () => {
+    expect(manifest.files).toEqual(expect.arrayContaining(['docs/*.md', 'README.md', 'CHANGELOG.md', 'LICENSE']));
   });
 
   it('can be installed where the script of onnxruntime-node fails', () => {

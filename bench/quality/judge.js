@@ -31,13 +31,17 @@ export function quantile(values, q) {
 }
 export const median = (values) => quantile(values, 0.5);
 
-/** Random squares of photographs, their sides log-uniform from JUDGED to the short side, at most 512, brought to JUDGED. */
-async function patches(folder) {
+function photosIn(folder) {
   const files = readdirSync(folder)
     .filter((f) => /\.(png|jpe?g|webp)$/i.test(f))
     .sort();
   if (files.length === 0) throw new Error(`no photographs in ${folder}`);
-  const photos = await Promise.all(files.map((f) => open(`${folder}/${f}`)));
+  return files.map((f) => `${folder}/${f}`);
+}
+
+/** Random squares of photographs, their sides log-uniform from JUDGED to the short side, at most 512, brought to JUDGED. */
+async function patches(folder) {
+  const photos = await Promise.all(photosIn(folder).map(open));
   const random = new Random('photographs');
   const uniform = () => random.uniform(1, 0, 1)[0];
   return Array.from({ length: PHOTOGRAPHS }, (_, i) => {
@@ -163,21 +167,34 @@ async function lessons(networks, photos) {
   return { means, mates };
 }
 
+/** All that is kept of photographs: what they say of layers, and what they look like. */
+async function learnt(networks, photos) {
+  const looks = photos.map(spectra);
+  const slope = median(looks.map((l) => l.slope));
+  return {
+    ...(await lessons(networks, photos)),
+    photographs: {
+      slope,
+      high: median(looks.map((l) => l.high)),
+      slopeDistance: median(looks.map((l) => Math.abs(l.slope - slope))),
+      contrast: median(photos.map(deviation)),
+    },
+  };
+}
+
 /**
  * A judge of pictures of some networks: `{ name: { network, mates: { layer: layers of the other network } } }`. What photographs say is kept
  * in `cache`, since it takes a minute.
  */
 export async function judgeOf(networks, folder, cache) {
-  const photos = await patches(folder);
   const key = createHash('sha256');
-  for (const { data } of photos) key.update(data);
+  for (const file of photosIn(folder)) key.update(readFileSync(file));
   for (const [name, { network, mates }] of Object.entries(networks))
     key.update(JSON.stringify([name, await network.digest(), mates]));
   const file = `${cache}/photographs-${key.digest('hex').slice(0, 12)}.bin`;
-  const known = existsSync(file) ? deserialize(readFileSync(file)) : await lessons(networks, photos);
+  const known = existsSync(file) ? deserialize(readFileSync(file)) : await learnt(networks, await patches(folder));
   if (!existsSync(file)) writeFileSync(file, serialize(known));
-  const looks = photos.map(spectra);
-  const slope = median(looks.map((l) => l.slope));
+  const { slope } = known.photographs;
   const runs = new Map();
   const ask = async (name, layers) => {
     const id = `${name}/${layers.join()}`;
@@ -186,12 +203,7 @@ export async function judgeOf(networks, folder, cache) {
   };
 
   return {
-    photographs: {
-      slope,
-      high: median(looks.map((l) => l.high)),
-      slopeDistance: median(looks.map((l) => Math.abs(l.slope - slope))),
-      contrast: median(photos.map(deviation)),
-    },
+    photographs: known.photographs,
     /** The figures of pictures, whole canvases, of one layer's channels: a list for each figure. */
     async look(name, layer, channels, canvases) {
       const other = Object.keys(networks).find((n) => n !== name);

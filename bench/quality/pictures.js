@@ -123,29 +123,31 @@ export function deviation({ data }) {
 function power(plane, n) {
   const mean = plane.reduce((a, b) => a + b, 0) / plane.length;
   const hann = Array.from({ length: n }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / (n - 1)));
-  const wave = Array.from({ length: n }, (_, k) => [Math.cos((2 * Math.PI * k) / n), Math.sin((2 * Math.PI * k) / n)]);
+  const cosines = Float64Array.from({ length: n }, (_, k) => Math.cos((2 * Math.PI * k) / n));
+  const sines = Float64Array.from({ length: n }, (_, k) => Math.sin((2 * Math.PI * k) / n));
   const half = Math.floor(n / 2) + 1;
   const [re, im] = [new Float64Array(n * half), new Float64Array(n * half)];
   for (let y = 0; y < n; y++)
     for (let k = 0; k < half; k++) {
-      let [r, i] = [0, 0];
+      let r = 0;
+      let i = 0;
       for (let x = 0; x < n; x++) {
         const v = (plane[y * n + x] - mean) * hann[y] * hann[x];
-        const [c, s] = wave[(k * x) % n];
-        r += v * c;
-        i -= v * s;
+        r += v * cosines[(k * x) % n];
+        i -= v * sines[(k * x) % n];
       }
-      [re[y * half + k], im[y * half + k]] = [r, i];
+      re[y * half + k] = r;
+      im[y * half + k] = i;
     }
   const out = new Float64Array(n * half);
   for (let k = 0; k < half; k++)
     for (let f = 0; f < n; f++) {
-      let [r, i] = [0, 0];
+      let r = 0;
+      let i = 0;
       for (let y = 0; y < n; y++) {
-        const [c, s] = wave[(f * y) % n];
-        const [a, b] = [re[y * half + k], im[y * half + k]];
-        r += a * c + b * s;
-        i += b * c - a * s;
+        const turn = (f * y) % n;
+        r += re[y * half + k] * cosines[turn] + im[y * half + k] * sines[turn];
+        i += im[y * half + k] * cosines[turn] - re[y * half + k] * sines[turn];
       }
       out[f * half + k] = r * r + i * i;
     }

@@ -1,5 +1,6 @@
 /** @file phosphene render: pictures of what filters see. The words; what is done is in core/render.ts. */
 import { PhospheneError } from '../errors.ts';
+import { DEFAULT_PRESET } from '../render/presets.ts';
 import { flag, text, whole } from '../settings.ts';
 import { type Command, command, type Context } from './command.ts';
 import {
@@ -165,7 +166,7 @@ const own = {
   ...weightsOptions,
   ...section('Picture', {
     preset: {
-      setting: text({ help: `Settings to start from: ${presetNames.join(', ')}`, default: 'keras' }),
+      setting: text({ help: `Settings to start from: ${presetNames.join(', ')}`, default: DEFAULT_PRESET }),
       value: 'NAME',
     },
     start: {

@@ -4,7 +4,7 @@ import { type Constant, type Dims, isLazy, sizeOf, toNumbers } from '../ir/tenso
 import type { Affine } from './standardised.ts';
 
 /** What leaves a picture as it is, or rounds it and takes the rounding's scale back. */
-const UNCHANGING = new Set(['Cast', 'Identity', 'QuantizeLinear', 'DequantizeLinear']);
+const UNCHANGING = new Set(['Cast', 'Identity', 'QuantizeLinear', 'DequantizeLinear', 'Resize']);
 
 /** No exporter needs more; to look further would take long in a hostile file. */
 const MOST_STEPS = 16;
@@ -27,12 +27,14 @@ export function leadingAffine(
     const constant = constants.get(name ?? '') ?? constantOf(nodes, name);
     return constant && !isLazy(constant) ? { values: toNumbers(constant), dims: constant.dims } : undefined;
   };
-  /** One number for each channel, if the constant has one for all or one for each. */
+  let turned = false;
+  /** One number for each channel of the picture, if the constant has one for all or one for each. */
   const each = (name: string | undefined): readonly number[] | undefined => {
     const c = numbers(name);
     if (c?.values.length === 1) return Array.from({ length: channels }, () => c.values[0]!);
     const along = c && c.dims.length - 4 + axis;
-    return c && sizeOf(c.dims) === channels && along! >= 0 && c.dims[along!] === channels ? c.values : undefined;
+    const fits = c && sizeOf(c.dims) === channels && along! >= 0 && c.dims[along!] === channels;
+    return fits ? (turned ? c.values.toReversed() : c.values) : undefined;
   };
   const then = (s: readonly number[], t: readonly number[]): void => {
     scale = scale.map((v, i) => v * s[i]!);
@@ -43,7 +45,8 @@ export function leadingAffine(
   const zeros = ones.map(() => 0);
   let value = input.name;
   for (let step = 0; step < MOST_STEPS; step++) {
-    const users = nodes.filter((n) => n.inputs.includes(value));
+    // Parts that are taken of it say nothing of the whole.
+    const users = nodes.filter((n) => n.op !== 'Slice' && n.inputs.includes(value));
     const [node] = users;
     if (!node || users.length !== 1) break;
     const [left, right] = node.inputs;
@@ -51,9 +54,15 @@ export function leadingAffine(
     if (node.op === 'Transpose') {
       const perm = node.attributes['perm'] as readonly number[] | undefined;
       axis = perm ? perm.indexOf(axis) : 3 - axis;
+    } else if (node.op === 'Gather') {
+      const order = numbers(right)?.values.join();
+      if (node.attributes['axis'] !== axis || order !== Array.from(ones, (_, i) => channels - 1 - i).join()) break;
+      turned = !turned;
     } else if (node.op === 'BatchNormalization') {
       const vectors = node.inputs.slice(1).map((name) => numbers(name)?.values);
-      const [gamma, beta, mean, variance] = vectors.map((v) => (v?.length === channels ? v : undefined));
+      const [gamma, beta, mean, variance] = vectors.map((v) =>
+        v?.length === channels ? (turned ? v.toReversed() : v) : undefined,
+      );
       if (!gamma || !beta || !mean || !variance || axis !== 1) break;
       const epsilon = (node.attributes['epsilon'] as number | undefined) ?? 1e-5;
       const s = gamma.map((g, i) => g / Math.sqrt(variance[i]! + epsilon));

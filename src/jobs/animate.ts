@@ -6,7 +6,7 @@ import { finishes } from '../output/finish.ts';
 import { grid, type GridOptions } from '../output/grid.ts';
 import type { Raster } from '../output/raster.ts';
 import { tileOf } from '../output/tile.ts';
-import { raisedIn, programOf, type Engine, type RenderEvent } from './render.ts';
+import { raisedIn, programOf, runOf, type Engine, type RenderEvent } from './render.ts';
 import { unitSpec } from '../render/recipe.ts';
 import { valuesOf } from '../render/step.ts';
 import { concurrently } from './concurrently.ts';
@@ -59,9 +59,12 @@ export async function* animateAscent(
     if (event.type === 'snapshot') found.get(event.step)?.set(event.channel, event.raster);
     yield event;
   }
+  const last = new Map<number, Raster>();
   const frames = steps.map((step) => {
     const tiles = plan.channels.map((channel) => {
-      const picture = found.get(step)!.get(channel);
+      // One whose patience ended stands still.
+      const picture = found.get(step)!.get(channel) ?? last.get(channel);
+      if (picture) last.set(channel, picture);
       return picture && tileOf(picture, { label: captions ? String(channel) : undefined });
     });
     return grid(tiles, layout);
@@ -116,7 +119,7 @@ export async function* animateMorph(
   const ascent = async function* (i: number): AsyncGenerator<RenderEvent, void> {
     const values = valuesOf({ objective: (await at(i)).objective, optimiser });
     // One key: the same noise for all, so that only the objective moves.
-    const job = { values, key: `${settled.seed}/${layer}/morph`, steps: settled.steps };
+    const job = { values, key: `${settled.seed}/${layer}/morph`, ...runOf(settled) };
     for await (const event of pool.submit(program, job, { signal, priority })) {
       if (event.type === 'started' && !ready) {
         ready = true;

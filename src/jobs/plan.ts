@@ -17,7 +17,7 @@ import {
   sizeShown,
   type Unit,
 } from '../render/recipe.ts';
-import type { Target } from '../render/targets.ts';
+import { strideOfAll, type Target } from '../render/targets.ts';
 import {
   checkChannel,
   type Engine,
@@ -194,7 +194,7 @@ async function objectivePlan(network: Network, options: Begun, like: ObjectiveLi
   const { settled: plain, start } = begun(network, options);
   const raised = await raisedIn(network, spec ?? like, plain, given);
   const { targets, pictures } = raised;
-  const settled = atStride(plain, options, Math.max(1, ...targets.map(({ stride = 1 }) => stride)));
+  const settled = atStride(plain, options, strideOfAll(targets));
   const { size } = settled;
   tryOut(raised, [network.input.channels, size.height, size.width]);
   return {

@@ -26,7 +26,7 @@ import {
 import { stepOf, valuesOf, workerMemory } from '../render/step.ts';
 import { reaching, type Target, targetAt } from '../render/targets.ts';
 import type { LoweringName } from '../runtime/index.ts';
-import type { StepData } from '../step/step.ts';
+import type { Job, StepData } from '../step/step.ts';
 import { transforms } from '../transform/index.ts';
 import { concurrently } from './concurrently.ts';
 import { evaluated, forwardProgram, keptProgram } from './forward.ts';
@@ -352,10 +352,19 @@ function ascended(
   { pool, signal, priority = 0 }: Engine,
   { start, snapshots }: { readonly start?: Tensors | undefined; readonly snapshots?: readonly number[] | undefined },
 ): AsyncIterable<JobEvent> {
-  const { steps, optimiser } = recipe;
+  const { optimiser } = recipe;
   const values = valuesOf({ objective, optimiser: optimisers.make(optimiser) });
-  const job = { values, key: keyOf(recipe), steps, ...(start ? { start } : {}) };
+  const job = { values, key: keyOf(recipe), ...runOf(recipe), ...(start ? { start } : {}) };
   return pool.submit(program, job, { signal, priority, snapshots });
+}
+
+/** How long a job goes on, and which of its pictures it keeps. */
+export function runOf({
+  steps,
+  keep,
+  patience,
+}: Pick<Recipe, 'steps' | 'keep' | 'patience'>): Pick<Job, 'steps' | 'keep' | 'patience'> {
+  return { steps, ...(keep === undefined ? {} : { keep }), ...(patience === undefined ? {} : { patience }) };
 }
 
 /** True the first time. */

@@ -1,9 +1,10 @@
 /** @file What a page can choose from: presets and settings as plain data, read from the tables, and chosen texts as options. */
 import { didYouMean, PhospheneError } from '../errors.ts';
 import { presets, type PresetName } from '../render/presets.ts';
+import { iterateSettings } from '../render/iterate.ts';
 import { followed } from '../render/overrides.ts';
 import { flatSettings, type RecipeOptions, settle } from '../render/recipe.ts';
-import { parsed } from '../settings.ts';
+import { normalised, parsed } from '../settings.ts';
 import { VERSION } from '../version.ts';
 import type { Catalogue, PresetFacts } from './protocol.ts';
 
@@ -32,7 +33,11 @@ export function catalogueOf(own: Pick<Catalogue, 'models' | 'engine' | 'workers'
 
 function presetFacts(name: PresetName): PresetFacts {
   const settled = settle({ preset: name });
-  const places = { ...settled, gradient: followed(settled.gradient) } as unknown as Readonly<Record<string, unknown>>;
+  const { keep, patience } = settled;
+  const iterates = normalised(iterateSettings, { keep, patience }, 'options');
+  const places = { ...settled, ...iterates, gradient: followed(settled.gradient) } as unknown as Readonly<
+    Record<string, unknown>
+  >;
   const values = flat.flatMap(({ name: setting, path: [first, second] }) => {
     const value = second === undefined ? places[first] : (places[first] as Record<string, unknown>)[second];
     return value === undefined ? [] : [[setting, `${value as string | number | boolean}`] as const];

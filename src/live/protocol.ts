@@ -28,7 +28,7 @@ export interface Wish {
   readonly objective?: string | undefined;
   /** Which of its pictures, from 0, if it ascends several together. */
   readonly picture?: number | undefined;
-  /** `keras` unless given. */
+  /** The usual one unless given. */
   readonly preset?: string | undefined;
   /** Height and width in pixels; what the model fixes, else the preset's, unless given. */
   readonly size?: number | undefined;

@@ -19,6 +19,7 @@ import { nearestTo, portraitOf } from '../jobs/study.ts';
 import { remedyOf } from '../render/diagnosis.ts';
 import type { PresetName } from '../render/presets.ts';
 import {
+  atStride,
   channelRecipe,
   digestOf,
   fitted,
@@ -31,7 +32,7 @@ import {
 import { encodePicture, type Expected, type Finished } from '../render/record.ts';
 import { checkMemory } from '../render/step.ts';
 import { raster, type Raster } from '../output/raster.ts';
-import { surveyed, type Target } from '../render/targets.ts';
+import { strideOfAll, surveyed, type Target } from '../render/targets.ts';
 import type { LoweringName } from '../runtime/index.ts';
 import { checked, whole } from '../settings.ts';
 import { catalogueOf, optionsOf } from './catalogue.ts';
@@ -172,7 +173,7 @@ export function createStudio(options: StudioOptions): Studio {
     checked(limits.steps, 'steps', first.steps);
     const { settled, raised, recipe, which, begin } = await (wish.objective === undefined
       ? channelOf(network, wish, options, first)
-      : objectiveOf(network, wish, wish.objective, first));
+      : objectiveOf(network, wish, wish.objective, options, first));
     const { steps, finish } = settled;
     const expected: Expected = {
       recipe,
@@ -280,8 +281,15 @@ async function channelOf(network: Network, wish: Wish, options: RecipeOptions, f
   };
 }
 
-async function objectiveOf(network: Network, { picture = 0 }: Wish, text: string, settled: Settled): Promise<Aim> {
-  const raised = await raisedIn(network, textOf('objective', text), settled);
+async function objectiveOf(
+  network: Network,
+  { picture = 0 }: Wish,
+  text: string,
+  options: RecipeOptions,
+  first: Settled,
+): Promise<Aim> {
+  const raised = await raisedIn(network, textOf('objective', text), first);
+  const settled = atStride(first, options, strideOfAll(raised.targets));
   const { pictures, recorded } = raised;
   checked(whole({ help: 'Which of the pictures', default: 0, to: pictures - 1 }), 'picture', picture);
   return {

@@ -2,11 +2,11 @@
 import { float32 } from '../ir/tensor.ts';
 import { number } from '../settings.ts';
 import { kind } from '../noun.ts';
-import { length } from './length.ts';
+import { lengths } from './length.ts';
 import type { Optimiser } from './optimiser.ts';
 
 /**
- * z + rate · g / ‖g‖, the norm over all parameters and bounded below as in TensorFlow's `l2_normalize`: g · rsqrt(max(Σg², 1e-12)).
+ * z + rate · g / ‖g‖, the norm over all parameters of a picture and bounded below as in TensorFlow's `l2_normalize`: g · rsqrt(max(Σg², 1e-12)).
  * Source: Keras' example "Visualizing what convnets learn".
  */
 export const normalised = kind({
@@ -19,8 +19,9 @@ export const normalised = kind({
     values: { rate: float32(rate) },
     build(s, z, gradients) {
       const { b } = s;
-      const factor = b.div(s.value('rate', 'float32', []), length(b, gradients));
-      return z.map((parameter, i) => b.add(parameter, b.mul(gradients[i]!, factor)));
+      const rated = s.value('rate', 'float32', []);
+      const all = lengths(b, gradients);
+      return z.map((parameter, i) => b.add(parameter, b.mul(gradients[i]!, b.div(rated, all[i]!))));
     },
   }),
 });

@@ -1,11 +1,10 @@
 /** @file Gradient ascent in a Sobolev space: coarse structure and the colours of photographs come first. */
-import type { Value } from '../ir/builder.ts';
 import { float32 } from '../ir/tensor.ts';
 import { kind } from '../noun.ts';
 import { choice, number } from '../settings.ts';
 import { filtered } from '../step/fourier.ts';
 import { mixed } from './colour.ts';
-import { length } from './length.ts';
+import { deviation, lengths } from './length.ts';
 import type { Optimiser } from './optimiser.ts';
 import { annealed, annealing } from './rate.ts';
 
@@ -53,9 +52,9 @@ export const sobolev = kind({
         const smooth = exponent === 0 ? g : filtered(b, g, (f) => Math.max(f, lowest) ** -exponent);
         return mixed(b, smooth, mixing);
       });
-      const total = length(b, conditioned);
+      const all = lengths(b, conditioned);
       return z.map((parameter, i) => {
-        const unit = b.div(conditioned[i]!, total);
+        const unit = b.div(conditioned[i]!, all[i]!);
         let velocity = unit;
         if (momentum > 0) {
           const before = s.state(`sobolev/velocity/${i}`, parameter.dims, { kind: 'fill', value: 0 });
@@ -63,13 +62,8 @@ export const sobolev = kind({
           s.next(before, velocity);
         }
         const moved = b.add(parameter, b.mul(velocity, fed));
-        return limit === 0 ? moved : b.mul(moved, b.min(b.div(limit, deviation(moved)), 1));
+        return limit === 0 ? moved : b.mul(moved, b.min(b.div(limit, deviation(b, moved)), 1));
       });
-      /** Of all its values; tiny at least. */
-      function deviation(x: Value): Value {
-        const centred = b.sub(x, b.mean(x, undefined, false));
-        return b.max(b.sqrt(b.mean(b.mul(centred, centred), undefined, false)), 1e-12);
-      }
     },
   }),
 });

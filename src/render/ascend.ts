@@ -11,9 +11,11 @@ import {
   REDIRECT,
   startStates,
   type StepPlan,
+  type Tensors,
   unshaken,
 } from '../step/step.ts';
 import { type Diagnosis, diagnose } from './diagnosis.ts';
+import { judgeOf } from './iterate.ts';
 
 /** A step, compiled. */
 export interface CompiledStep extends StepPlan {
@@ -36,13 +38,15 @@ export interface Progress {
 export interface Ascent {
   /** [n, c, h, w], values about [-1, 1], not clipped. */
   readonly image: Tensor<'float32'>;
-  /** The objective before each step. */
+  /** The objective before each step that was taken: fewer than asked for, if patience ended. */
   readonly losses: readonly number[];
   readonly diagnosis: Diagnosis;
 }
 
 /**
- * Runs a job and yields after each step; the picture is returned at the end. Throws `aborted` if the signal fires between two
+ * Runs a job and yields after each step; the picture is returned at the end. It is the last one, or, if the job keeps the best, the one that
+ * entered the step of the best loss: under random transforms that of the best mean of some losses, if it is also better than the last one
+ * when both are seen plainly. Throws `aborted` if the signal fires between two
  * steps, and `runtime`.
  *
  * @example
@@ -57,24 +61,40 @@ export async function* ascend(step: CompiledStep, job: Job, signal?: AbortSignal
   try {
     const start = await pictureOf(step, (name) => Promise.resolve(states[name]!));
     const losses: number[] = [];
+    const judge = judgeOf(job.patience ?? 0, isShaken(step));
+    let best: Tensors | undefined;
     for (let done = 1; done <= job.steps; done++) {
       if (signal?.aborted) throw new PhospheneError('aborted', 'aborted', {}, signal.reason);
-      const results = await run.step(feedsAt(step, job, done));
-      losses.push((results[LOSS]!.data as Float32Array)[0]!);
-      yield { done, loss: losses.at(-1)!, image: () => pictureOf(step, (name) => run.read(name)) };
+      const entering = job.keep === 'best' ? await statesOf(step, run) : undefined;
+      const loss = lossOf(await run.step(feedsAt(step, job, done)));
+      losses.push(loss);
+      yield { done, loss, image: () => pictureOf(step, (name) => run.read(name)) };
+      const { isBest, isOver } = judge(loss);
+      if (isBest) best = entering;
+      if (isOver) break;
     }
     // Without a step, nothing has changed.
-    const image = job.steps === 0 ? start : await pictureOf(step, (name) => run.read(name));
-    let plain: number | undefined;
-    if (job.steps > 0 && isShaken(step)) {
-      // What it does to the states is of no account: they are closed next.
-      const seen = await run.step(feedsAt(unshaken(step), job, job.steps));
-      plain = (seen[LOSS]!.data as Float32Array)[0]!;
+    const last = job.steps === 0 ? start : await pictureOf(step, (name) => run.read(name));
+    let image = last;
+    // What looking does to the states is of no account: they are closed next.
+    const look = async (of: Run): Promise<number> => lossOf(await of.step(feedsAt(unshaken(step), job, job.steps)));
+    let plain = losses.length > 0 && (isShaken(step) || best) ? await look(run) : undefined;
+    if (best) {
+      const kept = await step.program.open(best);
+      try {
+        const theirs = await look(kept);
+        // Also if the last one is no number.
+        if (!(plain! >= theirs))
+          [image, plain] = [await pictureOf(step, (name) => Promise.resolve(best[name]!)), theirs];
+      } finally {
+        await kept.close();
+      }
     }
     const diagnosis = diagnose({
       losses,
       start,
       image,
+      last,
       ...(plain === undefined ? {} : { plain }),
       redirected: redirectedIn(step),
     });
@@ -82,6 +102,14 @@ export async function* ascend(step: CompiledStep, job: Job, signal?: AbortSignal
   } finally {
     await run.close();
   }
+}
+
+function lossOf(results: Tensors): number {
+  return (results[LOSS]!.data as Float32Array)[0]!;
+}
+
+async function statesOf({ states }: StepPlan, run: Run): Promise<Tensors> {
+  return Object.fromEntries(await Promise.all(states.map(async ({ name }) => [name, await run.read(name)] as const)));
 }
 
 function redirectedIn({ feeds }: StepPlan): number {

@@ -37,9 +37,11 @@ export interface Course {
   readonly losses: readonly number[];
   /** The objective of the last picture without transforms; that before the last step unless given. */
   readonly plain?: number;
-  /** The first and the last picture, [n, c, h, w]. */
+  /** The first picture and the one that is kept, [n, c, h, w]. */
   readonly start: Pixels;
   readonly image: Pixels;
+  /** The picture after the last step; the one that is kept unless given. */
+  readonly last?: Pixels;
   /** Steps in which gradients were redirected past units that are off. */
   readonly redirected?: number;
 }
@@ -102,12 +104,12 @@ const EXTREME = 0.98;
 /** Losses that differ by less are the same, as a share of what the objective rose by. */
 const SAME = 1e-6;
 
-function statusOf({ losses, start, image, plain = 0 }: Course): Status {
+function statusOf({ losses, start, image, last = image, plain = 0 }: Course): Status {
   if (losses.length === 0) return 'ok';
   if (![...losses, plain].every(Number.isFinite) || !image.data.every(Number.isFinite)) return 'not-finite';
   // Weights may decay, and a limit may scale: the picture then moves without a gradient, and the objective does not.
   const flat = losses.length > 2 && losses.every((loss) => loss === losses[0]);
-  if (flat || image.data.every((v, i) => v === start.data[i])) return 'dead';
+  if (flat || last.data.every((v, i) => v === start.data[i])) return 'dead';
   if (losses.length === 1) return 'ok';
   const some = Math.max(1, Math.floor(losses.length / 10));
   const rise = mean(losses.slice(-some)) - mean(losses.slice(0, some));

@@ -2,6 +2,7 @@
 import type { FinishSpec } from '../output/finish.ts';
 import type { OptimiserSpec } from '../optimiser/index.ts';
 import type { ParamSpec } from '../param/index.ts';
+import type { Iterates } from './iterate.ts';
 import type { OverrideSpec } from './overrides.ts';
 import type { TransformSpec } from '../transform/index.ts';
 
@@ -17,15 +18,17 @@ export interface Preset {
   readonly transforms: readonly TransformSpec[];
   readonly optimiser: OptimiserSpec;
   readonly gradient?: OverrideSpec;
+  /** Which iterate is kept; the last of all steps unless it says otherwise. */
+  readonly iterates?: Partial<Iterates>;
   readonly finish: FinishSpec;
 }
 
-/** What the study of `sobolev` found; the exponent is that of a layer at stride 8, and others are found from the layer. */
+/** What the study of `sobolev` found; the exponent is found from the layer. */
 const ascent = {
   kind: 'sobolev',
   rate: 5,
   momentum: 0.75,
-  exponent: 1,
+  exponent: 1.4,
   mixing: 'root',
   limit: 0.45,
   anneal: 'linear',
@@ -69,9 +72,9 @@ const table = {
   natural: {
     ...moved,
     help: 'The preconditioned ascent with time to settle, shown at the contrast of a photograph',
-    steps: 56,
-    optimiser: { ...ascent, limit: 0.5 },
-    finish: { kind: 'contrast', crop: 25, contrast: 0.24, stretch: false },
+    steps: 60,
+    optimiser: { ...ascent, rate: 6, limit: 0.6 },
+    finish: { kind: 'contrast', crop: 25, contrast: 0.28, stretch: false },
   },
   best: {
     ...moved,
@@ -82,8 +85,9 @@ const table = {
       { kind: 'scale', from: 0.95, to: 1.05 },
       { kind: 'rotate', by: 3, still: 0 },
     ],
-    optimiser: { ...ascent, rate: 4, momentum: 0.85, limit: 0.55 },
-    finish: { kind: 'contrast', crop: 25, contrast: 0.26, stretch: false },
+    optimiser: { ...ascent, rate: 4, momentum: 0.85, limit: 0.6 },
+    iterates: { keep: 'best' },
+    finish: { kind: 'contrast', crop: 25, contrast: 0.28, stretch: false },
   },
   lucid: {
     help: "Lucid's: Fourier coefficients in decorrelated colours, moved about, by Adam",
@@ -119,6 +123,9 @@ const table = {
 
 /** The name of a preset. */
 export type PresetName = keyof typeof table;
+
+/** The preset of those who ask for none: the best pictures for the time that people wait (docs/quality.md). */
+export const DEFAULT_PRESET = 'natural' satisfies PresetName;
 
 /** The presets by name. */
 export const presets: Readonly<Record<PresetName, Preset>> = table;

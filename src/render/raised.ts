@@ -65,18 +65,19 @@ export function raisedOf(
   const spec = typeof like === 'string' ? parseObjective(like) : isCustom(like) ? undefined : like;
   const full = spec && filled(spec, settled, find);
   const objective = full ? objectiveOf(full) : (like as Objective);
+  // As it was written: what was filled in is in the record.
+  const text = spec ? objectiveOf(spec).text : objective.text;
   const used = usedOf(objective.needs ?? {}, given);
   const { least, usual } = objective.pictures ?? { least: 1, usual: 1 };
   const pictures = settled.pictures ?? usual;
   if (pictures < least)
     throw new PhospheneError(
       'bad-option',
-      `pictures: \`${objective.text}\` needs at least ${least} pictures at once, not ${pictures}`,
+      `pictures: \`${text}\` needs at least ${least} pictures at once, not ${pictures}`,
       { option: 'pictures', least, pictures },
     );
   return {
-    // As it was written: what was filled in is in the record.
-    objective: spec ? { ...objective, text: objectiveOf(spec).text } : objective,
+    objective: { ...objective, text },
     recorded: {
       objective: full ?? customSpec(objective),
       ...(Object.keys(used).length === 0

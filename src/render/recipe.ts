@@ -9,15 +9,16 @@ import type { Size } from '../import/network.ts';
 import type { Preprocess } from '../import/preprocess.ts';
 import type { Optional, PartialSpec } from '../noun.ts';
 import type { Schema, Setting } from '../settings.ts';
-import { checked, choice, refuseUnknown, whole } from '../settings.ts';
+import { checked, choice, normalised, refuseUnknown, whole } from '../settings.ts';
 import { channel as channelKind } from '../objective/channel.ts';
 import { type ObjectiveSpec, objectives, type PartialObjective, type TermSpec } from '../objective/index.ts';
 import { type OptimiserSpec, optimisers } from '../optimiser/index.ts';
 import { finishes, type FinishSpec } from '../output/finish.ts';
 import { params, type ParamSpec } from '../param/index.ts';
 import { sizeSeen, type TransformSpec, transforms } from '../transform/index.ts';
+import { iterateSettings, type Iterates } from './iterate.ts';
 import { followed, overrideSettings, type OverrideSpec } from './overrides.ts';
-import { type Preset, presets, type PresetName } from './presets.ts';
+import { DEFAULT_PRESET, type Preset, presets, type PresetName } from './presets.ts';
 
 /**
  * The revision of the algorithm. It is part of every digest: raise it if the same recipe gives other pictures than before, and only
@@ -56,6 +57,10 @@ export interface Recipe {
   /** Absent if it is the true one. */
   readonly gradient?: OverrideSpec;
   readonly steps: number;
+  /** Absent if the last picture is kept. */
+  readonly keep?: 'best';
+  /** Absent if all steps are taken. */
+  readonly patience?: number;
   readonly seed: number;
   /** The photo that the ascent begins with, if it does not begin with noise. */
   readonly start?: StartSpec;
@@ -82,12 +87,16 @@ export type Change<Spec extends { readonly kind: string }> = Spec extends unknow
 
 /** What decides a picture besides its model and target. All may be left out. */
 export interface RecipeOptions {
-  /** Where the settings start; `keras` unless given. */
+  /** Where the settings start; {@link DEFAULT_PRESET} unless given. */
   readonly preset?: PresetName | undefined;
   /** Side in pixels, or height and width; what the model fixes, else the preset's, unless given. */
   readonly size?: number | Size | undefined;
   /** Steps of ascent, from 0. */
   readonly steps?: number | undefined;
+  /** The picture that is kept: the last, or the one whose objective was best. */
+  readonly keep?: Iterates['keep'] | undefined;
+  /** Steps without a better objective after which an ascent ends before its time; 0 for none. */
+  readonly patience?: number | undefined;
   /** Of all random numbers. The same seed gives the same bytes. */
   readonly seed?: number | undefined;
   /** Positions of a channel's map left out on each side; what the preset says, or less if the map is small, unless given. */
@@ -105,22 +114,25 @@ export interface RecipeOptions {
   readonly finish?: Change<FinishSpec> | undefined;
 }
 
+const usual: Preset = presets[DEFAULT_PRESET];
+
 /** The settings that belong to no noun. */
 export const general = {
-  steps: whole({ help: 'Steps of ascent', default: presets.keras.steps, to: 1e6 }),
+  steps: whole({ help: 'Steps of ascent', default: usual.steps, to: 1e6 }),
   seed: whole({
     help: 'Seed of all random numbers; the same seed gives the same bytes',
     default: 0,
     from: Number.MIN_SAFE_INTEGER,
   }),
-  border: { ...channelKind.settings.border, default: presets.keras.border },
+  border: { ...channelKind.settings.border, default: usual.border },
+  ...iterateSettings,
 } satisfies Schema;
 
 /** Pictures that are ascended together: each costs as much as one alone. */
 const pictures = whole({ help: 'Pictures ascended together', default: 1, from: 1, to: 64 });
 const position = whole({ help: 'Row or column of a map', default: 0 });
 
-const side = whole({ help: 'Picture size in pixels', default: presets.keras.size, from: 1, to: 1 << 16 });
+const side = whole({ help: 'Picture size in pixels', default: usual.size, from: 1, to: 1 << 16 });
 
 /** What is known of the target when a recipe is made. */
 export interface TargetFacts {
@@ -147,9 +159,9 @@ export type Settled = Omit<Recipe, 'model' | 'preprocess' | 'objective' | 'given
  */
 export function settle(options: RecipeOptions = {}, fixed: TargetFacts['fixed'] = {}): Settled {
   refuseUnknown(Object.keys(options), optionNames, 'options');
-  const name = options.preset ?? 'keras';
+  const name = options.preset ?? DEFAULT_PRESET;
   const preset = presetOf(name);
-  const size = sizeFor(options.size, preset, fixed);
+  const { size, transforms: own } = seenAs(preset, options.size, fixed);
   const finish = changed(finishes, { ...preset.finish, crop: cropFor(preset, size) }, options.finish);
   if (2 * finish.crop >= Math.min(size.height, size.width)) {
     const most = Math.ceil(Math.min(size.height, size.width) / 2) - 1;
@@ -171,10 +183,11 @@ export function settle(options: RecipeOptions = {}, fixed: TargetFacts['fixed'] 
     ...(options.neuron === undefined ? {} : { unit: unitOf(options.neuron) }),
     ...(options.pictures === undefined ? {} : { pictures: checked(pictures, 'pictures', options.pictures) }),
     param: changed(params, preset.param, options.param),
-    transforms: (options.transforms ?? preset.transforms).map((t) => transforms.complete(t)),
+    transforms: (options.transforms ?? own).map((t) => transforms.complete(t)),
     optimiser: changed(optimisers, preset.optimiser, options.optimiser),
     ...gradientOf({ ...preset.gradient, ...defined(options.gradient ?? {}) }),
     steps: checked(general.steps, 'steps', options.steps ?? preset.steps),
+    ...iteratesOf({ ...preset.iterates, ...defined({ keep: options.keep, patience: options.patience }) }),
     seed: checked(general.seed, 'seed', options.seed ?? 0),
     finish,
   };
@@ -201,6 +214,8 @@ const optionNames = [
   'preset',
   'size',
   'steps',
+  'keep',
+  'patience',
   'seed',
   'border',
   'neuron',
@@ -216,6 +231,12 @@ const optionNames = [
 function gradientOf(given: object): { readonly gradient?: OverrideSpec } {
   const gradient = followed(given);
   return canonical(gradient) === canonical(followed()) ? {} : { gradient };
+}
+
+/** Which iterate is kept, if it is not the last of all steps: what has always been said of a picture stays as it is. */
+function iteratesOf(given: object): Pick<Recipe, 'keep' | 'patience'> {
+  const { keep, patience } = normalised(iterateSettings, given, 'options');
+  return { ...(keep === 'best' ? { keep } : {}), ...(patience > 0 ? { patience } : {}) };
 }
 
 function unitOf(neuron: NonNullable<RecipeOptions['neuron']>): Unit {
@@ -298,11 +319,11 @@ export function atStride(
 }
 
 /**
- * What suits a layer at a stride: 1 at 8 pixels, 1.25 at 16, 1.5 at 32. That deeper layers want a higher exponent is known from ResNet50V2;
- * how much higher was judged at 8 pixels only (docs/quality.md).
+ * What suits a layer at a stride: 1 at 4 pixels, 1.25 at 8, 1.4 from 16 on. Judged by how near the spectra of pictures come to those of
+ * photographs (docs/quality.md): shallow layers need fine structure, and a higher exponent makes flat colours of them.
  */
 function exponentFor(stride: number): number {
-  return Math.min(1.5, Math.max(0.5, 0.25 + Math.log2(stride) / 4));
+  return Math.min(1.4, 0.5 + Math.log2(stride) / 4);
 }
 
 /** The first shift of all, wide enough for a stride. */
@@ -445,7 +466,7 @@ export function flatSettings(): readonly FlatSetting[] {
     { kinds: Readonly<Record<string, AnyKind>> },
   ][]) {
     const kinds = Object.values(table.kinds);
-    const own = presets.keras[noun] as { readonly kind: string } & Readonly<Record<string, unknown>>;
+    const own = usual[noun] as { readonly kind: string } & Readonly<Record<string, unknown>>;
     if (kinds.length > 1) {
       const help = kinds.map((k) => `${k.kind} (${k.help.charAt(0).toLowerCase()}${k.help.slice(1)})`).join(', ');
       const setting = choice({ help, default: own.kind, of: kinds.map((k) => k.kind) });
@@ -483,11 +504,32 @@ function changed<Spec extends { readonly kind: string }>(
   return nouns.complete({ ...base, ...defined(change) } as never);
 }
 
-function sizeFor(given: RecipeOptions['size'], preset: Preset, fixed: TargetFacts['fixed'] = {}): Size {
-  const fallback = { height: fixed.height ?? preset.size, width: fixed.width ?? preset.size };
-  const size = given === undefined ? fallback : typeof given === 'number' ? { height: given, width: given } : given;
-  return { height: checked(side, 'size', size.height), width: checked(side, 'size', size.width) };
+/**
+ * The size of a picture, and the preset's transforms so that the network is shown the size that it fixes. A canvas that is seen by crops is
+ * as much larger than they are as it is in the preset; if the network sees no square, it is as large as they are.
+ */
+function seenAs(
+  preset: Preset,
+  given: RecipeOptions['size'],
+  fixed: TargetFacts['fixed'] = {},
+): Pick<Settled, 'size' | 'transforms'> {
+  const { height, width } = fixed;
+  const isFree = height === undefined && width === undefined;
+  const view = height === width ? height! : 0;
+  let canvas = { height: height ?? preset.size, width: width ?? preset.size };
+  const own = preset.transforms.map((spec) => {
+    if (isFree || spec.kind !== 'crop') return spec;
+    if (view > 0) canvas = squareOf(Math.round((preset.size * view) / spec.view));
+    return { ...spec, view };
+  });
+  const size = given === undefined ? canvas : typeof given === 'number' ? squareOf(given) : given;
+  return {
+    size: { height: checked(side, 'size', size.height), width: checked(side, 'size', size.width) },
+    transforms: own,
+  };
 }
+
+const squareOf = (length: number): Size => ({ height: length, width: length });
 
 /** Without what is undefined: options that were not given. */
 function defined<T extends object>(given: T): T {

@@ -100,7 +100,7 @@ export function decodePicture(bytes: Uint8Array, expected: Expected): Finished |
     const { raster, text } = decodePng(bytes, expected);
     if (text['Software'] === undefined) return undefined;
     const record: unknown = JSON.parse(text['phosphene'] ?? 'null');
-    const made = parse(record, expected.recipe.steps);
+    const made = parse(record, expected.recipe);
     if (made === undefined || made.pixels !== digestOfPixels(raster)) return undefined;
     // Compared with what we would write: nothing can be missing or added.
     if (canonical(record) !== canonical(recordOf(expected, made))) return undefined;
@@ -138,12 +138,14 @@ function recordOf({ recipe, digest, preset }: Expected, made: Made): PictureReco
 }
 
 /** The part of a record that the caller cannot know. Undefined if it makes no sense. */
-function parse(record: unknown, steps: number): Made | undefined {
+function parse(record: unknown, { steps, patience }: Recipe): Made | undefined {
   if (!isObject(record) || !isObject(record['recipe']) || !isObject(record['recipe']['model'])) return undefined;
   const { pixels, version, losses, status, plain } = record;
   const model = record['recipe']['model']['name'];
   if (typeof model !== 'string' || typeof pixels !== 'string' || typeof version !== 'string') return undefined;
-  if (!Array.isArray(losses) || losses.length !== steps || !losses.every(isLoss)) return undefined;
+  if (!Array.isArray(losses) || losses.length > steps || !losses.every(isLoss)) return undefined;
+  // Patience may end it before its time, but not before it has begun.
+  if (losses.length < (patience === undefined ? steps : Math.min(1, steps))) return undefined;
   return isStatus(status) && isLoss(plain)
     ? { model, pixels, version, losses, diagnosis: { status, plain } }
     : undefined;

@@ -104,6 +104,11 @@ export function targetAt({ layers, graph }: Listing, index: number): Target {
   return { ...layer, channels, ...probability, stride: strideOf(graph, value) };
 }
 
+/** The widest stride of what an objective reads. */
+export function strideOfAll(targets: readonly Target[]): number {
+  return Math.max(1, ...targets.map(({ stride = 1 }) => stride));
+}
+
 /**
  * What `build` makes of the network at this size. If an operator bars its way, the error also says which layers can be rendered;
  * they are looked for only then.

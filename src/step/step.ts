@@ -70,6 +70,10 @@ export interface Job {
   readonly steps: number;
   /** States that begin otherwise than drawn, such as a photo. */
   readonly start?: Tensors;
+  /** Which picture is kept; the last unless given. */
+  readonly keep?: 'last' | 'best';
+  /** Steps without a better loss after which it ends before its time; 0, and unless given, for none. */
+  readonly patience?: number;
 }
 
 /** The states that a job begins with. */

@@ -21,7 +21,7 @@ describe('animate', () => {
     expect(asked[0]![0]).toMatchObject({
       model: 'resnet50v2-mini',
       out: 'animation.gif',
-      preset: 'keras',
+      preset: 'natural',
       captions: false,
     });
     expect(asked[0]![1]).toEqual({ frames: 24, delay: 80, morph: false });

@@ -6,7 +6,7 @@ import type { InputFacts } from '../../src/cli/model.ts';
 import { renderCommand, type RenderNews, type RenderRequest } from '../../src/cli/render.ts';
 import { pictureSettings } from '../../src/cli/settings.ts';
 import { PhospheneError } from '../../src/errors.ts';
-import { presets } from '../../src/render/presets.ts';
+import { DEFAULT_PRESET, presets } from '../../src/render/presets.ts';
 import { fakeIo, fakeStream, said } from './fake.ts';
 
 const tf: InputFacts = { channels: 3, preprocess: { scale: [1, 1, 1], shift: [0, 0, 0], order: 'rgb' }, from: 'known' };
@@ -37,7 +37,7 @@ describe('render asks the core', () => {
       layer: undefined,
       filters: undefined,
       size: undefined,
-      preset: 'keras',
+      preset: 'natural',
       start: undefined,
       settings: {},
       out: 'out',
@@ -177,7 +177,7 @@ describe('the help of render', () => {
       expect(flat).toContain(`--${name} ${value}${setting.help}`);
       expect(flat).toMatch(new RegExp(`--${name} (?:(?! --).)*; default: ${String(setting.default)}(?: |$)`));
     }
-    const { steps, border, param, optimiser, finish } = presets.keras;
+    const { steps, border, param, optimiser, finish } = presets[DEFAULT_PRESET];
     for (const [name, value] of Object.entries({ steps, border, ...param, ...optimiser, ...finish }))
       if (name !== 'kind') expect(pictureSettings[name]!.default, name).toBe(value);
     for (const other of [

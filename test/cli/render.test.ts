@@ -11,7 +11,21 @@ import { barredFile } from '../render/barred.ts';
 import { inShell, phosphene, temporary } from './command.ts';
 
 // Small and early: a picture in a fraction of a second.
-const QUICK = ['render', '--layer', 'conv2_block1_out', '--size', '64', '--crop', '8', '--steps', '4', '--rate', '2'];
+const QUICK = [
+  'render',
+  '--preset',
+  'keras',
+  '--layer',
+  'conv2_block1_out',
+  '--size',
+  '64',
+  '--crop',
+  '8',
+  '--steps',
+  '4',
+  '--rate',
+  '2',
+];
 const files = (folder: string): string[] => (readdirSync(folder, { recursive: true }) as string[]).sort();
 const digest = (folder: string): Record<string, string> =>
   Object.fromEntries(

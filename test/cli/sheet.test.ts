@@ -96,10 +96,10 @@ describe('contact', () => {
       model: 'resnet50v2-mini',
       channels: [0, 70],
       rows: [
-        { layer: 'conv1_conv', preset: 'keras', seed: 0 },
-        { layer: 'conv1_conv', preset: 'keras', seed: 5 },
-        { layer: 'conv2_block1_out', preset: 'keras', seed: 0 },
-        { layer: 'conv2_block1_out', preset: 'keras', seed: 5 },
+        { layer: 'conv1_conv', preset: 'natural', seed: 0 },
+        { layer: 'conv1_conv', preset: 'natural', seed: 5 },
+        { layer: 'conv2_block1_out', preset: 'natural', seed: 0 },
+        { layer: 'conv2_block1_out', preset: 'natural', seed: 5 },
       ],
     });
     const again = await run(['conv1_conv', 'conv2_block1_out']);

@@ -24,12 +24,12 @@ export type Section = 'preset' | 'param' | 'transform' | 'optimiser' | 'objectiv
 
 const LAYER = 'conv3_block4_out';
 const CHANNEL = 10;
-/** Small, since they are files of the repository. */
+/** Small, since they are files of the repository; with the settings of the Keras example, so that each is seen alone. */
 const SIZE = 112;
-const small = { size: SIZE, finish: { crop: 8 } } as const;
+const small = { preset: 'keras', size: SIZE, finish: { crop: 8 } } as const;
 const target = { layer: LAYER, channels: [CHANNEL] } as const;
 const adam = { kind: 'adam', rate: 0.05 } as const;
-const flagsOfSmall = `--size ${SIZE} --crop 8`;
+const flagsOfSmall = `--preset keras --size ${SIZE} --crop 8`;
 
 /** Steps and rates that suit what a picture is made of. Anything that is not named is ascended by Adam. */
 const tuned: Readonly<Record<string, { readonly steps: number; readonly rate: number }>> = {

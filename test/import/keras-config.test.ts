@@ -9,7 +9,6 @@ import { openNetwork } from '../../src/import/formats.ts';
 import { readConfig } from '../../src/import/keras/config.ts';
 import { kerasNetwork, type WeightSource } from '../../src/import/keras/index.ts';
 import { openWeights } from '../../src/import/keras/weights.ts';
-import { affineOf } from '../../src/import/keras/layers/input.ts';
 import { IMAGE, type Network } from '../../src/import/network.ts';
 import { knownPreprocess, preprocessOf } from '../../src/import/preprocess.ts';
 import { bytesSource as hdf5Bytes } from '../../src/import/hdf5.ts';
@@ -432,19 +431,6 @@ describe('a configuration', () => {
     await expect(openNetwork(bytesSource('x.json', strToU8('{"a": 1')))).rejects.toThrow(
       'x.json: its configuration is not JSON; it is damaged or cut short',
     );
-  });
-
-  it('has scales and shifts', () => {
-    expect(affineOf('Rescaling', { scale: [1, 2, 3], offset: 4 }, 3)).toEqual({ scale: [1, 2, 3], shift: [4, 4, 4] });
-    expect(affineOf('Rescaling', {}, 2)).toEqual({ scale: [1, 1], shift: [0, 0] });
-    expect(affineOf('Normalization', { mean: [[[[2, 4]]]], variance: [[[[4, 16]]]] }, 2)).toEqual({
-      scale: [0.5, 0.25],
-      shift: [-1, -1],
-    });
-    expect(affineOf('Normalization', { mean: 1, variance: 0 }, 1)!.scale[0]).toBeCloseTo(1e7);
-    expect(affineOf('Normalization', { mean: [1, 2], variance: 1 }, 3)).toBeUndefined();
-    expect(affineOf('Normalization', { mean: 1, variance: 1, invert: true }, 1)).toBeUndefined();
-    expect(affineOf('Normalization', {}, 1)).toBeUndefined();
   });
 });
 

@@ -63,6 +63,7 @@ describe('a cut', () => {
 describe('a size', () => {
   it.each([
     [{ height: 0, width: 8 }, 'size: the height must be a whole number of pixels from 1 to 65536, not 0'],
+    [{ height: -3, width: 8 }, 'size: the height must be a whole number of pixels from 1 to 65536, not -3'],
     [{ height: 8, width: -3 }, 'the width must be'],
     [{ height: 8, width: 2.5 }, 'not 2.5'],
     [{ height: Number.NaN, width: 8 }, 'not NaN'],

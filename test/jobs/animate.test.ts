@@ -37,7 +37,14 @@ describe('animate', () => {
     await pool.close();
     await network.close();
   });
-  const options = { layer: 'conv1_conv', channels: [3, 5, 9], size: 24, steps: 4, finish: { crop: 2 } } as const;
+  const options = {
+    preset: 'keras',
+    layer: 'conv1_conv',
+    channels: [3, 5, 9],
+    size: 24,
+    steps: 4,
+    finish: { crop: 2 },
+  } as const;
 
   async function animated(
     animation: AnimateOptions,

@@ -39,7 +39,7 @@ function classifier(
 const softmax = (b: Builder, x: Value): Value => b.one('Softmax', [x], { axis: 1 }, 'probabilities');
 const labels = JSON.stringify(['tench', 'great_white_shark, white shark', 'crane', 'drake', 'crane']);
 const network = await classifier(softmax, { 'phosphene.labels': labels, 'phosphene.preprocess': 'tf' });
-const small: RenderOptions = { size: 16, steps: 3, optimiser: { rate: 1 }, finish: { crop: 0 } };
+const small: RenderOptions = { preset: 'keras', size: 16, steps: 3, optimiser: { rate: 1 }, finish: { crop: 0 } };
 
 async function picturesOf(plan: Plan, some?: readonly number[]): Promise<readonly Picture[]> {
   const pictures: Picture[] = [];
@@ -443,7 +443,7 @@ describe('the folder', () => {
   it('of an objective is named after its text, and its pictures after their numbers', async () => {
     const facts = await factsOf(network);
     const seriesFor = async (objective: string, options: RenderOptions = {}) => {
-      const plan = await planOf(network, { objective, ...options });
+      const plan = await planOf(network, { objective, preset: 'keras', ...options });
       return seriesOfObjective(plan.settled, facts, plan.raised!);
     };
     const series = await seriesFor('features:3 - 0.5*features:0 + tv(0.1)');
@@ -461,13 +461,18 @@ describe('the folder', () => {
   });
   it('of classes is that of their layer, and its preset is its own', async () => {
     const facts = await factsOf(network);
-    const { settled, layer } = await planOf(network, { class: 3 });
+    const { settled, layer } = await planOf(network, { preset: 'keras', class: 3 });
     const series = seriesOf(settled, facts, layer);
     expect([series.layerFolder, series.folders[0]]).toEqual(['probabilities', 'keras']);
-    const { settled: unit } = await planOf(network, { layer: 'features', channels: [0], neuron: 'centre' });
+    const { settled: unit } = await planOf(network, {
+      preset: 'keras',
+      layer: 'features',
+      channels: [0],
+      neuron: 'centre',
+    });
     expect(seriesOf(unit, facts, 'features').folders[0]).toMatch(/^keras-/);
     expect(seriesOf(unit, facts, 'features').digest).not.toBe(
-      seriesOf(settle({}, network.input.size), facts, 'features').digest,
+      seriesOf(settle({ preset: 'keras' }, network.input.size), facts, 'features').digest,
     );
   });
 });

@@ -11,6 +11,7 @@ import { phosphene, temporary } from '../cli/command.ts';
 const options: RenderOptions = {
   layer: 'conv2_block1_out',
   channels: [0, 1],
+  preset: 'keras',
   size: 64,
   steps: 2,
   finish: { crop: 8 },
@@ -32,7 +33,20 @@ async function events(changes: Changes & { readonly out: string }, of = model): 
 describe('run', () => {
   it('builds nothing where every picture is there', async () => {
     const out = temporary();
-    const args = ['--layer', 'conv2_block1_out', '--size', '64', '--crop', '8', '--steps', '2', '--filters', '0,1'];
+    const args = [
+      '--preset',
+      'keras',
+      '--layer',
+      'conv2_block1_out',
+      '--size',
+      '64',
+      '--crop',
+      '8',
+      '--steps',
+      '2',
+      '--filters',
+      '0,1',
+    ];
     expect((await phosphene(['render', ...args, '--out', out])).code).toBe(0);
     const sheet = await readFile(join(out, 'stitched_filters.png'));
     const uncut: Network = {

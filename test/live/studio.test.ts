@@ -39,6 +39,7 @@ const wish: Wish = {
   layer: 'conv2_block1_out',
   channel: 5,
   size: 48,
+  preset: 'keras',
   settings: { steps: '3', crop: '4', seed: '9' },
 };
 
@@ -54,7 +55,7 @@ describe('a studio', () => {
     const last = (await all(studio.watch({ ...wish, png: true }))).at(-1)!;
     if (last.type !== 'picture') throw new Error('no picture');
     const network = await options.open(name);
-    const settled = settle({ size: 48, steps: 3, seed: 9, finish: { crop: 4 } });
+    const settled = settle({ preset: 'keras', size: 48, steps: 3, seed: 9, finish: { crop: 4 } });
     const wanted = { layer: wish.layer, channels: [5], settled };
     for await (const event of renderChannels(network, wanted, { pool, lowering: 'cpu' }))
       if (event.type === 'picture') {

@@ -16,7 +16,7 @@ function restated(next: (t: number, g: number, i: number, z: number) => number, 
 async function found(spec: Parameters<typeof optimisers.make>[0], given = gradients): Promise<number[][]> {
   const after = await updates(
     optimisers.make(spec),
-    [[3]],
+    [[1, 3]],
     given.map((g) => [g]),
     [start],
   );

@@ -89,7 +89,10 @@ describe('a step of `sobolev`', () => {
   it('takes parameters that are no picture as they are, all of them at one length', async () => {
     const [after] = (await updates(
       optimisers.make({ ...bare, rate: 10, exponent: 1, mixing: 'root' }),
-      [[2], [2]],
+      [
+        [1, 2],
+        [1, 2],
+      ],
       [
         [
           [3, 0],
@@ -103,7 +106,7 @@ describe('a step of `sobolev`', () => {
   it('has momentum', async () => {
     const found = await updates(
       optimisers.make({ ...bare, rate: 2, momentum: 0.5 }),
-      [[2]],
+      [[1, 2]],
       [[[1, 0]], [[0, 3]], [[0, 0]]],
     );
     expectClose(found[0]![0]!, [2, 0]);

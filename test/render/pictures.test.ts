@@ -21,7 +21,10 @@ describe('the command shows', { timeout: 60_000 }, () => {
   const out = temporary();
   afterAll(() => rmSync(out, { recursive: true }));
   const render = async (...args: string[]): Promise<void> =>
-    expect(await phosphene(['render', '--out', out, ...args])).toMatchObject({ code: 0, stderr: '' });
+    expect(await phosphene(['render', '--preset', 'keras', '--out', out, ...args])).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
   const picture = (file: string): Raster => decodePng(readFileSync(join(out, file))).raster;
 
   it('four filters of conv3_block4_out', async () => {

@@ -1,7 +1,7 @@
 /** @file Recipes: how options expand, what is refused, and what the digest tells apart. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { params } from '../../src/param/index.ts';
-import { presets } from '../../src/render/presets.ts';
+import { DEFAULT_PRESET, presets } from '../../src/render/presets.ts';
 import {
   canonical,
   channelRecipe,
@@ -14,6 +14,7 @@ import {
   setDigestOf,
   type RecipeOptions,
   settle,
+  sizeShown,
   unitSpec,
   type TargetFacts,
   recipeOf,
@@ -29,7 +30,7 @@ const recipe = channelRecipe(settle(), facts, 'conv', 7);
 describe('settle', () => {
   it('expands the preset of the Keras example', () => {
     // The numbers of https://keras.io/examples/vision/visualizing_what_convnets_learn/.
-    expect(settle()).toEqual({
+    expect(settle({ preset: 'keras' })).toEqual({
       preset: 'keras',
       size: { height: 180, width: 180 },
       border: 2,
@@ -40,10 +41,15 @@ describe('settle', () => {
       optimiser: { kind: 'normalised', rate: 10 },
       finish: { kind: 'contrast', crop: 25, contrast: 0.15, stretch: false },
     });
-    expect(settle({ preset: 'keras' })).toEqual(settle({}));
+  });
+  it('expands `natural` unless another is asked for', () => {
+    expect(settle({ preset: 'natural' })).toEqual(settle({}));
+    expect(settle()).toEqual(settle({}));
+    expect(DEFAULT_PRESET).toBe('natural');
   });
   it('puts what is given in its place and keeps the rest', () => {
     const changed = settle({
+      preset: 'keras',
       size: { height: 96, width: 128 },
       steps: 0,
       seed: -3,
@@ -84,6 +90,28 @@ describe('settle', () => {
     expect(settle({}, { width: 96 }).size).toEqual({ height: 180, width: 96 });
     expect(settle({ size: 64, finish: { crop: 0 } }, { height: 224 }).size).toEqual({ height: 64, width: 64 });
   });
+  it('shows a network of a fixed size crops of that size, of a canvas that is as much larger', () => {
+    const maco = (fixed?: { height?: number; width?: number }, options: RecipeOptions = {}) => {
+      const settled = settle({ preset: 'maco', ...options }, fixed);
+      return { size: settled.size, view: (settled.transforms[0] as { view: number }).view, seen: sizeShown(settled) };
+    };
+    const square = (length: number) => ({ height: length, width: length });
+    expect(maco()).toEqual({ size: square(256), view: 180, seen: square(180) });
+    expect(maco(square(224))).toEqual({ size: square(319), view: 224, seen: square(224) });
+    expect(maco(square(32))).toEqual({ size: square(46), view: 32, seen: square(32) });
+    // A canvas of one's own is kept, and so are transforms of one's own.
+    expect(maco(square(224), { size: 256 })).toEqual({ size: square(256), view: 224, seen: square(224) });
+    expect(maco(square(224), { transforms: [{ kind: 'crop', view: 96 }] }).view).toBe(96);
+    // What is no square is as large as what is seen of it.
+    expect(maco({ height: 96, width: 128 })).toMatchObject({ view: 0, seen: { height: 96, width: 128 } });
+    expect(maco({ width: 128 })).toMatchObject({ view: 0, seen: { height: 256, width: 128 } });
+  });
+  it('says which iterate is kept only if it is not the last of all steps', () => {
+    expect(settle({ preset: 'keras', keep: 'last', patience: 0 })).toEqual(settle({ preset: 'keras' }));
+    expect(settle({ keep: 'best', patience: 5 })).toMatchObject({ keep: 'best', patience: 5 });
+    expect(settle({ preset: 'best' }).keep).toBe('best');
+    expect(settle({ preset: 'best', keep: 'last' })).not.toHaveProperty('keep');
+  });
   it.each([
     [{ preset: 'kears' }, 'unknown-preset', 'preset `kears` is not known; did you mean `keras`?', 'preset'],
     [{ preset: 'toString' }, 'unknown-preset', 'preset `toString` is not known; there is keras', 'preset'],
@@ -94,6 +122,8 @@ describe('settle', () => {
     [{ steps: 1e6 + 1 }, 'bad-option', 'steps: ', 'steps'],
     [{ seed: Number.NaN }, 'bad-option', 'seed: ', 'seed'],
     [{ seed: 0.5 }, 'bad-option', 'seed: ', 'seed'],
+    [{ keep: 'first' }, 'bad-option', 'keep: one of last, best', 'keep'],
+    [{ patience: -1 }, 'bad-option', 'patience: a whole number from 0', 'patience'],
     [{ border: -1 }, 'bad-option', 'border: ', 'border'],
     [{ param: { noise: -0.1 } }, 'bad-option', 'noise: a number from 0', 'noise'],
     [{ optimiser: { rate: 0 } }, 'bad-option', 'rate: a number above 0', 'rate'],
@@ -103,7 +133,12 @@ describe('settle', () => {
       'optimiser `sgd` is not known; there are normalised, adam',
       'optimiser',
     ],
-    [{ optimiser: { beta1: 0.5 } }, 'bad-option', 'optimiser `normalised`: there is no setting `beta1`', 'beta1'],
+    [
+      { preset: 'keras', optimiser: { beta1: 0.5 } },
+      'bad-option',
+      'optimiser `normalised`: there is no setting `beta1`',
+      'beta1',
+    ],
     [{ finish: { contrast: 99 } }, 'bad-option', 'contrast: a number above 0 to 1 is needed, not 99', 'contrast'],
     [{ finish: { contrast: 0 } }, 'bad-option', 'contrast: ', 'contrast'],
     [{ finish: { crop: 90 } }, 'bad-option', 'nothing of 180×180; choose a crop of at most 89', 'crop'],
@@ -138,7 +173,7 @@ describe('settle', () => {
 describe('fitted', () => {
   const target = (...dims: number[]) => ({ dims, channels: { axis: 1 } });
   const borderOf = (options: RecipeOptions, ...dims: number[]): number =>
-    fitted(settle(options), options, target(...dims)).border;
+    fitted(settle({ preset: 'keras', ...options }), options, target(...dims)).border;
   it('narrows a border that nobody asked for until it leaves something', () => {
     expect(borderOf({}, 1, 8, 12, 12)).toBe(2);
     expect(borderOf({}, 1, 8, 5, 5)).toBe(2);
@@ -151,7 +186,7 @@ describe('fitted', () => {
   it('leaves one that was asked for', () => expect(borderOf({ border: 2 }, 1, 8, 3, 3)).toBe(2));
   it('reads the map beside the channels, wherever these are', () => {
     const nhwc = { dims: [1, 3, 3, 64], channels: { axis: 3 } };
-    expect(fitted(settle(), {}, nhwc).border).toBe(1);
+    expect(fitted(settle({ preset: 'keras' }), {}, nhwc).border).toBe(1);
   });
 });
 
@@ -169,6 +204,8 @@ describe('the digest', () => {
     weights: { ...recipe, model: { ...recipe.model, digest: 'abd' } },
     seed: { ...recipe, seed: 1 },
     steps: { ...recipe, steps: 31 },
+    'iterate that is kept': channelRecipe(settle({ keep: 'best' }), facts, 'conv', 7),
+    patience: channelRecipe(settle({ patience: 3 }), facts, 'conv', 7),
     height: { ...recipe, size: { height: 181, width: 180 } },
     width: { ...recipe, size: { height: 180, width: 181 } },
     'scale of preprocessing': { ...recipe, preprocess: { ...recipe.preprocess, scale: [1, 1, 2] } },
@@ -242,6 +279,8 @@ describe('flatSettings', () => {
       'steps',
       'seed',
       'border',
+      'keep',
+      'patience',
       'redirect',
       'pooling',
       'param',
@@ -275,8 +314,16 @@ describe('flatSettings', () => {
   });
   it('has the defaults of the default preset', () => {
     const defaults = Object.fromEntries(flat.map((s) => [s.name, s.setting.default]));
-    expect(defaults).toMatchObject({ optimiser: 'normalised', beta1: 0.9, stretch: false });
-    expect(defaults).toMatchObject({ steps: 30, seed: 0, border: 2, noise: 0.125, rate: 10, crop: 25, contrast: 0.15 });
+    const { steps, border, optimiser, param, finish } = presets[DEFAULT_PRESET];
+    expect(defaults).toMatchObject({
+      optimiser: optimiser.kind,
+      beta1: 0.9,
+      stretch: false,
+      keep: 'last',
+      patience: 0,
+    });
+    expect(defaults).toMatchObject({ steps, seed: 0, border, noise: (param as { noise: number }).noise });
+    expect(defaults).toMatchObject({ rate: optimiser.rate, crop: finish.crop });
   });
   it('says which kind a setting belongs to, if not to all', () => {
     const helps = Object.fromEntries(flat.map((s) => [s.name, s.setting.help]));

@@ -24,6 +24,19 @@ describe('decodePicture', () => {
     expect(decodePicture(encodePicture(expected, odd), expected)).toEqual({ ...odd, losses: [1.5, null, null] });
   });
 
+  it('takes fewer losses than steps if patience may have ended', () => {
+    const patient = { ...expected, recipe: { ...expected.recipe, patience: 2 } };
+    const kept = (losses: readonly number[]) =>
+      decodePicture(encodePicture(patient, { ...picture, losses }), patient)?.losses;
+    expect(kept([1, 2])).toEqual([1, 2]);
+    expect(kept([1])).toEqual([1]);
+    expect(kept([1, 2, 3])).toEqual([1, 2, 3]);
+    expect(kept([1, 2, 3, 4])).toBeUndefined();
+    expect(kept([])).toBeUndefined();
+    const still = { ...patient, recipe: { ...patient.recipe, steps: 0 } };
+    expect(decodePicture(encodePicture(still, { ...picture, losses: [] }), still)?.losses).toEqual([]);
+  });
+
   it('keeps a record that is spelled in another order', () => {
     const reversed = Object.fromEntries(Object.entries(record).reverse());
     expect(decodePicture(withText(asciiJson(reversed)), expected)).toEqual(picture);

@@ -19,7 +19,14 @@ function photo(width: number, height: number, red = 200): Raster {
   return picture;
 }
 
-const options = { layer: 'conv1_conv', channels: [3], size: 32, steps: 0, finish: { crop: 0 } } as const;
+const options = {
+  preset: 'keras',
+  layer: 'conv1_conv',
+  channels: [3],
+  size: 32,
+  steps: 0,
+  finish: { crop: 0 },
+} as const;
 
 describe('render from a photo', () => {
   let network: Network;

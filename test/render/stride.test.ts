@@ -67,13 +67,14 @@ describe('atStride', () => {
   });
   it('has a higher exponent for deeper layers, unless one is given', () => {
     const exponent = (stride: number): unknown => (at(stride).optimiser as { exponent: number }).exponent;
-    expect([1, 2, 4, 8, 16, 32, 64].map(exponent)).toEqual([0.5, 0.5, 0.75, 1, 1.25, 1.5, 1.5]);
+    expect([1, 2, 4, 8, 16, 32, 64].map(exponent)).toEqual([0.5, 0.75, 1, 1.25, 1.4, 1.4, 1.4]);
     expect(at(32, { optimiser: { exponent: 1 } }).optimiser).toMatchObject({ exponent: 1 });
-    expect(at(32, { optimiser: { rate: 2 } }).optimiser).toMatchObject({ exponent: 1.5, rate: 2 });
-    expect(at(32, { optimiser: { kind: 'sobolev' } }).optimiser).toMatchObject({ exponent: 1 });
+    expect(at(4, { optimiser: { rate: 2 } }).optimiser).toMatchObject({ exponent: 1, rate: 2 });
+    expect(at(32, { optimiser: { rate: 2 } }).optimiser).toMatchObject({ exponent: 1.4, rate: 2 });
+    expect(at(32, { optimiser: { kind: 'sobolev' } }).optimiser).toMatchObject({ exponent: 1.4 });
   });
   it('leaves the Keras example as it is', () => {
-    const keras = settle();
+    const keras = settle({ preset: 'keras' });
     expect(atStride(keras, {}, 32)).toEqual(keras);
   });
   it('is part of what is fitted to a target whose stride is known', () => {

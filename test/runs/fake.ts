@@ -17,7 +17,12 @@ export const facts: TargetFacts = {
 };
 
 /** 16×12 pixels cut to 12×8, three steps. */
-export const options: RecipeOptions = { size: { height: 12, width: 16 }, steps: 3, finish: { crop: 2 } };
+export const options: RecipeOptions = {
+  preset: 'keras',
+  size: { height: 12, width: 16 },
+  steps: 3,
+  finish: { crop: 2 },
+};
 
 export function series(
   changes: RecipeOptions = {},

@@ -4,7 +4,15 @@
  */
 import { PhospheneError } from '../../errors.ts';
 import { type Input, MOST_CHANNELS } from '../network.ts';
-import { PICTURE, type LayerSpec, snakeCase, type Stored, type Topology } from './topology.ts';
+import {
+  type LayerInput,
+  type Numbers,
+  PICTURE,
+  type LayerSpec,
+  snakeCase,
+  type Stored,
+  type Topology,
+} from './topology.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -36,18 +44,22 @@ export function readConfig(file: string, config: unknown): ModelConfig {
   return new Reader(file).read(config);
 }
 
-/** A tensor: what the call of a layer gives. Or a number in place of one. */
+/** A tensor: what the call of a layer gives. Or a number in place of one, or numbers. */
 interface Reference {
   readonly layer: string;
   readonly call: number;
 }
-type Operand = Reference | number;
+type Operand = Reference | number | Numbers;
+
+const isReference = (operand: Operand): operand is Reference => typeof operand === 'object' && 'layer' in operand;
 
 interface Call {
   readonly layer: Json;
   readonly name: string;
   readonly index: number;
   readonly operands: readonly Operand[];
+  /** What a call says beside its operands, which Keras saves with the call and not with the layer. */
+  readonly settings: Json;
 }
 
 /** Where a model stands in those around it. */
@@ -88,14 +100,14 @@ class Reader {
   }
 
   /** Adds the layers of a model that is called with these values, and gives its outputs. */
-  #model(model: Json, inputs: readonly (string | number)[], place: Place): readonly (string | number)[] {
+  #model(model: Json, inputs: readonly LayerInput[], place: Place): readonly LayerInput[] {
     if (place.names.length > MOST_LEVELS) throw this.#fault(`it has more than ${MOST_LEVELS} models in each other`);
     return model['class_name'] === 'Sequential'
       ? this.#sequential(model, inputs, place)
       : this.#functional(model, inputs, place);
   }
 
-  #sequential(model: Json, inputs: readonly (string | number)[], place: Place): readonly (string | number)[] {
+  #sequential(model: Json, inputs: readonly LayerInput[], place: Place): readonly LayerInput[] {
     const config = model['config'];
     const layers = this.#layersOf(model);
     const stored = storedNames(layers);
@@ -108,12 +120,12 @@ class Reader {
     return values;
   }
 
-  #functional(model: Json, inputs: readonly (string | number)[], place: Place): readonly (string | number)[] {
+  #functional(model: Json, inputs: readonly LayerInput[], place: Place): readonly LayerInput[] {
     const config = isRecord(model['config']) ? model['config'] : {};
     const layers = this.#layersOf(model);
     const stored = new Map(storedNames(layers).map((s, i) => [layers[i]!, s]));
-    const ends = (key: string): Reference[] => references(config[key]).filter((r) => typeof r !== 'number');
-    const values = new Map<string, readonly (string | number)[]>();
+    const ends = (key: string): Reference[] => references(config[key]).filter(isReference);
+    const values = new Map<string, readonly LayerInput[]>();
     const counts = new Map<string, number>();
     const calls: Call[] = [];
     const starts = ends('input_layers');
@@ -130,23 +142,23 @@ class Reader {
         continue;
       }
       counts.set(name, nodes.length);
-      nodes.forEach((node, index) => calls.push({ layer, name, index, operands: references(node) }));
+      nodes.forEach((node, index) => calls.push({ layer, name, index, ...calledWith(layer, node) }));
     }
     if (calls.length > MOST_LAYERS) throw this.#fault(`it has more than ${MOST_LAYERS} layers`);
     // Keras counts the calls of a nested model from 0 or from 1: the largest number in use tells.
     const offsets = (all: readonly Operand[]): Map<string, number> => {
       const most = new Map<string, number>();
-      for (const r of all) if (typeof r !== 'number') most.set(r.layer, Math.max(most.get(r.layer) ?? 0, r.call));
+      for (const r of all) if (isReference(r)) most.set(r.layer, Math.max(most.get(r.layer) ?? 0, r.call));
       return new Map([...most].map(([name, call]) => [name, Math.max(0, call - ((counts.get(name) ?? 1) - 1))]));
     };
-    const find = (r: Reference, offset: ReadonlyMap<string, number>): readonly (string | number)[] | undefined =>
+    const find = (r: Reference, offset: ReadonlyMap<string, number>): readonly LayerInput[] | undefined =>
       values.get(key(r.layer, Math.max(0, r.call - (offset.get(r.layer) ?? 0))));
     const inside = offsets(calls.flatMap((c) => c.operands));
     let waiting: readonly Call[] = calls;
     while (waiting.length > 0) {
       const later: Call[] = [];
       for (const call of waiting) {
-        const found = call.operands.map((o) => (typeof o === 'number' ? [o] : find(o, inside)));
+        const found = call.operands.map((o) => (isReference(o) ? find(o, inside) : [o]));
         if (found.some((f) => f === undefined)) {
           later.push(call);
           continue;
@@ -154,7 +166,7 @@ class Reader {
         const given = found.flatMap((f) => f!.slice(0, 1));
         values.set(
           key(call.name, call.index),
-          this.#call(call.layer, given, place, stored.get(call.layer)!, call.index),
+          this.#call(call.layer, given, place, stored.get(call.layer)!, call.index, call.settings),
         );
       }
       if (later.length === waiting.length)
@@ -169,7 +181,7 @@ class Reader {
   }
 
   /** What an input of a model is: in a nested one what it is called with; in the outermost the picture, if it can be that. */
-  #input(layer: Json, inputs: readonly (string | number)[], at: number, place: Place): readonly (string | number)[] {
+  #input(layer: Json, inputs: readonly LayerInput[], at: number, place: Place): readonly LayerInput[] {
     const outermost = place.names.length === 0;
     const shape = shapeOf(layer);
     if (!outermost) {
@@ -188,11 +200,12 @@ class Reader {
   /** Adds one call of a layer or of a nested model. */
   #call(
     layer: Json,
-    inputs: readonly (string | number)[],
+    inputs: readonly LayerInput[],
     place: Place,
     stored: Stored,
     index: number,
-  ): readonly (string | number)[] {
+    settings: Json = {},
+  ): readonly LayerInput[] {
     const own = nameOf(layer);
     const type = String(layer['class_name']);
     const again = index === 0 ? own : `${own}:${index}`;
@@ -206,7 +219,7 @@ class Reader {
     const nested = MODELS.has(type) || isNested(layer);
     const values = nested ? this.#model(layer, inputs, inner) : inputs;
     if (this.#layers.length >= MOST_LAYERS) throw this.#fault(`it has more than ${MOST_LAYERS} layers`);
-    const config = isRecord(layer['config']) ? layer['config'] : {};
+    const config = { ...(isRecord(layer['config']) ? layer['config'] : {}), ...settings };
     this.#layers.push({
       name,
       ...(path === name ? {} : { path }),
@@ -249,7 +262,7 @@ class Reader {
    * The first picture's shape. In the middle of a model a shape may be a relic of another model: there it counts only if a picture
    * can have it.
    */
-  #shape(shape: unknown, inputs: readonly (string | number)[]): void {
+  #shape(shape: unknown, inputs: readonly LayerInput[]): void {
     if (this.#picture !== undefined || !Array.isArray(shape) || shape.length !== 4) return;
     const channels = [shape[1], shape[3]] as readonly unknown[];
     if (inputs.includes(PICTURE) || channels.some((c) => c === 1 || c === 3 || c === 4)) this.#picture = shape;
@@ -265,6 +278,32 @@ function withoutMasks(layers: readonly LayerSpec[]): Topology {
   const isMask = ({ type }: LayerSpec): boolean => type === 'NotEqual' || type === 'Any';
   const used = new Set(layers.flatMap((l) => (isMask(l) ? [] : l.inputs)));
   return layers.filter((l) => !isMask(l) || used.has(l.name));
+}
+
+/** The classes that take parts of a value: of Keras 3, and of Keras 2. */
+const TAKING: ReadonlySet<string> = new Set(['GetItem', 'SlicingOpLambda']);
+
+/** What a layer is called with. Which parts one takes is no operand, though it stands among them. */
+function calledWith(layer: Json, node: unknown): Pick<Call, 'operands' | 'settings'> {
+  if (!TAKING.has(String(layer['class_name']))) return { operands: references(node), settings: {} };
+  // Keras 3 has { args: [x, parts] }, Keras 2 ["x", 0, 0, { slice_spec: parts }].
+  const [x, parts] =
+    isRecord(node) && Array.isArray(node['args']) ? (node['args'] as unknown[]) : [undefined, undefined];
+  if (x !== undefined) return { operands: references(x, 1), settings: { parts: parts ?? null } };
+  const [name, call, , options] = (Array.isArray(node) && Array.isArray(node[0]) ? node[0] : node) as unknown[];
+  return {
+    operands: references([name, call], 1),
+    settings: { parts: isRecord(options) ? options['slice_spec'] : null },
+  };
+}
+
+/** A list of numbers, or a list of such lists, all of a length; undefined for anything else. */
+function numbersOf(list: unknown): Numbers | undefined {
+  const dims: number[] = [];
+  for (let at = list; Array.isArray(at) && dims.length < 8; at = (at as unknown[])[0]) dims.push(at.length);
+  const values = Array.isArray(list) ? (list as unknown[]).flat(8) : [];
+  const fits = values.length > 0 && values.length === dims.reduce((n, d) => n * d, 1);
+  return fits && values.every((v): v is number => typeof v === 'number') ? { dims, values } : undefined;
 }
 
 function key(layer: string, call: number): string {
@@ -312,8 +351,10 @@ function references(node: unknown, level = 0): Operand[] {
   if (level > 8) return [];
   if (typeof node === 'number') return [node];
   if (Array.isArray(node)) {
+    const numbers = numbersOf(node);
+    if (numbers) return level > 0 ? [numbers] : [];
     const [first, second, third, options] = node as unknown[];
-    if (first === '_CONSTANT_VALUE') return typeof third === 'number' ? [third] : [];
+    if (first === '_CONSTANT_VALUE') return references(third, level + 1);
     if (typeof first === 'string' && typeof second === 'number')
       return [{ layer: first, call: second }, ...(isRecord(options) ? keywords(options, level) : [])];
     return (node as unknown[]).flatMap((n) => references(n, level + 1));
@@ -322,16 +363,21 @@ function references(node: unknown, level = 0): Operand[] {
   const { class_name: type, config, args, kwargs } = node;
   if (type === '__keras_tensor__' && isRecord(config) && Array.isArray(config['keras_history']))
     return references(config['keras_history'].slice(0, 2), level + 1);
+  if (type === '__tensor__' || type === '__numpy__')
+    return isRecord(config) ? references(config['value'], level + 1) : [];
   if (args === undefined && kwargs === undefined) return level === 0 ? [] : keywords(node, level);
   return [...references(args, level + 1), ...(isRecord(kwargs) ? keywords(kwargs, level) : [])];
 }
+
+/** The keywords that may be numbers in place of a tensor. */
+const OPERANDS: ReadonlySet<string> = new Set(['x', 'y', 'x1', 'x2', 'a', 'b', 'bias']);
 
 /** The operands among the keywords of a call: `{ "y": 3.0, "name": null }`. */
 function keywords(options: Json, level: number): Operand[] {
   return Object.entries(options).flatMap(([name, value]) => {
     // Of what is not there no numbers are computed: what a mask leaves out, only losses and recurrent layers do.
     if (name === 'mask') return [];
-    if (typeof value === 'number') return ['x', 'y', 'x1', 'x2', 'a', 'b'].includes(name) ? [value] : [];
+    if (typeof value === 'number' || numbersOf(value)) return OPERANDS.has(name) ? references(value, level + 1) : [];
     return typeof value === 'object' ? references(value, level + 1) : [];
   });
 }

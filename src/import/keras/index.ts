@@ -1,7 +1,8 @@
 /** @file Keras topologies with weights as networks. */
 import { didYouMean, PhospheneError } from '../../errors.ts';
 import { Builder, type Value } from '../../ir/builder.ts';
-import type { Dims, Tensor } from '../../ir/tensor.ts';
+import { transpose } from '../../ir/fold.ts';
+import { type Dims, float32, type Tensor } from '../../ir/tensor.ts';
 import { type Built, type BuiltLayer, type Input, type Network, network, type Size } from '../network.ts';
 import { lastConvolution } from '../default-layer.ts';
 import type { Change } from './layer.ts';
@@ -66,7 +67,7 @@ function build(
       barred.set(spec.name, why);
       if (spec.path !== undefined) barred.set(spec.path, why);
     };
-    const inherited = barred.get(String(spec.inputs.find((i) => typeof i === 'string' && barred.has(i))));
+    const [inherited] = spec.inputs.flatMap((i) => (typeof i === 'string' ? (barred.get(i) ?? []) : []));
     if (inherited) {
       bar(inherited);
       continue;
@@ -79,17 +80,7 @@ function build(
         config: spec.config,
         keras2,
         channelsFirst,
-        inputs: spec.inputs.map((input) => {
-          if (typeof input === 'number') return b.float(input);
-          const found = values.get(input);
-          if (!found)
-            throw new PhospheneError(
-              'bad-file',
-              `layer \`${spec.name}\`: its input \`${input}\` is no layer before it`,
-              { layer: spec.name },
-            );
-          return found;
-        }),
+        inputs: inputsOf(b, spec, values, channelsFirst),
         weight(weight, dims, change) {
           const wanted = { owner: spec.owner ?? { name: spec.name, stored: [] }, weight, dims, index: weights.length };
           seen?.(wanted);
@@ -109,6 +100,35 @@ function build(
     }
   }
   return { layers, barred };
+}
+
+/** The values that a layer is called with. Throws `bad-file` for an input that no layer gives. */
+function inputsOf(
+  b: Builder,
+  { name, inputs }: LayerSpec,
+  values: ReadonlyMap<string, Value>,
+  channelsFirst: boolean,
+): readonly Value[] {
+  const found = inputs.map((input) => {
+    if (typeof input !== 'string') return undefined;
+    const value = values.get(input);
+    if (value) return value;
+    throw new PhospheneError('bad-file', `layer \`${name}\`: its input \`${input}\` is no layer before it`, {
+      layer: name,
+    });
+  });
+  const rank = Math.max(0, ...found.map((value) => value?.dims.length ?? 0));
+  return inputs.map((input, i): Value => {
+    if (typeof input === 'object') {
+      const { dims, values: numbers } = input;
+      const whole = float32(numbers, dims);
+      if (rank !== 4 || dims.length > 4 || channelsFirst) return b.constant(whole);
+      // Beside a picture they are combined with its last axes, of which the channels are the last.
+      const four = { ...whole, dims: [...Array.from({ length: 4 - dims.length }, () => 1), ...dims] };
+      return b.constant(transpose(four, [0, 3, 1, 2]));
+    }
+    return found[i] ?? b.float(input as number);
+  });
 }
 
 /** A layer with the weights that it has, in Keras' order. */

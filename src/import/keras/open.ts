@@ -3,17 +3,17 @@ import { PhospheneError } from '../../errors.ts';
 import type { OpenOptions } from '../formats.ts';
 import { openHdf5 } from '../hdf5.ts';
 import { likelyPreprocess } from '../first.ts';
+import { leadingAffine } from '../leading.ts';
 import { defaultSize, IMAGE, type Input, type Network } from '../network.ts';
 import { preprocessOf } from '../preprocess.ts';
 import { parseJson, textOf } from '../json.ts';
 import { byteSource, sha256, type Source } from '../source.ts';
-import { type Affine, standardised } from '../standardised.ts';
+import { standardised } from '../standardised.ts';
 import { openZip } from '../zip.ts';
 import { isModelConfig, readConfig } from './config.ts';
 import { kerasNetwork, type KerasOptions } from './index.ts';
-import { affineOf } from './layers/input.ts';
 import { pythonic } from './spelling.ts';
-import { PICTURE, type Topology } from './topology.ts';
+import type { Topology } from './topology.ts';
 import { openWeights } from './weights.ts';
 
 /**
@@ -120,7 +120,7 @@ export async function configured(
     });
   const front = (): Network =>
     network({ ...input, preprocess: preprocessOf('tf', input.channels), from: 'assumed' }, topology.slice(0, FRONT));
-  return network({ ...input, ...(await preprocessing(topology, input.channels, options, front)) }, topology);
+  return network({ ...input, ...(await preprocessing(input.channels, options, front)) }, topology);
 }
 
 /** So many layers are looked at for the first convolution. */
@@ -130,38 +130,18 @@ const USUAL = { height: 64, width: 64 };
 
 /** What the network expects: as the caller says, else as its first layers tell or make likely, else [-1, 1]. */
 async function preprocessing(
-  topology: Topology,
   channels: number,
   { preprocess }: OpenOptions,
   front: () => Network,
 ): Promise<Pick<Input, 'preprocess' | 'from' | 'sure'>> {
   if (preprocess !== undefined) return { preprocess: preprocessOf(preprocess, channels), from: 'given' };
-  const affine = leading(topology, channels);
+  const network = front();
+  const { graph } = network.layers(defaultSize(network.input, USUAL));
+  const affine = leadingAffine(graph.nodes, graph.constants, { name: IMAGE, channels, axis: 1 });
   const own = affine && standardised(affine);
   if (own) return { preprocess: own, from: 'file' };
-  const network = front();
-  const likely = await likelyPreprocess(network.layers(defaultSize(network.input, USUAL)).graph, IMAGE);
+  const likely = await likelyPreprocess(graph, IMAGE);
   return likely ?? { preprocess: preprocessOf('tf', channels), from: 'assumed' };
-}
-
-/** What Rescaling and Normalization layers do first, past layers that do nothing outside of training. */
-function leading(topology: Topology, channels: number): Affine | undefined {
-  let value: string | number = PICTURE;
-  let found: Affine | undefined;
-  for (const { type, config, inputs, name } of topology) {
-    if (!inputs.includes(value)) continue;
-    if (type === 'Rescaling' || type === 'Normalization') {
-      const next = affineOf(type, config, channels);
-      if (!next) break;
-      const before = found;
-      found = {
-        scale: next.scale.map((s, i) => s * (before?.scale[i] ?? 1)),
-        shift: next.shift.map((t, i) => t + next.scale[i]! * (before?.shift[i] ?? 0)),
-      };
-    } else if (!type.startsWith('Random') && type !== 'Model') break;
-    value = name;
-  }
-  return found;
 }
 
 function versionOf(text: string): string | undefined {

@@ -1,4 +1,5 @@
 /** @file A Keras network as data: its layers in order, each with its class, its config and the names of its inputs. */
+import type { Dims } from '../../ir/tensor.ts';
 import type { Config } from './layer.ts';
 
 /** One layer, or one call of a layer that is shared. */
@@ -10,9 +11,18 @@ export interface LayerSpec {
   readonly type: string;
   readonly config: Config;
   /** Names of earlier layers, {@link PICTURE} for the picture as the network takes it, and numbers. */
-  readonly inputs: readonly (string | number)[];
+  readonly inputs: readonly LayerInput[];
   /** Whose weights it has; its own name's unless given. */
   readonly owner?: Owner;
+}
+
+/** What a layer is called with: a layer before it by name, a number, or numbers. */
+export type LayerInput = string | number | Numbers;
+
+/** Numbers that stand in a model's description, their axes in Keras' order. */
+export interface Numbers {
+  readonly dims: Dims;
+  readonly values: readonly number[];
 }
 
 /** A layer that has weights, as files call it. */
@@ -43,12 +53,7 @@ export class TopologyBuilder {
   #around: string | undefined;
 
   /** Adds a layer. Without a name it gets Keras' automatic one: `max_pooling2d`, `max_pooling2d_1`, … */
-  add(
-    type: string,
-    name: string | undefined,
-    inputs: string | readonly (string | number)[],
-    config: Config = {},
-  ): string {
+  add(type: string, name: string | undefined, inputs: string | readonly LayerInput[], config: Config = {}): string {
     const own = name ?? this.#autoName(type);
     this.#layers.push({ name: own, type, config, inputs: [inputs].flat(), around: this.#around });
     return own;

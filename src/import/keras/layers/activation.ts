@@ -189,6 +189,8 @@ const arithmetic: Readonly<Record<string, string>> = {
   'math.divide': 'Div',
   'math.maximum': 'Max',
   'math.minimum': 'Min',
+  'math.pow': 'Pow',
+  'nn.bias_add': 'Add',
 };
 
 const TFOpLambda: KerasLayer = (context) => {

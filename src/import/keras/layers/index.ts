@@ -7,6 +7,7 @@ import { denseLayers } from './dense.ts';
 import { inputLayers } from './input.ts';
 import { movements } from './movement.ts';
 import { normalisations } from './normalisation.ts';
+import { parts } from './parts.ts';
 import { poolings } from './pooling.ts';
 
 /** By `class_name`. A layer more is a row of its family's file. */
@@ -18,5 +19,6 @@ export const kerasLayers: Readonly<Record<string, KerasLayer>> = {
   ...merges,
   ...movements,
   ...normalisations,
+  ...parts,
   ...poolings,
 };

@@ -1,7 +1,7 @@
 /** @file Keras layers that begin a network: what stands before its first convolution, and inputs that are no picture. */
 import { type Value } from '../../../ir/builder.ts';
 import { float32 } from '../../../ir/tensor.ts';
-import { type Config, flag, type KerasLayer, type LayerContext, only, perChannel, unsupported } from '../layer.ts';
+import { flag, type KerasLayer, type LayerContext, only, perChannel, unsupported } from '../layer.ts';
 
 const InputLayer: KerasLayer = (context) => {
   throw unsupported(context, 'it is an input of the model beside the picture');
@@ -51,32 +51,6 @@ function vector(context: LayerContext, x: Value, setting: unknown): Value {
   return context.b.constant(
     float32(numbers, numbers.length === 1 ? [] : [1, channels, ...x.dims.slice(2).map(() => 1)]),
   );
-}
-
-/**
- * The scale and shift of a Rescaling or Normalization layer, or undefined if they are not in its config.
- *
- * @example
- * affineOf('Rescaling', { scale: 1 / 127.5, offset: -1 }, 3); // { scale: [1 / 127.5, …], shift: [-1, -1, -1] }
- */
-export function affineOf(
-  type: string,
-  config: Config,
-  channels: number,
-): { scale: readonly number[]; shift: readonly number[] } | undefined {
-  const each = (setting: unknown): readonly number[] | undefined => {
-    const numbers = perChannel(setting);
-    if (numbers?.length === 1) return Array.from({ length: channels }, () => numbers[0]!);
-    return numbers?.length === channels ? numbers : undefined;
-  };
-  if (type === 'Rescaling') {
-    const [scale, shift] = [each(config['scale'] ?? 1), each(config['offset'] ?? 0)];
-    return scale && shift && { scale, shift };
-  }
-  const [mean, variance] = [each(config['mean']), each(config['variance'])];
-  if (!mean || !variance || config['invert'] === true) return undefined;
-  const scale = variance.map((v) => 1 / Math.max(Math.sqrt(v), LEAST_DEVIATION));
-  return { scale, shift: mean.map((m, i) => -m * scale[i]!) };
 }
 
 export const inputLayers: Readonly<Record<string, KerasLayer>> = { InputLayer, Model, Rescaling, Normalization };

@@ -79,6 +79,7 @@ export const merges: Readonly<Record<string, KerasLayer>> = {
   Minimum: folded('Min'),
   Divide: folded('Div'),
   TrueDivide: folded('Div'),
+  Power: folded('Pow'),
   Average,
   CustomScaleLayer,
   Concatenate,
