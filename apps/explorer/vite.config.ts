@@ -34,7 +34,7 @@ const licenses = (): Plugin => ({
   closeBundle() {
     // A font is no module.
     const names = [...used, '@fontsource-variable/inter'].toSorted();
-    // A worker's script is finished before the page's folder is there.
+    // Workers are done first, before there is a folder.
     mkdirSync(at('../../dist/explorer'), { recursive: true });
     writeFileSync(at('../../dist/explorer/licenses.txt'), licensesOf([...new Set(names)]));
   },

@@ -63,7 +63,7 @@ export function createWebGpuRuntime(options: WebRuntimeOptions = {}): Runtime {
       // States stay there; what is not carried on is read at once.
       preferredOutputLocation: 'gpu-buffer',
     });
-    lost ??= loss(await ort.env.webgpu.device);
+    lost ??= loss((await ort.env.webgpu.device) as Device);
     // Without it, what waits for a lost device would wait for ever.
     const whileThere = <T>(work: Promise<T>): Promise<T> => Promise.race([work, lost!]);
     return {
