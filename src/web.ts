@@ -12,4 +12,5 @@
 export * from './index.ts';
 export { webHost, type WebHostOptions, type WebWorker } from './jobs/web-host.ts';
 export { serveWebWorker, type WorkerScope } from './jobs/web-worker.ts';
-export { createWebRuntime, type WebRuntimeOptions } from './runtime/web.ts';
+export { checkedRuntime, type Verdict } from './runtime/checked.ts';
+export { createWebGpuRuntime, createWebRuntime, type WebRuntimeOptions } from './runtime/web.ts';

@@ -1,4 +1,4 @@
-/** @file Programs and runs on a session of ONNX Runtime, the same in Node and in browsers, except that only some engines write results into memory that they are given. */
+/** @file Programs and runs on a session of ONNX Runtime, the same in Node and in browsers, on the CPU and on a GPU: engines differ in where they leave results. */
 import { PhospheneError } from '../errors.ts';
 import type { Graph } from '../ir/graph.ts';
 import { type Packed, PACKED_WEIGHTS, packOnnx } from '../ir/onnx.ts';
@@ -9,7 +9,14 @@ import { NEXT, type Program, type Run } from './index.ts';
 export interface EngineTensor {
   readonly type: string;
   readonly dims: readonly number[];
+  /** Throws if the tensor is not in the memory of the CPU. */
   readonly data: unknown;
+  /** Where it is, `cpu` or for example `gpu-buffer`. */
+  readonly location: string;
+  /** A copy for the CPU, wherever it is. */
+  getData(): Promise<unknown>;
+  /** Frees memory of a device. */
+  dispose(): void;
 }
 
 /** The part of ONNX Runtime's session that programs use. */
@@ -17,7 +24,7 @@ export interface Session<T extends EngineTensor> {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
   /** Results of which the fetch is a tensor are written into it; null makes a new one. */
-  run(feeds: Record<string, T>, fetches: Record<string, T | null>): Promise<Readonly<Record<string, EngineTensor>>>;
+  run(feeds: Record<string, T>, fetches: Record<string, T | null>): Promise<Readonly<Record<string, T>>>;
   release(): Promise<void>;
 }
 
@@ -42,8 +49,8 @@ export function programOf<T extends EngineTensor>({ wrap, writesInto }: Engine<T
   const evaluate = (feeds: Record<string, T>, fetches: Record<string, T | null>) =>
     explaining('failed', () => session.run(feeds, fetches));
   // Memory of runs that are over, for the next: garbage is collected late, and by then sixty runs have left a hundred megabytes.
-  const idle = new Map<string, Slot[]>();
-  const slotFor = (name: string, state: Tensor): Slot => {
+  const idle = new Map<string, OwnSlot[]>();
+  const slotFor = (name: string, state: Tensor): OwnSlot => {
     const left = idle.get(name)?.pop();
     return left && sameDims(left.tensor.dims, state.dims) ? left : slot(emptyLike(state));
   };
@@ -53,13 +60,13 @@ export function programOf<T extends EngineTensor>({ wrap, writesInto }: Engine<T
   return {
     async run(feeds) {
       const all = await evaluate(wrapped(feeds), Object.fromEntries(outputNames.map((name) => [name, null])));
-      return Object.fromEntries(outputNames.map((name) => [name, tensorOf(all[name]!)]));
+      return everyOne(outputNames, all);
     },
 
     async open(states) {
       for (const name of carried)
         if (!states[name]) throw new PhospheneError('runtime', `the run needs the state \`${name}\``, { state: name });
-      const now = new Map(
+      const now = new Map<string, Slot>(
         Object.entries(states).map(([name, t]) => {
           const own = slotFor(name, t);
           own.tensor.data.set(t.data as never);
@@ -68,7 +75,9 @@ export function programOf<T extends EngineTensor>({ wrap, writesInto }: Engine<T
       );
       // Two buffers in turn: what the engine allocates for a result comes back to it only when garbage is collected, and fresh
       // memory costs a step a twentieth of its time.
-      const spare = new Map(writesInto ? carried.map((name) => [name, slotFor(name, states[name]!)]) : []);
+      const spare = new Map<string, Slot>(
+        writesInto ? carried.map((name) => [name, slotFor(name, states[name]!)]) : [],
+      );
       return {
         async step(feeds) {
           const inputs = wrapped(feeds);
@@ -78,22 +87,27 @@ export function programOf<T extends EngineTensor>({ wrap, writesInto }: Engine<T
           for (const name of carried) fetches[NEXT + name] = spare.get(name)?.engine ?? null;
           const all = await evaluate(inputs, fetches);
           for (const name of carried) {
-            const next = spare.get(name) ?? slot(tensorOf(all[NEXT + name]!));
-            if (writesInto) spare.set(name, now.get(name)!);
+            const made = all[NEXT + name]!;
+            const next = spare.get(name) ?? (onDevice(made) ? { engine: made } : slot(tensorOf(made)));
+            const last = now.get(name)!;
+            if (writesInto) spare.set(name, last);
+            else if (!isOwn(last)) last.engine.dispose();
             now.set(name, next);
           }
-          return Object.fromEntries(results.map((name) => [name, tensorOf(all[name]!)]));
+          return everyOne(results, all);
         },
         async read(state) {
           const found = now.get(state);
           if (!found) throw new PhospheneError('runtime', `the run has no state \`${state}\``, { state });
-          return copyOf(found.tensor);
+          return found.tensor
+            ? copyOf(found.tensor)
+            : explaining('cannot read a state', () => downloaded(found.engine));
         },
         async close() {
           // What the engine has allocated itself is its own.
-          if (writesInto)
-            for (const slots of [now, spare])
-              for (const [name, left] of slots) idle.set(name, [...(idle.get(name) ?? []), left]);
+          for (const [name, left] of [...now, ...spare])
+            if (!isOwn(left)) left.engine.dispose();
+            else if (writesInto) idle.set(name, [...(idle.get(name) ?? []), left]);
           now.clear();
           spare.clear();
         },
@@ -103,10 +117,16 @@ export function programOf<T extends EngineTensor>({ wrap, writesInto }: Engine<T
     dispose: () => explaining('cannot free the graph', () => session.release()),
   };
 
-  type Slot = { readonly tensor: Tensor; readonly engine: T };
+  /** A state: the engine's tensor, and ours over the same memory unless the engine keeps it on a device. */
+  type Slot = { readonly tensor?: Tensor; readonly engine: T };
+  type OwnSlot = Slot & { readonly tensor: Tensor };
 
-  function slot(tensor: Tensor): Slot {
+  function slot(tensor: Tensor): OwnSlot {
     return { tensor, engine: wrap(tensor) };
+  }
+
+  function isOwn(one: Slot): one is OwnSlot {
+    return one.tensor !== undefined;
   }
 }
 
@@ -152,7 +172,33 @@ function unshared(bytes: Uint8Array): Uint8Array {
   return typeof SharedArrayBuffer !== 'undefined' && bytes.buffer instanceof SharedArrayBuffer ? bytes.slice() : bytes;
 }
 
-function tensorOf(t: EngineTensor): Tensor {
+function onDevice({ location }: EngineTensor): boolean {
+  return location !== 'cpu';
+}
+
+/** Results by name, in the memory of the CPU; what was on a device is freed there. */
+async function everyOne(
+  names: readonly string[],
+  all: Readonly<Record<string, EngineTensor>>,
+): Promise<Record<string, Tensor>> {
+  const found = await explaining('cannot read a result', () =>
+    Promise.all(names.map(async (name) => [name, await fetched(all[name]!)] as const)),
+  );
+  return Object.fromEntries(found);
+}
+
+async function fetched(t: EngineTensor): Promise<Tensor> {
+  if (!onDevice(t)) return tensorOf(t);
+  const tensor = await downloaded(t);
+  t.dispose();
+  return tensor;
+}
+
+async function downloaded(t: EngineTensor): Promise<Tensor> {
+  return tensorOf({ type: t.type, dims: t.dims, data: await t.getData() });
+}
+
+function tensorOf(t: Pick<EngineTensor, 'type' | 'dims' | 'data'>): Tensor {
   const dtype = t.type as DType;
   if (!(dtype in arrayTypes)) throw new PhospheneError('runtime', `ONNX Runtime returned a tensor of type ${t.type}`);
   return { dtype, dims: t.dims, data: (t.data as Float32Array).subarray(0, sizeOf(t.dims)) };

@@ -25,8 +25,8 @@ if (executable === undefined) console.warn('no Chromium: the tests of the explor
 /** With a camera that shows a test picture, and that nobody is asked for. */
 const CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
 
-export function launch(): Promise<Browser> {
-  const args = ['--no-sandbox', '--js-flags=--expose-gc', ...CAMERA];
+export function launch(...more: readonly string[]): Promise<Browser> {
+  const args = ['--no-sandbox', '--js-flags=--expose-gc', ...CAMERA, ...more];
   return chromium.launch({ executablePath: executable!, args });
 }
 

@@ -11,7 +11,7 @@ import { byteSource, sha256, type Source } from '../source.ts';
 import { standardised } from '../standardised.ts';
 import { openZip } from '../zip.ts';
 import { isModelConfig, readConfig } from './config.ts';
-import { kerasNetwork, type KerasOptions } from './index.ts';
+import { kerasNetwork, type KerasOptions, type WeightSource } from './index.ts';
 import { pythonic } from './spelling.ts';
 import type { Topology } from './topology.ts';
 import { openWeights } from './weights.ts';
@@ -84,10 +84,12 @@ interface Parts {
 }
 
 function built({ file, config, version, weights, files }: Parts, options: OpenOptions): Promise<Network> {
+  // Each weight asks for the file of weights, whose index takes long to read.
+  let opened: Promise<WeightSource> | undefined;
   return configured(file.name, config, options, {
     keras2: version === undefined ? false : Number(version.split('.')[0]) < 3,
     async weights() {
-      if (weights) return openWeights(await byteSource(weights));
+      if (weights) return (opened ??= byteSource(weights).then(openWeights));
       throw new PhospheneError(
         'missing-weights',
         `${file.name}: no weights; give a file of them, such as \`model.save_weights()\` writes`,
