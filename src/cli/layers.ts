@@ -159,7 +159,7 @@ function asTable({ model, input, size, layers, defaultLayer }: LayerList, isWhol
     rest === 0 ? '' : `, without ${rest} that only normalise, scale, activate, pad or reshape (--all lists them)`;
   const head = `Layers at ${size.height}×${size.width}${more}:\n\n`;
   const body = table([['layer', 'type', 'output', 'parameters', 'target'], ...rows], [3]);
-  return about + head + body + howTo(layers, cell(defaultLayer, LONGEST));
+  return about + head + body + howTo(layers, defaultLayer, (name) => cell(name, LONGEST));
 }
 
 /** What can be rendered of a layer: `64 filters`, `10 units`, or why nothing can. */
@@ -173,11 +173,12 @@ function targetInWords(
 }
 
 /** How filters, units and classes are asked for, as far as there are any. */
-function howTo(layers: readonly ListedLayer[], defaultLayer: string): string {
+function howTo(layers: readonly ListedLayer[], defaultLayer: string, cell: (name: string) => string): string {
   if (!layers.some(({ obstacle }) => obstacle === undefined)) return '';
+  const own = !layers.some(({ name, obstacle }) => name === defaultLayer && obstacle !== undefined);
   const has = (what: ListedLayer['shows']): boolean => layers.some(({ shows }) => shows === what);
   return [
-    `\nFilters are rendered with --layer (unless given: ${defaultLayer}) and --filters`,
+    `\nFilters are rendered with --layer${own ? ` (unless given: ${cell(defaultLayer)})` : ''} and --filters`,
     has('units') || has('logits') ? ', units and classes too' : '',
     has('logits') ? '; of a class its logit is raised, and --class takes its name or number' : '',
     '.\n',

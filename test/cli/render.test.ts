@@ -188,7 +188,8 @@ describe('phosphene render', () => {
     ['no number', ['render', '--steps', 'many'], '--steps: a whole number from 0 to 1000000 is needed, not `many`'],
     ['a size of zero', ['render', '--size', '0'], '--size'],
     ['a negative size', ['render', '--size', '-5'], '--size'],
-    ['an absurd size', ['render', '--size', '60000'], 'GiB'],
+    ['an absurd size', ['render', '--size', '60000'], 'pixels can be written'],
+    ['a size that needs more memory than there is', ['render', '--size', '12000', '-f', '0'], 'GiB'],
     [
       'a border that leaves nothing',
       ['render', '--size', '60', '--border', '2'],
@@ -311,10 +312,13 @@ describe('phosphene layers', () => {
         .map((line) => line.split(/ {2,}/)),
     ).toEqual([
       ['layer', 'type', 'output', 'parameters', 'target'],
-      ['first', 'Conv', '4×14×14', '108', 'yes'],
-      ['first_relu', 'Relu', '4×14×14', 'yes'],
+      ['first', 'Conv', '4×14×14', '108', '4 filters'],
+      ['first_relu', 'Relu', '4×14×14', '4 filters'],
       ['sums', 'ReduceProd', '4×14×14', 'no: no gradient'],
       ['last', 'Selu', '4×14×14', 'no: no gradient'],
+      [''],
+      // The model's own choice is no target.
+      ['Filters are rendered with --layer and --filters.'],
       [''],
     ]);
   });

@@ -225,8 +225,8 @@ async function updates(
 ): Promise<number[][]> {
   const optimiser = optimisers.make(spec);
   const s = new StepBuilder(new Builder());
-  const z = [0, 1].map((i) => s.state(`z${i}`, [2], { kind: 'fill', value: 0 }));
-  const g = [0, 1].map((i) => s.b.input(`g${i}`, 'float32', [2]));
+  const z = [0, 1].map((i) => s.state(`z${i}`, [1, 2], { kind: 'fill', value: 0 }));
+  const g = [0, 1].map((i) => s.b.input(`g${i}`, 'float32', [1, 2]));
   optimiser.build(s, z, g).forEach((next, i) => s.next(z[i]!, next));
   const program = await nodeRuntime.compile(s.b.graph(s.nexts()));
   let states: Tensors = Object.fromEntries(
@@ -237,7 +237,12 @@ async function updates(
   );
   const seen: number[][] = [];
   for (const [first, second] of gradients) {
-    const out = await program.run({ ...states, ...optimiser.values, g0: float32(first), g1: float32(second) });
+    const out = await program.run({
+      ...states,
+      ...optimiser.values,
+      g0: float32(first, [1, 2]),
+      g1: float32(second, [1, 2]),
+    });
     states = Object.fromEntries(Object.keys(states).map((name) => [name, out[NEXT + name]!]));
     seen.push([...toNumbers(states['z0']!), ...toNumbers(states['z1']!)]);
   }
