@@ -124,8 +124,8 @@ export async function checkOnWebgpu({ build, inputs, options = {} }: Case): Prom
     await program.dispose();
   }
   const [native, gpu] = outputs;
-  // Exponentials and powers are less exact on a GPU, by its own standard.
-  expectSame(gpu!, native!, 1e-4);
+  // A GPU may be less exact by its own standard, which lets a sine be off by 2^-11. What is spelled wrong is off by tenths.
+  expectSame(gpu!, native!, 1e-3);
 }
 
 /** Length of `found` − `wanted`, in lengths of `wanted`. */

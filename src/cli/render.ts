@@ -260,6 +260,7 @@ const several = {
         of: ['cpu', 'webgpu', 'auto'],
         default: 'cpu',
       }),
+      value: 'NAME',
     },
   }),
   preset: {
