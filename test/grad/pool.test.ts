@@ -141,6 +141,19 @@ it('takes the gradient of the length of zeros for zero, as behind a ReLU', async
   expect(toNumbers(result['g']!)).toEqual([0, 0, Math.fround(0.6), Math.fround(0.8)]);
 });
 
+it('takes a stride beyond the axis for one as long, in memory too', async () => {
+  const b = new Builder();
+  const image = b.input('x', 'float32', [1, 1, 2, 3]);
+  const far = { kernel_shape: [1, 1], strides: [2 ** 24, 2 ** 24] };
+  const [g] = gradient(b, b.sum(b.one('MaxPool', [image], far), undefined, false), [image]);
+  const graph = b.graph({ g: g! });
+  for (const { dims } of graph.constants.values()) expect(dims.reduce((size, d) => size * d, 1)).toBeLessThan(100);
+  const program = await nodeRuntime.compile(graph);
+  const result = await program.run({ x: float32([1, 2, 3, 4, 5, 6], [1, 1, 2, 3]) });
+  await program.dispose();
+  expect(toNumbers(result['g']!)).toEqual([1, 0, 0, 0, 0, 0]);
+});
+
 describe('MaxPool with ties', () => {
   const tied = async (size: [number, number], x: number[], attributes: Attributes): Promise<number[]> => {
     const b = new Builder();

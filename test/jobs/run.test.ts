@@ -31,6 +31,15 @@ async function events(changes: Changes & { readonly out: string }, of = model): 
 }
 
 describe('run', () => {
+  it.each([{}, { out: '' }, { out: 3 }, undefined])('needs a folder, and says so of %j', async (running) => {
+    const run = renderToFolder(model, options, running as unknown as RunningToFolder);
+    await expect(run.next()).rejects.toMatchObject({
+      code: 'bad-option',
+      message: 'out: the path of a folder is needed',
+      details: { option: 'out' },
+    });
+  });
+
   it('builds nothing where every picture is there', async () => {
     const out = temporary();
     const args = [
