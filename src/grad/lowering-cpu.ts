@@ -64,7 +64,8 @@ export const cpuLowering: Lowering = () => {
     // One product with a 0/1 matrix, which places a row's values and the zero rows after it: cheaper than any Pad, Resize or Scatter.
     insertZeros(b, g, strides, x) {
       const [n, c, rows, columns] = g.dims as [number, number, number, number];
-      const [down, across] = strides as Pair;
+      // A stride beyond the axis takes its first value, as does one of its length; its zeros would take what memory they like.
+      const [down, across] = strides.map((stride, i) => Math.min(stride, x[2 + i]!)) as unknown as Pair;
       const width = x[3]!;
       const place = b.budget.floats(columns * down * width);
       for (let i = 0; i < columns; i++) place[i * down * width + i * across] = 1;

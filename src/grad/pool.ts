@@ -35,11 +35,8 @@ export const pool = family({
   MaxPool: ({ b, g, node, attributes, inputs: [x], outputs, lower }) => {
     const window = windowOf(attributes, attributes.kernel_shape, x!.dims.slice(2));
     const plain = window.pads.every((p) => p === 0);
-    if (plain && window.kernel.every((k) => k === 1) && x!.dims.length === 4) {
-      // A stride beyond the axis takes its first value, as does one of its length; its zeros would take what memory they like.
-      const strides = window.strides.map((stride, i) => Math.min(stride, x!.dims[2 + i]!));
-      return [lower.insertZeros(b, g, strides, x!.dims)];
-    }
+    if (plain && window.kernel.every((k) => k === 1) && x!.dims.length === 4)
+      return [lower.insertZeros(b, g, window.strides, x!.dims)];
     return [lower.maxPoolInput(b, g, x!, outputs[0]!, node.attributes, window)];
   },
   AveragePool: ({ b, g, node, attributes, inputs: [x], lower }) => {
