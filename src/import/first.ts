@@ -2,9 +2,10 @@
 import { PhospheneError } from '../errors.ts';
 import type { Graph } from '../ir/graph.ts';
 import { type Constant, isLazy, type Tensor, toNumbers } from '../ir/tensor.ts';
-import { constantOf } from './leading.ts';
+import { constantOf, leadingAffine, type Picture } from './leading.ts';
 import { type FirstConvolution, inferredPreprocess, SURE } from './inferred.ts';
 import type { Input } from './network.ts';
+import { standardised } from './standardised.ts';
 
 /** What stands between a picture and the first convolution, and leaves the picture's values alone. */
 const PASSING = new Set(['Identity', 'Cast', 'Pad', 'Transpose', 'QuantizeLinear', 'DequantizeLinear', 'Dropout']);
@@ -14,14 +15,24 @@ const MOST_WEIGHTS = 1 << 20;
 
 type Part = Pick<Graph, 'nodes' | 'constants'>;
 
+/** A preprocessing, where it is known from, and how surely. */
+export type Known = Pick<Input, 'preprocess' | 'from' | 'sure'>;
+
+/**
+ * The preprocessing that a graph tells of its picture: what it does first is undone for pictures, or the weights of its first convolution make one
+ * likely. Undefined if it tells nothing.
+ */
+export async function toldPreprocess(graph: Part, picture: Picture): Promise<Known | undefined> {
+  const affine = leadingAffine(graph.nodes, graph.constants, picture);
+  const own = affine && standardised(affine);
+  return own ? { preprocess: own, from: 'file' } : likelyPreprocess(graph, picture.name);
+}
+
 /**
  * The preprocessing that the first convolution behind `input` makes likely, and how sure it is; undefined if it says nothing. Weights
  * that cannot be read say nothing here: whoever needs them is told.
  */
-export async function likelyPreprocess(
-  graph: Part,
-  input: string,
-): Promise<Pick<Input, 'preprocess' | 'from' | 'sure'> | undefined> {
+async function likelyPreprocess(graph: Part, input: string): Promise<Known | undefined> {
   try {
     const first = await firstConvolution(graph, input);
     const likely = first && inferredPreprocess(first);

@@ -9,6 +9,13 @@ const UNCHANGING = new Set(['Cast', 'Identity', 'QuantizeLinear', 'DequantizeLin
 /** No exporter needs more; to look further would take long in a hostile file. */
 const MOST_STEPS = 16;
 
+/** The picture of a graph: its input's name, its channels, and the axis that counts them. */
+export interface Picture {
+  readonly name: string;
+  readonly channels: number;
+  readonly axis: number;
+}
+
 /**
  * The scale and shift of each channel that a graph applies to its input first: Sub, Add, Div and Mul by constants of one number or
  * one a channel, and BatchNormalization. Undefined if it begins with something else.
@@ -16,7 +23,7 @@ const MOST_STEPS = 16;
 export function leadingAffine(
   nodes: readonly Node[],
   constants: ReadonlyMap<string, Constant>,
-  input: { readonly name: string; readonly channels: number; readonly axis: number },
+  input: Picture,
 ): Affine | undefined {
   const { channels } = input;
   let { axis } = input;

@@ -2,13 +2,11 @@
 import { PhospheneError } from '../../errors.ts';
 import type { OpenOptions } from '../formats.ts';
 import { openHdf5 } from '../hdf5.ts';
-import { likelyPreprocess } from '../first.ts';
-import { leadingAffine } from '../leading.ts';
+import { type Known, toldPreprocess } from '../first.ts';
 import { defaultSize, IMAGE, type Input, type Network } from '../network.ts';
 import { preprocessOf } from '../preprocess.ts';
 import { parseJson, textOf } from '../json.ts';
 import { byteSource, sha256, type Source } from '../source.ts';
-import { standardised } from '../standardised.ts';
 import { openZip } from '../zip.ts';
 import { isModelConfig, readConfig } from './config.ts';
 import { kerasNetwork, type KerasOptions, type WeightSource } from './index.ts';
@@ -131,19 +129,12 @@ const FRONT = 16;
 const USUAL = { height: 64, width: 64 };
 
 /** What the network expects: as the caller says, else as its first layers tell or make likely, else [-1, 1]. */
-async function preprocessing(
-  channels: number,
-  { preprocess }: OpenOptions,
-  front: () => Network,
-): Promise<Pick<Input, 'preprocess' | 'from' | 'sure'>> {
+async function preprocessing(channels: number, { preprocess }: OpenOptions, front: () => Network): Promise<Known> {
   if (preprocess !== undefined) return { preprocess: preprocessOf(preprocess, channels), from: 'given' };
   const network = front();
   const { graph } = network.layers(defaultSize(network.input, USUAL));
-  const affine = leadingAffine(graph.nodes, graph.constants, { name: IMAGE, channels, axis: 1 });
-  const own = affine && standardised(affine);
-  if (own) return { preprocess: own, from: 'file' };
-  const likely = await likelyPreprocess(graph, IMAGE);
-  return likely ?? { preprocess: preprocessOf('tf', channels), from: 'assumed' };
+  const told = await toldPreprocess(graph, { name: IMAGE, channels, axis: 1 });
+  return told ?? { preprocess: preprocessOf('tf', channels), from: 'assumed' };
 }
 
 function versionOf(text: string): string | undefined {

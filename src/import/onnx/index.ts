@@ -7,14 +7,12 @@ import type { GraphProto, ModelProto } from '../../ir/onnx_pb.ts';
 import type { Constant } from '../../ir/tensor.ts';
 import { lastConvolution } from '../default-layer.ts';
 import type { OpenOptions } from '../formats.ts';
-import { likelyPreprocess } from '../first.ts';
+import { type Known, toldPreprocess } from '../first.ts';
 import { type Built, type Input, MOST_CHANNELS, type Network, network } from '../network.ts';
 import { isPreprocessName, preprocessOf, unknownPreprocess } from '../preprocess.ts';
 import { sha256, type Source } from '../source.ts';
-import { standardised } from '../standardised.ts';
 import { type Body, bodyOf, usedBy } from './body.ts';
 import { labelsOf } from './labels.ts';
-import { leadingAffine } from '../leading.ts';
 import { modulePaths } from './modules.ts';
 import { outlineOf } from './outline.ts';
 import { heldAs } from './precision.ts';
@@ -174,7 +172,7 @@ async function preprocessing(
   { producerName }: ModelProto,
   metadata: Readonly<Record<string, string>>,
   { preprocess }: OpenOptions,
-): Promise<Pick<Input, 'preprocess' | 'from' | 'sure'>> {
+): Promise<Known> {
   const { channels, bytes } = picture;
   if (preprocess !== undefined) return { preprocess: preprocessOf(preprocess, channels), from: 'given' };
   const stated = metadata['phosphene.preprocess'];
@@ -183,11 +181,8 @@ async function preprocessing(
     return { preprocess: preprocessOf(stated, channels), from: 'file' };
   }
   if (bytes) return { preprocess: preprocessOf('raw', channels), from: 'file' };
-  const affine = leadingAffine(body.nodes, body.constants, picture);
-  const own = affine && standardised(affine);
-  if (own) return { preprocess: own, from: 'file' };
-  const likely = await likelyPreprocess(body, picture.name);
-  if (likely) return likely;
+  const told = await toldPreprocess(body, picture);
+  if (told) return told;
   // PyTorch's exporters fold the normalisation away; its users standardise by ImageNet's statistics more often than not.
   const habit = producerName === 'pytorch' && channels === 3 ? 'torch' : 'tf';
   return { preprocess: preprocessOf(habit, channels), from: 'assumed' };

@@ -4,13 +4,11 @@ import { Builder, type Value } from '../../ir/builder.ts';
 import type { Graph } from '../../ir/graph.ts';
 import { type Constant, int64, isLazy, sizeOf, tensor } from '../../ir/tensor.ts';
 import { lastConvolution } from '../default-layer.ts';
-import { likelyPreprocess } from '../first.ts';
+import { type Known, toldPreprocess } from '../first.ts';
 import type { OpenOptions } from '../formats.ts';
 import { isRecord, type Json } from '../json.ts';
-import { type Built, type BuiltLayer, IMAGE, type Input, type Network, network } from '../network.ts';
-import { leadingAffine } from '../leading.ts';
+import { type Built, type BuiltLayer, IMAGE, type Network, network } from '../network.ts';
 import { preprocessOf } from '../preprocess.ts';
-import { standardised } from '../standardised.ts';
 import { fromBase64 } from './base64.ts';
 import { type GraphNode, graphNodes, shapeOf } from './graph.ts';
 import type { Opened } from './index.ts';
@@ -198,19 +196,12 @@ function absent(file: string, name: string): PhospheneError {
 }
 
 /** What the network expects: as the caller says, else as its picture's type or its first nodes tell or make likely, else [-1, 1]. */
-async function preprocessing(
-  model: Model,
-  { preprocess }: OpenOptions,
-): Promise<Pick<Input, 'preprocess' | 'from' | 'sure'>> {
+async function preprocessing(model: Model, { preprocess }: OpenOptions): Promise<Known> {
   const { channels, bytes } = model.image;
   if (preprocess !== undefined) return { preprocess: preprocessOf(preprocess, channels), from: 'given' };
   if (bytes) return { preprocess: preprocessOf('raw', channels), from: 'file' };
-  const graph = front(model);
-  const affine = leadingAffine(graph.nodes, graph.constants, { name: IMAGE, channels, axis: 1 });
-  const own = affine && standardised(affine);
-  if (own) return { preprocess: own, from: 'file' };
-  const likely = await likelyPreprocess(graph, IMAGE);
-  return likely ?? { preprocess: preprocessOf('tf', channels), from: 'assumed' };
+  const told = await toldPreprocess(front(model), { name: IMAGE, channels, axis: 1 });
+  return told ?? { preprocess: preprocessOf('tf', channels), from: 'assumed' };
 }
 
 /** So many nodes are looked at for what is done to the picture first. */
