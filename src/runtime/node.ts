@@ -46,25 +46,15 @@ function runtimeOf({ name, lowering, provider }: Provider): Runtime {
     },
     async compile(model, { threads = 1 } = {}) {
       const ort = library();
-      const { bytes, options, session: entries } = await sessionModel(model);
+      const { bytes, options } = await sessionModel(model);
       const session = await explaining('cannot compile the graph', () =>
         ort.InferenceSession.create(bytes, {
           ...options,
           executionProviders: [provider],
           intraOpNumThreads: threads,
           interOpNumThreads: 1,
-          executionMode: 'sequential',
-          // It would plan one block for all activations at the first run, and hold it beside what that run had allocated: a quarter
-          // more memory, and no faster.
-          enableMemPattern: false,
-          graphOptimizationLevel: 'all',
           // Errors reach us as exceptions; a model's faults are not printed from native code.
           logSeverityLevel: 4,
-          extra: {
-            session: entries,
-            // ONNX Runtime folds a Pad of zeros into the MaxPool after it, which pads with -inf: wrong below zero (ResNet V2's pool1_pad).
-            optimization: { disable_specified_optimizers: 'Pad_Fusion' },
-          },
         }),
       ).catch((error: unknown) => {
         // No cause: where in ONNX Runtime it was noticed says nothing more.

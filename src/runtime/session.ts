@@ -143,9 +143,16 @@ export async function explaining<T>(what: string, work: () => T | Promise<T>): P
 /** A model as ONNX Runtime takes it. */
 export interface SessionModel {
   readonly bytes: Uint8Array;
-  readonly options: { readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[] };
-  /** Entries of the session's configuration. */
-  readonly session: Readonly<Record<string, string>>;
+  readonly options: SessionOptions;
+}
+
+/** The options that every session has, whatever the engine. */
+export interface SessionOptions {
+  readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[];
+  readonly executionMode: 'sequential';
+  readonly graphOptimizationLevel: 'all';
+  readonly enableMemPattern: boolean;
+  readonly extra: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 /** Networks with more bytes of weights have most of them in matrices behind a Flatten. */
@@ -153,17 +160,33 @@ const LARGE = 2 ** 28;
 
 /** The model of a session. It is in memory that is not shared, which ONNX Runtime refuses; weights beside it may be. */
 export async function sessionModel(model: Graph | Packed | Uint8Array): Promise<SessionModel> {
-  // Denormal numbers slow convolutions a hundredfold and change no picture.
-  const session = { set_denormal_as_zero: '1' };
-  if (model instanceof Uint8Array) return { bytes: unshared(model), options: {}, session };
-  const packed = 'weights' in model ? model : await packOnnx(model);
-  const externalData = [{ path: PACKED_WEIGHTS, data: packed.weights }];
+  if (model instanceof Uint8Array) return { bytes: unshared(model), options: optionsOf() };
+  const { model: bytes, weights } = 'weights' in model ? model : await packOnnx(model);
+  const externalData = [{ path: PACKED_WEIGHTS, data: weights }];
   return {
-    bytes: unshared(packed.model),
-    options: packed.weights.length > 0 ? { externalData } : {},
-    // ONNX Runtime would hold each matrix a second time, packed for products of many rows: half a gigabyte for VGG16, whose matrices
-    // are multiplied by one row.
-    session: { ...session, ...(packed.weights.length > LARGE ? { disable_prepacking: '1' } : {}) },
+    bytes: unshared(bytes),
+    options: {
+      // ONNX Runtime would hold each matrix a second time, packed for products of many rows: half a gigabyte for VGG16, whose matrices
+      // are multiplied by one row.
+      ...optionsOf(weights.length > LARGE ? { disable_prepacking: '1' } : {}),
+      ...(weights.length > 0 ? { externalData } : {}),
+    },
+  };
+}
+
+function optionsOf(entries: Readonly<Record<string, string>> = {}): SessionOptions {
+  return {
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    // It would plan one block for all activations at the first run, and hold it beside what that run had allocated: a quarter
+    // more memory, and no faster.
+    enableMemPattern: false,
+    extra: {
+      // Denormal numbers slow convolutions a hundredfold and change no picture.
+      session: { set_denormal_as_zero: '1', ...entries },
+      // ONNX Runtime folds a Pad of zeros into the MaxPool after it, which pads with -inf: wrong below zero (ResNet V2's pool1_pad).
+      optimization: { disable_specified_optimizers: 'Pad_Fusion' },
+    },
   };
 }
 

@@ -160,20 +160,7 @@ async function create(
   provider: 'wasm' | 'webgpu',
   own: Ort.InferenceSession.SessionOptions,
 ): Promise<Ort.InferenceSession> {
-  const { bytes, options, session } = await sessionModel(model);
-  const all: Ort.InferenceSession.SessionOptions = {
-    ...options,
-    executionProviders: [provider],
-    executionMode: 'sequential',
-    graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
-    enableMemPattern: false,
-    extra: {
-      session,
-      // It is wrong below zero, as in Node.
-      optimization: { disable_specified_optimizers: 'Pad_Fusion' },
-    },
-    ...own,
-  };
+  const { bytes, options } = await sessionModel(model);
+  const all = { ...options, executionProviders: [provider], logSeverityLevel: 3, ...own } as const;
   return inTurn(() => ort.InferenceSession.create(bytes, all));
 }
