@@ -146,24 +146,34 @@ export interface RunningToFolder extends Running {
 /** Worker threads. */
 const threads = whole({ help: 'Worker threads', default: 1, from: 1, to: 1024 });
 
+/** The pool that is given, else one for so many jobs; and how it is left. */
+function givenOrOwn(
+  { pool, workers }: Running,
+  device: Device,
+  jobs: number,
+  warm?: number,
+): { pool: Pool; leave: () => Promise<void> } {
+  if (workers !== undefined) checked(threads, 'workers', workers);
+  if (pool) return { pool, leave: async () => {} };
+  const host = nodeHost({ parallelism: device === 'cpu' ? workers : 1, device });
+  const own = createPool(host, { workers: Math.max(1, Math.min(host.parallelism, jobs)), warm });
+  return { pool: own, leave: () => own.close() };
+}
+
 /** A pool for so many jobs of what is raised, and how it is left. Throws `too-large` if this machine has not the memory for it. */
 function poolFor(
   network: Network,
   raised: Parameters<typeof memoryOf>[1],
   shown: Shown,
   jobs: number,
-  { pool, workers }: Running,
+  running: Running,
   device: Device = 'cpu',
 ): { pool: Pool; leave: () => Promise<void> } {
-  if (workers !== undefined) checked(threads, 'workers', workers);
-  const host = nodeHost({ parallelism: device === 'cpu' ? workers : 1, device });
-  const most = pool?.workers ?? Math.max(1, Math.min(host.parallelism, jobs));
-  checkMemory(memoryOf(network, raised, shown), freemem() / most);
-  if (pool) return { pool, leave: async () => {} };
-  const own = createPool(host, { workers: most });
+  const found = givenOrOwn(running, device, jobs);
+  checkMemory(memoryOf(network, raised, shown), freemem() / found.pool.workers);
   // They load their engines while weights are read and the program is built.
-  own.start();
-  return { pool: own, leave: () => own.close() };
+  if (!running.pool) found.pool.start();
+  return found;
 }
 
 /** The setting {@link OnDevice.device}. */
@@ -265,24 +275,16 @@ export async function* renderToFolder(
 }
 
 /** One pool for several runs in turn. Each worker keeps one program: most runs have their own, and each takes the memory of a step. */
-function sharedPool(
-  { pool, workers, device = 'cpu' }: Running & OnDevice,
-  jobs: number,
-): { pool: Pool; leave: () => Promise<void> } {
-  if (checked(devices, 'device', device) === 'auto')
+function sharedPool(running: Running & OnDevice, jobs: number): { pool: Pool; leave: () => Promise<void> } {
+  const { device = 'cpu' } = running;
+  checked(devices, 'device', device);
+  if (device === 'auto')
     throw new PhospheneError(
       'bad-option',
       'device: `auto` is measured for one set of pictures, and there are several; choose `cpu` or `webgpu`',
       { option: 'device' },
     );
-  if (pool) return { pool, leave: async () => {} };
-  if (workers !== undefined) checked(threads, 'workers', workers);
-  const host = nodeHost({
-    parallelism: device === 'webgpu' ? 1 : workers,
-    device: device === 'webgpu' ? device : 'cpu',
-  });
-  const own = createPool(host, { workers: Math.max(1, Math.min(host.parallelism, jobs)), warm: 1 });
-  return { pool: own, leave: () => own.close() };
+  return givenOrOwn(running, device, jobs, 1);
 }
 
 /** What is rendered by several presets. */

@@ -5,6 +5,7 @@ import type { Tensor } from '../ir/tensor.ts';
 import { raisedUnit } from '../render/raised.ts';
 import type { Device } from '../runtime/index.ts';
 import type { StepData } from '../step/step.ts';
+import { imageOf } from './forward.ts';
 import type { Plan } from './plan.ts';
 import { type Engine, trialOf } from './render.ts';
 
@@ -91,11 +92,8 @@ async function tried(network: Network, plan: Plan, engine: Engine, other: number
   const { settled, targets, channels } = plan;
   const raised = plan.raised ?? raisedUnit(settled, targets[0]!, channels[0]!);
   const { program, probe, job } = await trialOf(network, raised, settled, engine);
-  const run = async (step: StepData, steps: number): Promise<Tensor<'float32'>> => {
-    for await (const event of engine.pool.submit(step, { ...job, steps }, { signal: engine.signal }))
-      if (event.type === 'done') return event.ascent.image;
-    throw new Error('internal: a job ended without a result');
-  };
+  const run = (step: StepData, steps: number): Promise<Tensor<'float32'>> =>
+    imageOf(engine.pool.submit(step, { ...job, steps }, { signal: engine.signal }));
   const gradient = (await run(probe, 1)).data;
   const atOnce = Math.min(engine.pool.workers, plan.jobs);
   const speed = async (steps: number): Promise<number> => {

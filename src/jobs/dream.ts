@@ -2,7 +2,6 @@
 import { PhospheneError } from '../errors.ts';
 import { lowerings } from '../grad/index.ts';
 import type { Network, Size } from '../import/network.ts';
-import { encodeOnnx, packOnnx } from '../ir/onnx.ts';
 import { float32, type Tensor } from '../ir/tensor.ts';
 import { type Objective, objectives, weighted } from '../objective/index.ts';
 import { optimisers } from '../optimiser/index.ts';
@@ -21,7 +20,7 @@ import {
   tileSize,
 } from '../render/dream.ts';
 import { canonical } from '../render/recipe.ts';
-import { stepOf, valuesOf } from '../render/step.ts';
+import { stepData, stepOf, valuesOf } from '../render/step.ts';
 import { reaching, type Target } from '../render/targets.ts';
 import { type StepData, Z } from '../step/step.ts';
 import { concurrently } from './concurrently.ts';
@@ -169,7 +168,7 @@ async function programOf(
   const objective = objectiveOf(target, channels);
   const count = network.input.channels * tile.height * tile.width;
   const optimiser = optimisers.make({ kind: 'normalised', rate: rate * Math.sqrt(count) });
-  const { graph, image, ...plan } = await reaching(network, tile, async () =>
+  const step = await reaching(network, tile, async () =>
     stepOf({
       network: {
         graph: await network.cut([target.name], tile, { lazily: true }),
@@ -182,12 +181,7 @@ async function programOf(
     }),
   );
   const made = { dream: objective.shape, tile, lowering, preprocess: network.input.preprocess };
-  const data: StepData = {
-    ...plan,
-    id: canonical({ ...made, model: await network.digest() }),
-    graph: await packOnnx(graph),
-    image: 'state' in image ? image : encodeOnnx(image),
-  };
+  const data = await stepData(step, canonical({ ...made, model: await network.digest() }));
   return { data, values: valuesOf({ objective, optimiser }) };
 }
 

@@ -7,26 +7,11 @@ import type { Tensor } from '../ir/tensor.ts';
 import { canonical } from '../render/recipe.ts';
 import type { LoweringName } from '../runtime/index.ts';
 import { IMAGE, LOSS, NEXT, type StepData, Z } from '../step/step.ts';
-import type { Pool, SubmitOptions } from './pool.ts';
+import { keeper } from './kept.ts';
+import type { JobEvent, Pool, SubmitOptions } from './pool.ts';
 
-/** Programs that a network keeps: one who looks at its layers comes back to the last few. */
-const KEPT = 4;
-const programs = new WeakMap<Network, Map<string, Promise<StepData>>>();
-
-/** The program of this id, made if it is not among the last few of its network. One that failed is tried anew. */
-export function keptProgram(network: Network, id: string, make: () => Promise<StepData>): Promise<StepData> {
-  const kept = programs.get(network) ?? new Map<string, Promise<StepData>>();
-  programs.set(network, kept);
-  const program = kept.get(id) ?? make();
-  // The one used longest ago stands first.
-  kept.delete(id);
-  kept.set(id, program);
-  if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
-  return program.catch((error: unknown) => {
-    kept.delete(id);
-    throw error;
-  });
-}
+/** The program of an id. A network keeps the last few: one who looks at its layers comes back to them. */
+export const keptProgram = keeper<StepData>(4);
 
 /** What a forward run reads. */
 export interface Forward {
@@ -80,7 +65,11 @@ export async function evaluated(
   { pool, signal, priority = 0 }: { readonly pool: Pool } & Pick<SubmitOptions, 'signal' | 'priority'>,
 ): Promise<Tensor<'float32'>> {
   const job = { values: {}, key: program.id, steps: 0, start: { [Z]: photo } };
-  for await (const event of pool.submit(program, job, { signal, priority }))
-    if (event.type === 'done') return event.ascent.image;
+  return imageOf(pool.submit(program, job, { signal, priority }));
+}
+
+/** The picture of a job, when it is over. Throws what the job throws. */
+export async function imageOf(events: AsyncIterable<JobEvent>): Promise<Tensor<'float32'>> {
+  for await (const event of events) if (event.type === 'done') return event.ascent.image;
   throw new Error('internal: a job ended without a result');
 }

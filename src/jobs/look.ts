@@ -7,6 +7,7 @@ import type { Raster } from '../output/raster.ts';
 import { photoDigest, photoTensor } from '../photo/photo.ts';
 import { targets } from '../render/targets.ts';
 import { evaluated, forwardProgram } from './forward.ts';
+import { keeper } from './kept.ts';
 import type { Engine } from './render.ts';
 
 /** How strongly the channels of a layer fire for a photo: a number for each. */
@@ -64,8 +65,7 @@ export async function strengthsOf(network: Network, photo: Raster, engine: Engin
 }
 
 /** The last maps of a network: who looks at one place looks at another, and at channels one after another. */
-const KEPT = 2;
-const maps = new WeakMap<Network, Map<string, Promise<ActivationMap>>>();
+const keptMap = keeper<ActivationMap>(2);
 
 /**
  * All activations of a layer for a photo, which is cut and scaled to what the network takes. The last of a network are kept. Throws
@@ -84,21 +84,14 @@ export async function activationMap(
   const size = defaultSize(network.input, photo);
   const image = photoTensor(photo, { channels: network.input.channels, size });
   const { name, dims, channels } = withChannels(findLayer(network.name, network.layers(size).layers, layer));
-  const kept = maps.get(network) ?? new Map<string, Promise<ActivationMap>>();
-  maps.set(network, kept);
-  const key = `${name}/${photoDigest(image)}`;
-  const known = kept.get(key);
-  if (known) return known;
-  const { lowering } = engine;
-  const made = forwardProgram(network, { what: 'map', layers: [name], size, lowering }, (b, value) =>
-    planes(b, value(name), channels.axis),
-  )
-    .then((program) => evaluated(program, image, engine))
-    .then(({ data }) => ({ layer: name, channels: channels.count, ...shapeOf(dims, channels.axis), data }));
-  kept.set(key, made);
-  if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
-  made.catch(() => kept.delete(key));
-  return made;
+  return keptMap(network, `${name}/${photoDigest(image)}`, async () => {
+    const { lowering } = engine;
+    const program = await forwardProgram(network, { what: 'map', layers: [name], size, lowering }, (b, value) =>
+      planes(b, value(name), channels.axis),
+    );
+    const { data } = await evaluated(program, image, engine);
+    return { layer: name, channels: channels.count, ...shapeOf(dims, channels.axis), data };
+  });
 }
 
 function withChannels(layer: Layer): Layer & { readonly channels: NonNullable<Layer['channels']> } {

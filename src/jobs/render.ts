@@ -2,7 +2,6 @@
 import { PhospheneError } from '../errors.ts';
 import { lowerings } from '../grad/index.ts';
 import { indexOf, type Network, type Size, unknownLayer } from '../import/network.ts';
-import { encodeOnnx, packOnnx } from '../ir/onnx.ts';
 import { float32, sameDims, type Tensor, type Tensors } from '../ir/tensor.ts';
 import { type Objective, outOfRange } from '../objective/index.ts';
 import { type Optimiser, optimisers } from '../optimiser/index.ts';
@@ -23,7 +22,7 @@ import {
   sizeShown,
   type TargetFacts,
 } from '../render/recipe.ts';
-import { stepOf, valuesOf, workerMemory } from '../render/step.ts';
+import { stepData, stepOf, valuesOf, workerMemory } from '../render/step.ts';
 import { reaching, type Target, targetAt } from '../render/targets.ts';
 import type { Device, LoweringName } from '../runtime/index.ts';
 import { type Job, type StepData, Z } from '../step/step.ts';
@@ -214,13 +213,7 @@ async function built(
       lowering: lowerings[lowering],
     }),
   );
-  const { graph, image, ...plan } = step;
-  return {
-    ...plan,
-    id,
-    graph: await packOnnx(graph),
-    image: 'state' in image ? image : encodeOnnx(image),
-  };
+  return stepData(step, id);
 }
 
 /** What a device is tried with: the first of some pictures. */

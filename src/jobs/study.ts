@@ -7,6 +7,7 @@ import type { Raster } from '../output/raster.ts';
 import { clamped, photoRaster } from '../photo/photo.ts';
 import { resize } from '../photo/resize.ts';
 import { Random } from '../random.ts';
+import { keeper } from './kept.ts';
 import { activationMap } from './look.ts';
 import type { Engine } from './render.ts';
 
@@ -52,9 +53,8 @@ interface Answers {
   readonly rows: Float32Array;
   readonly places: number;
 }
-type Kept<T> = WeakMap<Network, Map<string, Promise<T>>>;
-const answersKept: Kept<Answers> = new WeakMap();
-const kernelsKept: Kept<Float32Array | undefined> = new WeakMap();
+const keptAnswers = keeper<Answers>(KEPT);
+const keptKernels = keeper<Float32Array | undefined>(KEPT);
 
 /**
  * What the channels of a layer are like. `size` is that of the noise; what the network fixes stands above it. Throws `unknown-layer`,
@@ -108,7 +108,7 @@ export async function nearestTo(
       .filter((other) => other.channel !== channel)
       .toSorted((a, b) => b.likeness - a.likeness)
       .slice(0, count);
-  const kernels = await recalled(kernelsKept, network, layer, () =>
+  const kernels = await keptKernels(network, layer, () =>
     kernelsOf(network, layer, defaultSize(network.input, size), channels),
   );
   return {
@@ -119,19 +119,7 @@ export async function nearestTo(
 
 function answersOf(network: Network, layer: string, size: Size, engine: Engine): Promise<Answers> {
   const key = JSON.stringify([layer, size]);
-  return recalled(answersKept, network, key, () => answering(network, layer, size, engine));
-}
-
-/** What was made of a network under a key, if it is among the last few. */
-function recalled<T>(kept: Kept<T>, network: Network, key: string, make: () => Promise<T>): Promise<T> {
-  const own = kept.get(network) ?? new Map<string, Promise<T>>();
-  kept.set(network, own);
-  const known = own.get(key) ?? make();
-  own.delete(key);
-  own.set(key, known);
-  if (own.size > KEPT) own.delete(own.keys().next().value!);
-  known.catch(() => own.delete(key));
-  return known;
+  return keptAnswers(network, key, () => answering(network, layer, size, engine));
 }
 
 async function answering(network: Network, layer: string, asked: Size, engine: Engine): Promise<Answers> {

@@ -2,6 +2,7 @@
 import { gradient, type GradientOptions } from '../grad/index.ts';
 import { Builder, type Value } from '../ir/builder.ts';
 import type { Graph, ValueInfo } from '../ir/graph.ts';
+import { encodeOnnx, packOnnx } from '../ir/onnx.ts';
 import { type Dims, sameDims, sizeOf, type Tensor } from '../ir/tensor.ts';
 import type { Layer } from '../import/network.ts';
 import { contextOf, type Objective } from '../objective/index.ts';
@@ -13,7 +14,7 @@ import { StepBuilder } from '../step/builder.ts';
 import { smoothPooling } from '../grad/smooth.ts';
 import { inlineBatch } from './batch.ts';
 import { followed, overridesOf, type OverrideSpec } from './overrides.ts';
-import { IMAGE, LOSS, NEXT, REDIRECT, type Step, type Tensors } from '../step/step.ts';
+import { IMAGE, LOSS, NEXT, REDIRECT, type Step, type StepData, type Tensors } from '../step/step.ts';
 
 /** An output of a step's graph that is there if asked for: the gradient of the loss for the first parameter, not normalised. */
 export const GRADIENT = 'gradient';
@@ -103,6 +104,16 @@ export function stepOf(parts: StepParts): Step {
     feeds: s.feeds.filter(isRead),
     values: s.values.filter(isRead),
   };
+}
+
+/**
+ * A step as it crosses threads. Weights that were not read yet are read now. Throws what reading them throws.
+ *
+ * @example
+ * const data = await stepData(stepOf(parts), 'channel/conv1');
+ */
+export async function stepData({ graph, image, ...plan }: Step, id: string): Promise<StepData> {
+  return { ...plan, id, graph: await packOnnx(graph), image: 'state' in image ? image : encodeOnnx(image) };
 }
 
 /**
