@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { Builder } from '../../src/ir/builder.ts';
 import { encodeOnnx } from '../../src/ir/onnx.ts';
 import { float32 } from '../../src/ir/tensor.ts';
@@ -130,4 +131,48 @@ export function tinyNetwork(name = 'deep', channels = 24, seed = 'tiny'): Uint8A
   const first = b.relu(b.conv(picture, b.constant(float32(random.normal(8 * 27), [8, 3, 3, 3]))));
   const second = b.conv(first, b.constant(float32(random.normal(channels * 72), [channels, 8, 3, 3])));
   return encodeOnnx(b.graph({ shallow: first, [name]: second }));
+}
+
+/** The page as its visitors have it, for the tests of one `describe`: one browser and one host for all, and a page for each. */
+export interface Visits {
+  readonly browser: Browser;
+  /** The host's address. */
+  readonly url: string;
+  /** What was opened last; a test that opens pages in another way says so here. */
+  now: Watched | undefined;
+  /** Opens the page at a place of it. Whatever it does that it must not do fails the test. */
+  readonly open: (hash: string, how?: Parameters<typeof visit>[3]) => Promise<Page>;
+}
+
+/** Makes the browser and the host before the tests, closes each page behind its test, and looks then for faults. */
+export function visits(): Visits {
+  let browser: Browser;
+  let host: Awaited<ReturnType<typeof staticHost>>;
+  const here: Visits = {
+    get browser() {
+      return browser;
+    },
+    get url() {
+      return host.url;
+    },
+    now: undefined,
+    async open(hash, how) {
+      here.now = await visit(browser, host.url, hash, how);
+      return here.now.page;
+    },
+  };
+  beforeAll(async () => {
+    [browser, host] = await Promise.all([launch(), staticHost()]);
+  }, 60_000);
+  afterAll(async () => {
+    await browser?.close();
+    host?.close();
+  });
+  afterEach(async () => {
+    const faults = here.now?.faults ?? [];
+    await here.now?.page.context().close();
+    here.now = undefined;
+    expect(faults).toEqual([]);
+  });
+  return here;
 }

@@ -1,7 +1,7 @@
 /** @file Side by side in the explorer: units, layers, models and checkpoints, with one seed, at an address that can be sent. */
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { barriers, executable, launch, staticHost, tinyNetwork, visit, type Watched } from './browser.ts';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { barriers, executable, tinyNetwork, visits } from './browser.ts';
 
 const file = (name: string, seed: string) => ({
   name,
@@ -12,34 +12,34 @@ const [early, late] = [file('early.onnx', 'early'), file('late.onnx', 'late')];
 const QUICK = 'steps=3&crop=1&border=1';
 const UNIT = `#/resnet50v2-mini/conv1_conv/2?size=48&${QUICK}`;
 
-let browser: Browser;
-let host: Awaited<ReturnType<typeof staticHost>>;
-let now: Watched | undefined;
-
 describe.skipIf(executable === undefined)('side by side in the explorer (needs Chromium)', { timeout: 180_000 }, () => {
-  beforeAll(async () => {
-    [browser, host] = await Promise.all([launch(), staticHost()]);
-  }, 60_000);
-  afterAll(async () => {
-    await browser?.close();
-    host?.close();
-  });
-  afterEach(async () => {
-    const faults = now?.faults ?? [];
-    await now?.page.context().close();
-    now = undefined;
-    expect(faults).toEqual([]);
-  });
-
-  const open = async (hash: string, how?: Parameters<typeof visit>[3]): Promise<Page> => {
-    now = await visit(browser, host.url, hash, how);
-    return now.page;
-  };
+  const { open } = visits();
   const to = (page: Page, hash: string): Promise<unknown> => page.evaluate(`location.hash = ${JSON.stringify(hash)}`);
   const done = (page: Page, count: number, within = '.side .large'): Promise<void> =>
     expect.poll(() => page.locator(`${within} .picture[data-state=done]`).count(), { timeout: 60_000 }).toBe(count);
-  const pictures = (page: Page): Promise<string[]> =>
-    page.evaluate<string[]>("[...document.querySelectorAll('.large canvas')].map((canvas) => canvas.toDataURL())");
+  /** A checkpoint of the visitor, with a unit of it pinned, where units are compared. */
+  const comparing = async (): Promise<Page> => {
+    const page = await open('#/nothing@000000000000');
+    await page.setInputFiles('header input[type=file]', early);
+    await page.waitForSelector('h1:text("early.onnx")');
+    await to(page, `${new URL(page.url()).hash}/deep/4?${QUICK}`);
+    await page.click('text=Pin to compare');
+    await page.click('.pins >> text=Compare');
+    return page;
+  };
+  /** What the large pictures look like once they stand still: a canvas is painted a moment after its state is told. */
+  const pictures = async (page: Page): Promise<string[]> => {
+    const read = (): Promise<string[]> =>
+      page.evaluate<string[]>("[...document.querySelectorAll('.large canvas')].map((canvas) => canvas.toDataURL())");
+    let last: string[];
+    let now = await read();
+    do {
+      last = now;
+      await page.waitForTimeout(200);
+      now = await read();
+    } while (now.join() !== last.join());
+    return now;
+  };
 
   it('pins units from page to page, shows them with one seed, and can be sent', async () => {
     const page = await open(UNIT);
@@ -99,12 +99,7 @@ describe.skipIf(executable === undefined)('side by side in the explorer (needs C
   });
 
   it('shows two checkpoints of the visitor, the second as it is opened, and a link asks for both', async () => {
-    const page = await open('#/nothing@000000000000');
-    await page.setInputFiles('header input[type=file]', early);
-    await page.waitForSelector('h1:text("early.onnx")');
-    await to(page, `${new URL(page.url()).hash}/deep/4?${QUICK}`);
-    await page.click('text=Pin to compare');
-    await page.click('.pins >> text=Compare');
+    const page = await comparing();
     await done(page, 1);
     await page.setInputFiles('header input[type=file]', late);
     await done(page, 2);
@@ -127,12 +122,7 @@ describe.skipIf(executable === undefined)('side by side in the explorer (needs C
   });
 
   it('puts the same place of a known model beside it', async () => {
-    const page = await open('#/nothing@000000000000');
-    await page.setInputFiles('header input[type=file]', early);
-    await page.waitForSelector('h1:text("early.onnx")');
-    await to(page, `${new URL(page.url()).hash}/deep/4?${QUICK}`);
-    await page.click('text=Pin to compare');
-    await page.click('.pins >> text=Compare');
+    const page = await comparing();
     await page.selectOption('#beside', 'resnet50v2-mini');
     await page.waitForSelector('.side [role=alert]:text("resnet50v2-mini has no layer “deep”.")');
   });

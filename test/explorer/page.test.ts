@@ -3,37 +3,18 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
 import { decodePng } from '../../src/output/png.ts';
 import { sharedPath } from '../shared.ts';
-import { barriers, executable, launch, staticHost, tinyNetwork, visit, type Watched } from './browser.ts';
+import { barriers, executable, staticHost, tinyNetwork, visit, visits } from './browser.ts';
 
 const QUICK = 'steps=4&crop=2&border=1';
 const MINI = `#/resnet50v2-mini?size=48&${QUICK}`;
 
-let browser: Browser;
-let host: Awaited<ReturnType<typeof staticHost>>;
-let now: Watched | undefined;
-
 describe.skipIf(executable === undefined)('the explorer in a browser (needs Chromium)', { timeout: 180_000 }, () => {
-  beforeAll(async () => {
-    [browser, host] = await Promise.all([launch(), staticHost()]);
-  }, 60_000);
-  afterAll(async () => {
-    await browser?.close();
-    host?.close();
-  });
-  afterEach(async () => {
-    const faults = now?.faults ?? [];
-    await now?.page.context().close();
-    now = undefined;
-    expect(faults).toEqual([]);
-  });
-  const open = async (hash: string, how?: Parameters<typeof visit>[3]): Promise<Page> => {
-    now = await visit(browser, host.url, hash, how);
-    return now.page;
-  };
+  const here = visits();
+  const { open } = here;
   const done = (page: Page, within = ''): Promise<unknown> =>
     page.waitForSelector(`${within} .picture[data-state=done]`);
   const looks = (page: Page): Promise<string> =>
@@ -66,7 +47,9 @@ describe.skipIf(executable === undefined)('the explorer in a browser (needs Chro
   it('loads less than 150 kB before the engine', async () => {
     const page = await open('#/nothing@000000000000');
     await page.waitForSelector('.failed');
-    const before = now!.requests.filter((url) => !/desk|engine|network|onnx|ort|open/.test(url.replace(host.url, '')));
+    const before = here.now!.requests.filter(
+      (url) => !/desk|engine|network|onnx|ort|open/.test(url.replace(here.url, '')),
+    );
     const sizes = await Promise.all(
       before.map(async (url) => gzipSync(Buffer.from(await (await fetch(url)).arrayBuffer())).length),
     );
@@ -280,10 +263,10 @@ describe.skipIf(executable === undefined)('the explorer in a browser (needs Chro
       await done(page);
       if (hash.includes('/5')) await page.click('summary:text("Settings")');
       expect(await barriers(page)).toEqual([]);
-      expect(now!.faults).toEqual([]);
+      expect(here.now!.faults).toEqual([]);
       await page.context().close();
     }
-    now = undefined;
+    here.now = undefined;
   });
 
   it('goes on when a worker dies', async () => {
@@ -298,7 +281,7 @@ describe.skipIf(executable === undefined)('the explorer in a browser (needs Chro
     await to(page, `${new URL(page.url()).hash}/deep/7?steps=3`);
     await page.waitForSelector('h1:text("Channel 7")');
     await done(page, '.large');
-    now!.faults.length = 0;
+    here.now!.faults.length = 0;
   });
 
   describe('an engine', () => {
@@ -310,16 +293,16 @@ describe.skipIf(executable === undefined)('the explorer in a browser (needs Chro
       let starts = 0;
       const own = await staticHost(undefined, (path) => (/engine-[^/]*\.js$/.test(path) ? script(starts++) : ''));
       try {
-        now = await visit(browser, own.url, '#/nothing@000000000000');
-        const { page } = now;
+        here.now = await visit(here.browser, own.url, '#/nothing@000000000000');
+        const { page } = here.now;
         await drop(page, tiny);
         await page.waitForSelector('h1:text("tiny.onnx")');
         await to(page, `${new URL(page.url()).hash}/deep/7?${QUICK}`);
         await see(page, () => starts);
         // What holds the networks is not to blame, and was not started anew.
-        expect(now.requests.filter((url) => url.includes('desk'))).toHaveLength(1);
+        expect(here.now.requests.filter((url) => url.includes('desk'))).toHaveLength(1);
         expect(await page.locator('.trouble').count()).toBe(0);
-        now.faults.length = 0;
+        here.now.faults.length = 0;
       } finally {
         own.close();
       }

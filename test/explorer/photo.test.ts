@@ -2,8 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
 import { openNetwork } from '../../src/import/formats.ts';
 import { bytesSource } from '../../src/import/source.ts';
 import { encodePng } from '../../src/output/png.ts';
@@ -12,7 +12,7 @@ import { photoTensor } from '../../src/photo/photo.ts';
 import { Random } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import { temporary } from '../cli/command.ts';
-import { barriers, executable, launch, staticHost, tinyNetwork, visit, type Watched } from './browser.ts';
+import { barriers, executable, tinyNetwork, type visit, visits } from './browser.ts';
 
 const bytes = tinyNetwork();
 const model = { name: 'tiny.onnx', mimeType: '', buffer: Buffer.from(bytes) };
@@ -54,29 +54,12 @@ function strongest({ channels, side, data }: Activation, only?: number): string[
     .map(({ channel }) => `Channel ${channel}`);
 }
 
-let browser: Browser;
-let host: Awaited<ReturnType<typeof staticHost>>;
-let now: Watched | undefined;
-
 describe.skipIf(executable === undefined)('photos in the explorer (needs Chromium)', { timeout: 180_000 }, () => {
-  beforeAll(async () => {
-    [browser, host] = await Promise.all([launch(), staticHost()]);
-  }, 60_000);
-  afterAll(async () => {
-    await browser?.close();
-    host?.close();
-  });
-  afterEach(async () => {
-    const faults = now?.faults ?? [];
-    await now?.page.context().close();
-    now = undefined;
-    expect(faults).toEqual([]);
-  });
+  const { open: opened } = visits();
 
   /** The photo view of the tiny network. */
   const open = async (hash = '', how?: Parameters<typeof visit>[3]): Promise<Page> => {
-    now = await visit(browser, host.url, '#/nothing@000000000000', how);
-    const { page } = now;
+    const page = await opened('#/nothing@000000000000', how);
     await page.setInputFiles('header input[type=file]', model);
     await page.waitForSelector('h1:text("tiny.onnx")');
     await page.evaluate(`location.hash += ${JSON.stringify(`${hash}?view=photo&${QUICK}`)}`);
